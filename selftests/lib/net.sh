@@ -60,15 +60,16 @@ test_begin() {
 	"$REAP" start $$ > "$STATE/owner"
 	bpffs_mount
 	# Its own session and no inherited descriptors: neither a killed process group nor a closed pipe reaches it.
-	setsid "$REAP" watch "$TEST_ID" $$ </dev/null >/dev/null 2>&1 9>&- &
+	setsid "$REAP" watch "$TEST_ID" $$ </dev/null >/dev/null 2>&1 &
 	disown
+	export WEFT_TEST_ID=$TEST_ID
 }
 
 test_end() {
 	local status=$?
 	trap - EXIT
 	[ -z "${KEEP:-}" ] || keep_shell
-	"$REAP" clean "$TEST_ID"
+	env -u WEFT_TEST_ID "$REAP" clean "$TEST_ID"
 	if [ -n "$SKIPPED" ]; then
 		echo "RESULT skip $SKIPPED"
 		exit 77
@@ -100,7 +101,6 @@ bg() {
 		"$@" </dev/null &
 	fi
 	BG_PID=$!
-	echo "$BG_PID $("$REAP" start $BG_PID)" >> "$STATE/background"
 	disown "$BG_PID"
 }
 

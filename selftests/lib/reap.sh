@@ -9,6 +9,7 @@
 #
 # A test's ID is "<name>-<pid>". Its objects are found by that ID alone:
 #   /run/netns/weft-<ID>.<namespace>   /sys/fs/bpf/weft-test-<ID>-<host>   /run/weft-test/<ID>/
+#   processes with WEFT_TEST_ID=<ID> in their environment
 # so a concurrent run, whose IDs carry other pids, is never touched. /run/weft-test/<ID>/owner holds
 # the start time of the process too, since pids are reused.
 set -u
@@ -37,17 +38,19 @@ kill_inside() {
 	done
 }
 
-kill_recorded() {
-	local pid start
-	[ -f "$1" ] || return 0
-	while read -r pid start; do
-		[ "$(start_time "$pid")" = "$start" ] && kill -KILL "$pid" 2>/dev/null
-	done < "$1"
+# A test exports WEFT_TEST_ID, so that its children and theirs are known by their environment.
+kill_marked() {
+	local file pid
+	# shellcheck disable=SC2013
+	for file in $(grep -lzx "WEFT_TEST_ID=$1" /proc/[0-9]*/environ 2>/dev/null); do
+		pid=${file//[!0-9]/}
+		kill -KILL "$pid" 2>/dev/null
+	done
 }
 
 clean() {
 	local id=$1 path
-	kill_recorded "$STATE/$id/background"
+	kill_marked "$id"
 	for path in /run/netns/weft-"$id".*; do
 		[ -e "$path" ] && kill_inside "${path##*/}"
 	done
@@ -89,5 +92,5 @@ watch) tail --pid="$3" -s 0.3 -f /dev/null; clean "$2" ;;
 clean) clean "$2" ;;
 stale) stale ;;
 start) start_time "$2" ;;
-*) sed -n '4,9s/^# \{0,1\}//p' "$0"; exit 1 ;;
+*) sed -n '4,8s/^# \{0,1\}//p' "$0"; exit 1 ;;
 esac

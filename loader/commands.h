@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The handlers named by the table in commands.c. Each returns an exit code >= 0, or -1 with `e` set. */
+#ifndef WEFT_COMMANDS_H
+#define WEFT_COMMANDS_H
+
+#include "loader/cli.h"
+
+/* The programs, and the host they run on. */
+int cmd_load(struct command_line *cl, struct error *e);
+int cmd_unload(struct command_line *cl, struct error *e);
+int cmd_status(struct command_line *cl, struct error *e);
+int cmd_check_host(struct command_line *cl, struct error *e);
+int cmd_version(struct command_line *cl, struct error *e);
+int cmd_help(struct command_line *cl, struct error *e);
+
+/* The whole configuration. */
+int cmd_apply(struct command_line *cl, struct error *e);	/* --prune --force --dry-run */
+int cmd_diff(struct command_line *cl, struct error *e);		/* --prune; 0 or EXIT_DIFFERS */
+int cmd_save(struct command_line *cl, struct error *e);
+int cmd_counters(struct command_line *cl, struct error *e);
+
+/*
+ * host, tenant, network, port, group, acl, sf, chain, insert: cl->command->object is the kind of the schema.
+ * `sf add ips/ips1` is about an instance. `show` without a name is about all.
+ */
+int cmd_object_add(struct command_line *cl, struct error *e);
+int cmd_object_set(struct command_line *cl, struct error *e);
+int cmd_object_replace(struct command_line *cl, struct error *e);
+int cmd_object_del(struct command_line *cl, struct error *e);
+int cmd_object_show(struct command_line *cl, struct error *e);
+
+int cmd_port_bind(struct command_line *cl, struct error *e);	/* TENANT/NAME [device DEVICE] */
+int cmd_acl_commit(struct command_line *cl, struct error *e);	/* [TENANT] */
+int cmd_epoch_bump(struct command_line *cl, struct error *e);	/* TENANT */
+
+/* State. */
+int cmd_ct_show(struct command_line *cl, struct error *e);	/* [TENANT] */
+int cmd_fdb_show(struct command_line *cl, struct error *e);	/* [TENANT/NETWORK] */
+int cmd_fdb_add(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/MAC port NAME | host NAME */
+int cmd_fdb_del(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/MAC */
+int cmd_neigh_show(struct command_line *cl, struct error *e);	/* [TENANT/NETWORK] */
+int cmd_neigh_add(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/ADDRESS mac MAC */
+int cmd_neigh_del(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/ADDRESS */
+
+/*
+ * `-b FILE`: main opens one batch, runs each line with cl->batch set (handlers with COMMAND_BATCH change the batch's
+ * tree and commit nothing), then commits all in one swap, or drops all at the first error.
+ */
+int batch_begin(const struct command_line *cl, struct batch **batch, struct error *e);
+int batch_commit(struct batch *batch, struct error *e);	/* an exit code, or -1 */
+void batch_end(struct batch *batch);			/* frees; without a commit nothing was changed */
+
+#endif

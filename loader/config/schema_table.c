@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The grammar. To support a key: take its LATER away and give it a type; nothing else needs to know.
+ * The order of keys is the order in which they are printed.
+ */
+#include "loader/config/schema_types.h"
+
+#define LATER(key, text) {.name = (key), .later = true, .doc = (text)}
+#define KEYS(...) ((const struct schema_key[]){__VA_ARGS__, {.name = NULL}})
+#define WORDS(...) ((const struct schema_word[]){__VA_ARGS__, {NULL, 0, false}})
+#define WORD(text) {(text), 0, false}
+#define WORD_LATER(text) {(text), 0, true}
+#define SCALAR(name_, type_, ...)                                                                  \
+	{.name = (name_), .shape = SCHEMA_SCALAR, .type = &schema_type_##type_, __VA_ARGS__}
+#define LIST(name_, type_, ...)                                                                    \
+	{.name = (name_), .shape = SCHEMA_LIST, .type = &schema_type_##type_, __VA_ARGS__}
+#define OBJECT(name_, kind_, ...)                                                                  \
+	{.name = (name_), .shape = SCHEMA_OBJECT, .object = &(kind_), __VA_ARGS__}
+#define MAP(name_, kind_, ...)                                                                     \
+	{.name = (name_), .shape = SCHEMA_MAP, .object = &(kind_), __VA_ARGS__}
+#define NAMED_LIST(name_, kind_, ...)                                                              \
+	{.name = (name_), .shape = SCHEMA_NAMED_LIST, .object = &(kind_), __VA_ARGS__}
+
+/* A time-out below a second would expire between two packets, and nobody waits for a month. */
+#define TIMEOUT(name_, default_, doc_)                                                             \
+	SCALAR(name_, duration, .min = 1000, .max = 30LL * 86400 * 1000, .fallback = (default_),   \
+	       .doc = (doc_))
+
+#define MODES WORDS(WORD("auto"), WORD("tc"), WORD("xdp"))
+
+static const struct schema_kind host_kind = {
+	.name = "host", .path = "hosts", .doc = "a machine with a tunnel endpoint",
+	.keys = KEYS(
+		LIST("vtep", vtep, .required = true, .items_min = 1, .items_max = 1,
+		     .doc = "its tunnel endpoint address"),
+		LIST("underlay", device, .required = true, .items_min = 1, .items_max = 16,
+		     .doc = "the devices that face the other hosts"),
+		SCALAR("mode", word, .words = MODES, .fallback = "auto",
+		       .doc = "where programs are attached: xdp is fast for packets, tc for streams")),
+};
+
+static const struct schema_kind instance_kind = {
+	.name = "instance", .doc = "one inspection device of a service function",
+	.check = schema_check_instance,
+	.keys = KEYS(
+		SCALAR("host", name, .required = true, .ref = "host", .doc = "where it runs"),
+		SCALAR("device", device, .doc = "one-arm: frames go in and come back here"),
+		LIST("devices", device, .items_min = 2, .items_max = 2,
+		     .doc = "two-arm: leaving frames enter the first and return from the second"),
+		SCALAR("offloads", word, .words = WORDS(WORD("finish"), WORD("keep")),
+		       .fallback = "finish",
+		       .doc = "finish checksums and cut super-packets before the function, or keep them"),
+		LATER("weight", "its share of the flows"),
+		LATER("admin", "up, drain or down"),
+		LATER("management", "the port by which it is managed")),
+};
+
+static const struct schema_kind sf_kind = {
+	.name = "sf", .path = "service_functions", .block = true,
+	.doc = "a service function: a bump in the wire that inspects",
+	.keys = KEYS(
+		LATER("health", "how its instances are probed"),
+		LATER("drain_timeout", "how long a drained instance keeps its flows"),
+		LATER("rewrites", "whether it alters streams"),
+		MAP("instances", instance_kind, .required = true, .items_min = 1, .items_max = 1,
+		    .items_later = true, .doc = "where it runs")),
+};
+
+static const struct schema_kind default_kind = {
+	.name = "default", .doc = "what happens to a new flow that no rule matches",
+	.keys = KEYS(
+		SCALAR("in", word, .words = WORDS(WORD("allow"), WORD("deny")), .fallback = "deny",
+		       .doc = "to a workload"),
+		SCALAR("out", word, .words = WORDS(WORD("allow"), WORD("deny")), .fallback = "allow",
+		       .doc = "from a workload")),
+};
+
+static const struct schema_kind timeouts_kind = {
+	.name = "timeouts", .doc = "how long an idle flow is remembered",
+	.keys = KEYS(
+		TIMEOUT("tcp_syn", "30s", "TCP, until the handshake is complete"),
+		TIMEOUT("tcp_established", "5d", "TCP, open"),
+		TIMEOUT("tcp_fin", "2m", "TCP, after the first FIN"),
+		TIMEOUT("tcp_close_wait", "1m", "TCP, after a FIN that was acknowledged"),
+		TIMEOUT("tcp_time_wait", "2m", "TCP, after both FINs"),
+		TIMEOUT("tcp_close", "10s", "TCP, after a RST"),
+		TIMEOUT("udp", "30s", "UDP, seen in one direction"),
+		TIMEOUT("udp_replied", "3m", "UDP, seen in both"),
+		TIMEOUT("icmp", "30s", "ICMP and ICMPv6 queries"),
+		TIMEOUT("other", "10m", "every other protocol")),
+};
+
+static const struct schema_kind conntrack_kind = {
+	.name = "conntrack", .doc = "the tenant's flow table", .check = schema_check_conntrack,
+	.keys = KEYS(
+		SCALAR("max_flows", uint, .min = 64, .max = 4194304, .fallback = "16384",
+		       .doc = "how many flows it holds; more are dropped"),
+		SCALAR("max_half_open", uint, .min = 64, .max = 4194304, .fallback = "1024",
+		       .doc = "how many TCP handshakes may be under way"),
+		SCALAR("loose", bool, .fallback = "false",
+		       .doc = "take up TCP connections whose beginning was not seen"),
+		LATER("liberal", "do not check TCP windows"),
+		OBJECT("timeouts", timeouts_kind, .doc = "by protocol and state")),
+};
+
+static const struct schema_kind tenant_kind = {
+	.name = "tenant", .path = "tenants", .block = true, .doc = "options of a tenant",
+	.keys = KEYS(
+		SCALAR("enforcement", word, .words = WORDS(WORD("enforce"), WORD("monitor")),
+		       .fallback = "enforce",
+		       .doc = "monitor: what rules deny is counted and passed; isolation always holds"),
+		OBJECT("default", default_kind, .doc = "when no rule matches"),
+		OBJECT("conntrack", conntrack_kind, .doc = "the flow table")),
+};
+
+static const struct schema_kind network_kind = {
+	.name = "network", .path = "networks", .of_tenant = true, .doc = "an L2 segment of a tenant",
+	.check = schema_check_network,
+	.keys = KEYS(
+		SCALAR("vni", uint, .required = true, .min = 1, .max = 16777215,
+		       .doc = "its number on the wire, one network's alone"),
+		LIST("subnets", prefix, .items_max = 64, .doc = "where its addresses lie; none: anywhere"),
+		SCALAR("mtu", uint, .min = 576, .max = 9216, .fallback = "1450",
+		       .doc = "the largest packet of a workload"),
+		LATER("dhcp", "what DHCP hands out")),
+};
+
+static const struct schema_kind port_kind = {
+	.name = "port", .path = "ports", .of_tenant = true, .doc = "where a workload meets a network",
+	.check = schema_check_port,
+	.keys = KEYS(
+		SCALAR("network", name, .required = true, .ref = "network", .doc = "its network"),
+		SCALAR("host", name, .required = true, .ref = "host", .doc = "where it is"),
+		SCALAR("device", device, .required = true, .doc = "the host's end of the wire"),
+		SCALAR("vlan", uint, .min = 1, .max = 4094,
+		       .doc = "the workload's frames carry this tag; without, they carry none"),
+		SCALAR("mac", mac, .required = true, .doc = "the workload's MAC address"),
+		LIST("addresses", address, .items_max = 64,
+		     .doc = "the workload's addresses; it may send from no other"),
+		SCALAR("mode", word, .words = MODES, .doc = "in place of the host's mode"),
+		LATER("qos", "its rate limits")),
+};
+
+static const struct schema_kind group_kind = {
+	.name = "group", .path = "groups", .of_tenant = true, .check = schema_check_group,
+	.doc = "ports or prefixes that rules may name",
+	.keys = KEYS(
+		LIST("ports", name, .ref = "port", .doc = "its ports"),
+		LIST("prefixes", prefix, .doc = "or its prefixes")),
+};
+
+#define ENDS WORDS(WORD("group"), WORD("port"), WORD("network"), WORD_LATER("peering"))
+
+static const struct schema_kind acl_kind = {
+	.name = "acl", .path = "acl", .of_tenant = true, .check = schema_check_acl, .doc = "a rule",
+	.keys = KEYS(
+		LIST("apply_to", ref, .items_min = 1,
+		     .words = WORDS(WORD("port"), WORD("group"), WORD("network")),
+		     .doc = "whose traffic it judges; without: every port of the tenant"),
+		SCALAR("direction", word, .required = true, .words = WORDS(WORD("in"), WORD("out")),
+		       .doc = "to the workload or from it"),
+		SCALAR("priority", uint, .required = true, .min = 0, .max = 65535,
+		       .doc = "the higher number wins; of equals, deny wins"),
+		SCALAR("ethertype", ethertype, .doc = "the frame's"),
+		SCALAR("protocol", protocol, .doc = "the packet's"),
+		LIST("source", endpoint, .items_min = 1, .words = ENDS, .doc = "where the flow comes from"),
+		LIST("destination", endpoint, .items_min = 1, .words = ENDS, .doc = "where it goes"),
+		LIST("source_port", l4_ports, .items_min = 1, .doc = "of tcp, udp or sctp"),
+		LIST("destination_port", l4_ports, .items_min = 1, .doc = "of tcp, udp or sctp"),
+		SCALAR("icmp_type", uint, .min = 0, .max = 255, .doc = "of icmp or icmpv6"),
+		SCALAR("icmp_code", uint, .min = 0, .max = 255, .doc = "of icmp or icmpv6"),
+		LIST("tcp_flags", tcp_flag, .items_min = 1, .doc = "all of these must hold"),
+		LIST("conntrack_state", word, .items_min = 1,
+		     .words = WORDS(WORD("new"), WORD("established"), WORD("related"), WORD("invalid")),
+		     .doc = "any of these must hold"),
+		SCALAR("action", word, .required = true,
+		       .words = WORDS(WORD("allow"), WORD("deny"), WORD("reject")),
+		       .doc = "reject answers with a RST or an ICMP error"),
+		SCALAR("log", bool, .fallback = "false", .doc = "report each new flow"),
+		SCALAR("stateless", bool, .fallback = "false",
+		       .doc = "judge every packet, remember no flow"),
+		LATER("chain", "the chain that its flows take")),
+};
+
+static const struct schema_kind step_kind = {
+	.name = "step", .lone = "function", .doc = "one function of a chain",
+	.keys = KEYS(
+		SCALAR("function", name, .required = true, .ref = "sf", .doc = "the service function"),
+		SCALAR("mode", word, .words = WORDS(WORD("inline"), WORD_LATER("tap")),
+		       .fallback = "inline", .doc = "in the wire, or beside it"),
+		SCALAR("on_failure", word, .words = WORDS(WORD("closed"), WORD_LATER("open")),
+		       .fallback = "closed", .doc = "drop while the function is dead, or skip it")),
+};
+
+static const struct schema_kind chain_kind = {
+	.name = "chain", .path = "chains", .of_tenant = true,
+	.doc = "the functions that inspected traffic passes",
+	.keys = KEYS(
+		SCALAR("tag", uint, .required = true, .min = 1, .max = 4094,
+		       .doc = "the VLAN ID at the function; with the function, this chain's alone"),
+		SCALAR("existing", word,
+		       .words = WORDS(WORD("insert"), WORD_LATER("keep"), WORD_LATER("reset")),
+		       .fallback = "insert", .doc = "what becomes of flows that are older than the chain"),
+		{.name = "steps", .shape = SCHEMA_OBJECT_LIST, .object = &step_kind, .required = true,
+		 .items_min = 1, .items_max = 1, .items_later = true, .doc = "in the order of leaving"},
+		SCALAR("bypass", bool, .fallback = "false",
+		       .doc = "pass by all functions, in an emergency"),
+		LATER("mirror_order", "reverse the steps towards the workload")),
+};
+
+static const struct schema_kind insert_kind = {
+	.name = "insert", .path = "insert", .of_tenant = true, .doc = "puts a chain into wires",
+	.keys = KEYS(
+		LIST("apply_to", ref, .required = true, .items_min = 1,
+		     .words = WORDS(WORD("port"), WORD_LATER("group")), .doc = "whose wires"),
+		SCALAR("chain", name, .required = true, .ref = "chain", .doc = "which chain")),
+};
+
+static const struct schema_kind tenant_body_kind = {
+	.name = "tenant body", .block = true, .doc = "all that a tenant has",
+	.keys = KEYS(
+		OBJECT("options", tenant_kind, .doc = "of the whole tenant"),
+		MAP("networks", network_kind, .doc = "L2 segments"),
+		MAP("ports", port_kind, .doc = "workloads"),
+		MAP("groups", group_kind, .doc = "names for rules"),
+		MAP("chains", chain_kind, .doc = "functions to pass"),
+		NAMED_LIST("acl", acl_kind, .doc = "rules"),
+		NAMED_LIST("insert", insert_kind, .doc = "chains in wires"),
+		LATER("routers", "L3 between networks"),
+		LATER("nat", "address translation"),
+		LATER("floating_ips", "outside addresses of workloads"),
+		LATER("load_balancers", "L4 load balancing"),
+		LATER("qos", "rate limits"),
+		LATER("peerings", "traffic between tenants")),
+};
+
+static const struct schema_kind root_kind = {
+	.name = "configuration", .block = true, .doc = "a whole configuration",
+	.keys = KEYS(
+		SCALAR("version", uint, .required = true, .min = 1, .max = 1, .doc = "of this grammar"),
+		MAP("hosts", host_kind, .doc = "machines"),
+		LATER("uplinks", "devices that face the outside"),
+		MAP("service_functions", sf_kind, .doc = "inspection"),
+		MAP("tenants", tenant_body_kind, .doc = "islands")),
+};
+
+const struct schema_kind *const schema_kinds[] = {
+	&host_kind,  &sf_kind,	  &instance_kind, &tenant_kind, &network_kind, &port_kind,
+	&group_kind, &chain_kind, &acl_kind,	  &insert_kind, NULL,
+};
+
+const struct schema_kind *schema_root(void)
+{
+	return &root_kind;
+}

@@ -6,8 +6,6 @@
 
 #include "loader/config/schema_types.h"
 
-extern const struct schema_kind *const schema_kinds[];
-
 const struct schema_kind *schema_kind(const char *name)
 {
 	for (const struct schema_kind *const *k = schema_kinds; *k; k++)
@@ -137,6 +135,8 @@ static void format_items(const struct schema_key *key, const json_t *value, char
 
 	append(buf, size, "[");
 	json_array_foreach((json_t *)value, i, item) {
+		if (strlen(buf) + 1 >= size)
+			return; /* full: the rest of a long list is not worth the walk */
 		text[0] = '\0';
 		if (key->object)
 			format_object(key->object, item, text, sizeof(text));

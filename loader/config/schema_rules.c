@@ -49,18 +49,6 @@ int schema_check_network(const json_t *object, struct schema_fault *fault)
 	return 0;
 }
 
-int schema_check_port(const json_t *object, struct schema_fault *fault)
-{
-	const char *mode = json_string_value(json_object_get(object, "mode"));
-
-	/* XDP sees a frame before the port of its tag is known: one program, one mode for the device. */
-	if (mode && !strcmp(mode, "xdp") && json_object_get(object, "vlan"))
-		return misfit(fault, "mode",
-			      "mode xdp does not go with vlan, for a tag shares its device: remove mode, "
-			      "and set the host's");
-	return 0;
-}
-
 int schema_check_group(const json_t *object, struct schema_fault *fault)
 {
 	if (json_object_get(object, "ports") && json_object_get(object, "prefixes"))

@@ -127,7 +127,6 @@ static const struct schema_kind network_kind = {
 
 static const struct schema_kind port_kind = {
 	.name = "port", .path = "ports", .of_tenant = true, .doc = "where a workload meets a network",
-	.check = schema_check_port,
 	.keys = KEYS(
 		SCALAR("network", name, .required = true, .ref = "network", .doc = "its network"),
 		SCALAR("host", name, .required = true, .ref = "host", .doc = "where it is"),

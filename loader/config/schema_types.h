@@ -41,11 +41,12 @@ extern const struct schema_word schema_flags[];
 
 /* Checks of whole objects (schema_rules.c), named in the table. */
 int schema_check_network(const json_t *object, struct schema_fault *fault);
-int schema_check_port(const json_t *object, struct schema_fault *fault);
 int schema_check_group(const json_t *object, struct schema_fault *fault);
 int schema_check_instance(const json_t *object, struct schema_fault *fault);
 int schema_check_conntrack(const json_t *object, struct schema_fault *fault);
 int schema_check_acl(const json_t *object, struct schema_fault *fault);
+
+extern const struct schema_kind *const schema_kinds[]; /* those with a name on the command line */
 
 /* Where one is while walking down a document: for messages. */
 struct schema_walk {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Tools of the tests and benches, into build/tools/. Included by the top Makefile.
 
-TOOLS_CFLAGS ?= -std=gnu11 -O2 -g -Wall -Wextra -Werror
+TOOLS_CFLAGS ?= -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror
 TOOLS_CLANG ?= clang-19
 TOOLS_BPF_CFLAGS ?= -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -I/usr/include/$(shell uname -m)-linux-gnu
 

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* bench.h: what the traffic tools share. */
+#ifndef WEFT_BENCH_H
+#define WEFT_BENCH_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NSEC 1000000000ULL
+
+static inline void die(const char *what)
+{
+	fprintf(stderr, "%s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static inline void usage(const char *text)
+{
+	fprintf(stderr, "usage: %s\n", text);
+	exit(2);
+}
+
+static inline uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NSEC + t.tv_nsec;
+}
+
+/* NETNS is a name under /run/netns, or a path. NULL stays where it is. */
+static inline void enter_netns(const char *netns)
+{
+	char path[256];
+	int fd;
+
+	if (!netns)
+		return;
+	snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : "/run/netns/", netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNET))
+		die(path);
+	close(fd);
+}
+
+static inline void pin_to(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("sched_setaffinity");
+}
+
+/* The object file lies beside the tool. */
+static inline const char *beside(const char *name)
+{
+	static char path[512];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (n < 0)
+		die("/proc/self/exe");
+	path[n] = 0;
+	slash = strrchr(path, '/');
+	snprintf(slash + 1, sizeof(path) - (slash + 1 - path), "%s", name);
+	return path;
+}
+
+/* A number that is a whole argument and in range, or the end. */
+static inline long number(const char *text, long min, long max)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 0);
+	if (errno || *end || end == text || n < min || n > max) {
+		fprintf(stderr, "'%s' is not a number from %ld to %ld\n", text, min, max);
+		exit(2);
+	}
+	return n;
+}
+
+/* Either family; the length that connect wants. */
+static inline socklen_t parse_address(const char *text, int port, struct sockaddr_in6 *to)
+{
+	struct sockaddr_in *v4 = (void *)to;
+
+	memset(to, 0, sizeof(*to));
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		return sizeof(*v4);
+	}
+	to->sin6_family = AF_INET6;
+	to->sin6_port = htons(port);
+	if (inet_pton(AF_INET6, text, &to->sin6_addr) != 1) {
+		fprintf(stderr, "'%s' is not an address\n", text);
+		exit(2);
+	}
+	return sizeof(*to);
+}
+
+/* Enters the namespace and listens there. */
+static inline int listen_in(const char *netns, int port)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	int one = 1, fd;
+
+	enter_netns(netns);
+	fd = socket(AF_INET6, SOCK_STREAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd < 0 || bind(fd, (void *)&any, sizeof(any)) || listen(fd, 1))
+		die("server");
+	return fd;
+}
+
+#endif

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * flood: sends frames of N flows out of a device as fast as one core can, by BPF_PROG_TEST_RUN with live
+ * frames. The device's other end needs NAPI: an XDP program, or GRO. Prints "sent=N pps=N".
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <getopt.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <netinet/ether.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/time.h>
+#include "bench.h"
+#include "flood.h"
+
+#define USAGE                                                                                       \
+	"flood --dev DEV --src-mac MAC --dst-mac MAC --src-ip IP --dst-ip IP [--netns NETNS]\n"       \
+	"             [--flows N] [--size BYTES] [--seconds S | --count N] [--cpu C] [--sport PORT]\n"  \
+	"             [--dport PORT] [--swap] [--srcs N] [--dsts N] [--udp-check] [--tcp-syn | --proto N]\n" \
+	"       flood --empty    prints empty_ns=: what an empty program costs with bpf_stats on"
+
+struct options {
+	const char *netns, *dev, *src_mac, *dst_mac, *src_ip, *dst_ip;
+	long flows, size, cpu, sport, dport, srcs, dsts, proto, count;
+	double seconds;
+	int swap, udp_check, tcp_syn, empty;
+};
+
+struct frame {
+	__u8 bytes[9216];
+	int size;
+};
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+static __u32 sum16(const __u8 *p, int bytes)
+{
+	__u32 sum = 0;
+	int i;
+
+	for (i = 0; i < bytes; i++)
+		sum += i & 1 ? p[i] : p[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static void put_mac(__u8 *at, const char *text)
+{
+	struct ether_addr *mac = text ? ether_aton(text) : NULL;
+
+	if (!mac) {
+		fprintf(stderr, "'%s' is not a MAC address\n", text ?: "");
+		exit(2);
+	}
+	memcpy(at, mac, 6);
+}
+
+static void put16(__u8 *at, __u16 value)
+{
+	at[0] = value >> 8;
+	at[1] = value;
+}
+
+static __u16 get16(const __u8 *at)
+{
+	return at[0] << 8 | at[1];
+}
+
+/* The address goes in without its low 16 bits, which the program adds. */
+static __u16 put_address(__u8 *at, const char *text, int v6)
+{
+	int len = v6 ? 16 : 4;
+	__u16 low;
+
+	if (!text || inet_pton(v6 ? AF_INET6 : AF_INET, text, at) != 1) {
+		fprintf(stderr, "'%s' is not an address of the right family\n", text ?: "");
+		exit(2);
+	}
+	low = get16(at + len - 2);
+	put16(at + len - 2, 0);
+	return low;
+}
+
+static int l4_head(int l4)
+{
+	return l4 == IPPROTO_UDP ? 8 : l4 == IPPROTO_TCP ? 20 : 0;
+}
+
+static void put_l4(__u8 *at, int l4, int bytes)
+{
+	if (l4 == IPPROTO_UDP)
+		put16(at + 4, bytes);
+	if (l4 == IPPROTO_TCP) {
+		put16(at + 6, 1);	/* sequence */
+		at[12] = 5 << 4;
+		at[13] = 0x02;		/* SYN */
+		put16(at + 14, 0xffff);
+	}
+}
+
+static void put_ipv4(__u8 *ip, int l4, int bytes)
+{
+	ip[0] = 0x45;
+	put16(ip + 2, 20 + bytes);
+	put16(ip + 6, 0x4000);
+	ip[8] = 64;
+	ip[9] = l4;
+}
+
+static void put_ipv6(__u8 *ip, int l4, int bytes)
+{
+	ip[0] = 0x60;
+	put16(ip + 4, bytes);
+	ip[6] = l4;
+	ip[7] = 64;
+}
+
+static void build(const struct options *o, struct flood_config *c, struct frame *f)
+{
+	__u8 *ip = f->bytes + 14;
+	int l3, bytes, least;
+
+	c->v6 = strchr(o->src_ip ?: "", ':') != NULL;
+	c->l4 = o->tcp_syn ? IPPROTO_TCP : o->proto;
+	l3 = c->v6 ? 40 : 20;
+	least = 14 + l3 + l4_head(c->l4);
+	f->size = o->size < least ? least : o->size;
+	bytes = f->size - 14 - l3;
+	put_mac(f->bytes, o->dst_mac);
+	put_mac(f->bytes + 6, o->src_mac);
+	put16(f->bytes + 12, c->v6 ? 0x86dd : 0x0800);
+	if (c->v6)
+		put_ipv6(ip, c->l4, bytes);
+	else
+		put_ipv4(ip, c->l4, bytes);
+	c->src_low = put_address(ip + (c->v6 ? 8 : 12), o->src_ip, c->v6);
+	c->dst_low = put_address(ip + (c->v6 ? 24 : 16), o->dst_ip, c->v6);
+	put_l4(ip + l3, c->l4, bytes);
+	c->ip_sum = sum16(ip, 20);
+	c->l4_sum = sum16(ip + (c->v6 ? 8 : 12), c->v6 ? 32 : 8) + c->l4 + bytes + sum16(ip + l3, bytes);
+	c->l4_check = c->l4 == IPPROTO_TCP || c->v6 || o->udp_check;
+	memcpy(c->head, f->bytes, FLOOD_HEAD);
+}
+
+/* N flows are about sqrt(N) source ports times as many destination ports. */
+static void spread(const struct options *o, struct flood_config *c)
+{
+	__u32 side = 1;
+
+	while ((__u64)side * side < (__u64)o->flows)
+		side++;
+	c->n_sport = side;
+	c->n_dport = (o->flows + side - 1) / side;
+	c->sport = o->sport;
+	c->dport = o->dport;
+	c->swap = o->swap;
+	c->n_src = o->srcs;
+	c->n_dst = o->dsts;
+	if (o->sport + c->n_sport > 65536 || o->dport + c->n_dport > 65536)
+		usage("flood: the ports exceed 65535: fewer flows, or lower first ports");
+}
+
+static struct bpf_map *state_map(struct bpf_object *obj)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, obj)
+		if (strstr(bpf_map__name(map), ".bss"))
+			return map;
+	die("flood.bpf.o: no state");
+	return NULL;
+}
+
+static struct bpf_object *load(const struct flood_state *state)
+{
+	struct bpf_object *obj = bpf_object__open(beside("flood.bpf.o"));
+
+	if (!obj || bpf_map__set_initial_value(state_map(obj), state, sizeof(*state)) || bpf_object__load(obj))
+		die("flood.bpf.o");
+	return obj;
+}
+
+static __u64 frames_sent(struct bpf_object *obj)
+{
+	struct flood_state state;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(state_map(obj)), &zero, &state))
+		die("state");
+	return state.sent;
+}
+
+static int program(struct bpf_object *obj, const char *name)
+{
+	return bpf_program__fd(bpf_object__find_program_by_name(obj, name));
+}
+
+static int measure_empty(void)
+{
+	struct flood_state state = {};
+	struct bpf_object *obj = load(&state);
+	int fd = program(obj, "empty"), stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	__u8 frame[64] = {};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 2000000);
+
+	if (stats < 0)
+		die("bpf_enable_stats");
+	if (bpf_prog_test_run_opts(fd, &run))
+		die("test run");
+	if (bpf_prog_get_info_by_fd(fd, &info, &len))
+		die("program info");
+	printf("empty_ns=%.1f\n", (double)info.run_time_ns / info.run_cnt);
+	return 0;
+}
+
+static void set_alarm(double seconds)
+{
+	struct sigaction act = { .sa_handler = on_alarm };
+	struct itimerval timer = { .it_value = { seconds, (seconds - (long)seconds) * 1e6 } };
+
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static uint64_t send_frames(int fd, const struct options *o, struct frame *f)
+{
+	struct xdp_md ctx = { .data_end = f->size };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f->bytes, .data_size_in = f->size, .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64,
+		    .repeat = o->count ?: 1 << 30);
+	uint64_t start = now_ns(), end = start + o->seconds * NSEC;
+
+	if (!o->count)
+		set_alarm(o->seconds);
+	do {
+		if (bpf_prog_test_run_opts(fd, &run) && errno != EINTR)
+			die("test run with live frames");
+	} while (!o->count && now_ns() < end);
+	return now_ns() - start;
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	enum { NETNS = 1, DEV, SRC_MAC, DST_MAC, SRC_IP, DST_IP, FLOWS, SIZE, SECONDS, COUNT, CPU, SPORT, DPORT, SRCS,
+	       DSTS, PROTO };
+	const struct option options[] = {
+		{ "netns", 1, 0, NETNS }, { "dev", 1, 0, DEV }, { "src-mac", 1, 0, SRC_MAC },
+		{ "dst-mac", 1, 0, DST_MAC }, { "src-ip", 1, 0, SRC_IP }, { "dst-ip", 1, 0, DST_IP },
+		{ "flows", 1, 0, FLOWS }, { "size", 1, 0, SIZE }, { "seconds", 1, 0, SECONDS },
+		{ "count", 1, 0, COUNT }, { "cpu", 1, 0, CPU }, { "sport", 1, 0, SPORT },
+		{ "dport", 1, 0, DPORT }, { "srcs", 1, 0, SRCS }, { "dsts", 1, 0, DSTS },
+		{ "proto", 1, 0, PROTO }, { "swap", 0, &o->swap, 1 }, { "udp-check", 0, &o->udp_check, 1 },
+		{ "tcp-syn", 0, &o->tcp_syn, 1 }, { "empty", 0, &o->empty, 1 }, {},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case NETNS: o->netns = optarg; break;
+		case DEV: o->dev = optarg; break;
+		case SRC_MAC: o->src_mac = optarg; break;
+		case DST_MAC: o->dst_mac = optarg; break;
+		case SRC_IP: o->src_ip = optarg; break;
+		case DST_IP: o->dst_ip = optarg; break;
+		case FLOWS: o->flows = number(optarg, 1, 1 << 30); break;
+		case SIZE: o->size = number(optarg, 64, 3500); break;
+		case SECONDS: o->seconds = atof(optarg); break;
+		case COUNT: o->count = number(optarg, 1, 1 << 30); break;
+		case CPU: o->cpu = number(optarg, 0, 1023); break;
+		case SPORT: o->sport = number(optarg, 0, 65535); break;
+		case DPORT: o->dport = number(optarg, 0, 65535); break;
+		case SRCS: o->srcs = number(optarg, 1, 65536); break;
+		case DSTS: o->dsts = number(optarg, 1, 65536); break;
+		case PROTO: o->proto = number(optarg, 0, 255); break;
+		case '?': usage(USAGE);
+		}
+	}
+	if (optind != argc || (!o->empty && !o->dev))
+		usage(USAGE);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .flows = 1, .size = 64, .seconds = 1, .cpu = -1, .sport = 10000, .dport = 20000,
+			     .srcs = 1, .dsts = 1, .proto = IPPROTO_UDP };
+	struct flood_state state = { .dice = 0x9e3779b97f4a7c15ULL };
+	struct frame frame = {};
+	struct bpf_object *obj;
+	uint64_t took, sent;
+
+	parse(argc, argv, &o);
+	pin_to(o.cpu);
+	if (o.empty)
+		return measure_empty();
+	enter_netns(o.netns);
+	build(&o, &state.config, &frame);
+	spread(&o, &state.config);
+	state.config.ifindex = if_nametoindex(o.dev);
+	if (!state.config.ifindex)
+		die(o.dev);
+	obj = load(&state);
+	took = send_frames(program(obj, "flood"), &o, &frame);
+	sent = frames_sent(obj);
+	printf("sent=%lu pps=%.0f\n", sent, sent * 1e9 / took);
+	return 0;
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * pingpong: round-trip times of one byte over TCP between two network namespaces, both ends on one core.
+ * Prints "p50_us=N p99_us=N mean_us=N".
+ */
+#include <getopt.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include "bench.h"
+
+#define USAGE                                                                                         \
+	"pingpong --server-ns NETNS --client-ns NETNS --addr IP [--port N] [--cpu C] [--count N] [--size BYTES]"
+
+struct options {
+	const char *server_ns, *client_ns, *addr;
+	long port, cpu, count, size;
+};
+
+static void whole(int fd, char *buf, size_t size, ssize_t (*io)(int, void *, size_t, int))
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = io(fd, buf + done, size - done, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			exit(n < 0);
+		done += n;
+	}
+}
+
+static ssize_t send_some(int fd, void *buf, size_t size, int flags)
+{
+	return send(fd, buf, size, flags);
+}
+
+static void serve(const struct options *o, int listener)
+{
+	char buf[o->size];
+	int one = 1, fd = accept(listener, NULL, NULL);
+
+	if (fd < 0)
+		die("accept");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	for (;;) {
+		whole(fd, buf, o->size, recv);
+		whole(fd, buf, o->size, send_some);
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void report(uint32_t *took, long count)
+{
+	double sum = 0;
+	long i;
+
+	for (i = 0; i < count; i++)
+		sum += took[i];
+	qsort(took, count, sizeof(*took), by_value);
+	printf("p50_us=%.2f p99_us=%.2f mean_us=%.2f\n", took[count / 2] / 1e3, took[count * 99 / 100] / 1e3,
+	       sum / count / 1e3);
+}
+
+static void ask(const struct options *o)
+{
+	uint32_t *took = calloc(o->count, sizeof(*took));
+	struct sockaddr_in6 to;
+	socklen_t len = parse_address(o->addr, o->port, &to);
+	char buf[o->size];
+	int one = 1, fd;
+	long i, warmup = o->count / 10;
+	uint64_t start;
+
+	enter_netns(o->client_ns);
+	fd = socket(to.sin6_family, SOCK_STREAM, 0);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (fd < 0 || connect(fd, (void *)&to, len))
+		die("connect");
+	memset(buf, 'p', sizeof(buf));
+	for (i = -warmup; i < o->count; i++) {
+		start = now_ns();
+		whole(fd, buf, o->size, send_some);
+		whole(fd, buf, o->size, recv);
+		if (i >= 0)
+			took[i] = now_ns() - start;
+	}
+	report(took, o->count);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .port = 7001, .cpu = 0, .count = 20000, .size = 1 };
+	enum { SERVER = 1, CLIENT, ADDR, PORT, CPU, COUNT, SIZE };
+	const struct option options[] = {
+		{ "server-ns", 1, 0, SERVER }, { "client-ns", 1, 0, CLIENT }, { "addr", 1, 0, ADDR }, { "port", 1, 0, PORT },
+		{ "cpu", 1, 0, CPU }, { "count", 1, 0, COUNT }, { "size", 1, 0, SIZE }, {},
+	};
+	int c, listener;
+	pid_t server;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case SERVER: o.server_ns = optarg; break;
+		case CLIENT: o.client_ns = optarg; break;
+		case ADDR: o.addr = optarg; break;
+		case PORT: o.port = number(optarg, 1, 65535); break;
+		case CPU: o.cpu = number(optarg, 0, 1023); break;
+		case COUNT: o.count = number(optarg, 10, 100000000); break;
+		case SIZE: o.size = number(optarg, 1, 65536); break;
+		case '?': usage(USAGE);
+		}
+	}
+	if (optind != argc || !o.addr)
+		usage(USAGE);
+	pin_to(o.cpu);
+	listener = listen_in(o.server_ns, o.port);
+	server = fork();
+	if (!server) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		serve(&o, listener);
+	}
+	ask(&o);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	return 0;
+}

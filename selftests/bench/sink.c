@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * sink: counts and drops UDP on a device, in native XDP (which also gives the device NAPI) and at TC.
+ * Prints "ready", and after --warmup and --seconds "received=N pps=N" of those seconds.
+ * With --seconds 0 it drops until it is killed.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <getopt.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include "bench.h"
+
+#define USAGE "sink --dev DEV [--netns NETNS] [--seconds S] [--warmup S] [--proto N] [--tc-only]"
+
+struct options {
+	const char *netns, *dev;
+	double seconds, warmup;
+	long proto;
+	int tc_only;
+};
+
+static uint64_t total(int map, int cpus)
+{
+	uint64_t values[cpus], sum = 0;
+	uint32_t zero = 0;
+	int i;
+
+	if (bpf_map_lookup_elem(map, &zero, values))
+		die("counter");
+	for (i = 0; i < cpus; i++)
+		sum += values[i];
+	return sum;
+}
+
+static void pause_for(double seconds)
+{
+	struct timespec t = { seconds, (seconds - (long)seconds) * 1e9 };
+
+	nanosleep(&t, NULL);
+}
+
+static struct bpf_object *load(const struct options *o)
+{
+	struct bpf_object *obj = bpf_object__open(beside("sink.bpf.o"));
+	struct bpf_map *map;
+	size_t size;
+
+	if (!obj)
+		die("sink.bpf.o");
+	bpf_object__for_each_map(map, obj)
+		if (strstr(bpf_map__name(map), ".rodata"))
+			*(uint8_t *)bpf_map__initial_value(map, &size) = o->proto;
+	if (bpf_object__load(obj))
+		die("sink.bpf.o");
+	return obj;
+}
+
+static void attach(struct bpf_object *obj, const struct options *o)
+{
+	int ifindex = if_nametoindex(o->dev);
+	LIBBPF_OPTS(bpf_tcx_opts, first, .flags = BPF_F_BEFORE);
+
+	if (!ifindex)
+		die(o->dev);
+	if (!o->tc_only && !bpf_program__attach_xdp(bpf_object__find_program_by_name(obj, "sink_xdp"), ifindex))
+		die("attach XDP");
+	if (!bpf_program__attach_tcx(bpf_object__find_program_by_name(obj, "sink_tc"), ifindex, &first))
+		die("attach TCX");
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	enum { NETNS = 1, DEV, SECONDS, WARMUP, PROTO };
+	const struct option options[] = {
+		{ "netns", 1, 0, NETNS }, { "dev", 1, 0, DEV }, { "seconds", 1, 0, SECONDS },
+		{ "warmup", 1, 0, WARMUP }, { "proto", 1, 0, PROTO }, { "tc-only", 0, &o->tc_only, 1 }, {},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case NETNS: o->netns = optarg; break;
+		case DEV: o->dev = optarg; break;
+		case SECONDS: o->seconds = atof(optarg); break;
+		case WARMUP: o->warmup = atof(optarg); break;
+		case PROTO: o->proto = number(optarg, 0, 255); break;
+		case '?': usage(USAGE);
+		}
+	}
+	if (optind != argc || !o->dev)
+		usage(USAGE);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .proto = 17 };
+	uint64_t before, start, count, took;
+	int map, cpus = libbpf_num_possible_cpus();
+	struct bpf_object *obj;
+
+	parse(argc, argv, &o);
+	enter_netns(o.netns);
+	obj = load(&o);
+	map = bpf_object__find_map_fd_by_name(obj, "received");
+	attach(obj, &o);
+	puts("ready");
+	fflush(stdout);
+	if (!o.seconds)
+		pause();
+	pause_for(o.warmup);
+	before = total(map, cpus);
+	start = now_ns();
+	pause_for(o.seconds);
+	count = total(map, cpus) - before;
+	took = now_ns() - start;
+	printf("received=%lu pps=%.0f\n", count, count * 1e9 / took);
+	return 0;
+}

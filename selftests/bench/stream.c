@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * stream: what one TCP connection carries between two network namespaces, as read by the receiver.
+ * Prints "gbps=N" of --seconds, after a warm-up.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include "bench.h"
+
+#define CHUNK (128 * 1024)
+#define USAGE                                                                                        \
+	"stream --server-ns NETNS --client-ns NETNS --addr IP [--port N] [--seconds S] [--warmup S]\n" \
+	"              [--server-cpu C] [--client-cpu C]"
+
+struct options {
+	const char *server_ns, *client_ns, *addr;
+	long port, server_cpu, client_cpu;
+	double seconds, warmup;
+};
+
+static char buf[CHUNK];
+
+static void pour(const struct options *o)
+{
+	struct sockaddr_in6 to;
+	socklen_t len = parse_address(o->addr, o->port, &to);
+	int fd;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pin_to(o->client_cpu);
+	enter_netns(o->client_ns);
+	fd = socket(to.sin6_family, SOCK_STREAM, 0);
+	if (fd < 0 || connect(fd, (void *)&to, len))
+		die("connect");
+	while (send(fd, buf, sizeof(buf), MSG_NOSIGNAL) > 0)
+		;
+	exit(0);
+}
+
+static void count(const struct options *o, int listener)
+{
+	uint64_t start, from = 0, end, now, bytes = 0;
+	struct timeval patience = { .tv_sec = 10 };
+	ssize_t n;
+	int fd;
+
+	pin_to(o->server_cpu);
+	setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	fd = accept(listener, NULL, NULL);
+	if (fd < 0)
+		die("no connection");
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	start = now_ns();
+	end = start + (o->warmup + o->seconds) * NSEC;
+	do {
+		n = recv(fd, buf, sizeof(buf), 0);
+		now = now_ns();
+		if (n <= 0)
+			die("the stream stopped");
+		if (from)
+			bytes += n;
+		else if (now >= start + o->warmup * NSEC)
+			from = now;
+	} while (now < end);
+	printf("gbps=%.3f\n", from && now > from ? bytes * 8.0 / (now - from) : 0.0);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .port = 7002, .server_cpu = -1, .client_cpu = -1, .seconds = 2, .warmup = 0.5 };
+	enum { SERVER = 1, CLIENT, ADDR, PORT, SECONDS, WARMUP, SERVER_CPU, CLIENT_CPU };
+	const struct option options[] = {
+		{ "server-ns", 1, 0, SERVER }, { "client-ns", 1, 0, CLIENT }, { "addr", 1, 0, ADDR },
+		{ "port", 1, 0, PORT }, { "seconds", 1, 0, SECONDS }, { "warmup", 1, 0, WARMUP },
+		{ "server-cpu", 1, 0, SERVER_CPU }, { "client-cpu", 1, 0, CLIENT_CPU }, {},
+	};
+	int c, listener;
+	pid_t client;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case SERVER: o.server_ns = optarg; break;
+		case CLIENT: o.client_ns = optarg; break;
+		case ADDR: o.addr = optarg; break;
+		case PORT: o.port = number(optarg, 1, 65535); break;
+		case SECONDS: o.seconds = atof(optarg); break;
+		case WARMUP: o.warmup = atof(optarg); break;
+		case SERVER_CPU: o.server_cpu = number(optarg, 0, 1023); break;
+		case CLIENT_CPU: o.client_cpu = number(optarg, 0, 1023); break;
+		case '?': usage(USAGE);
+		}
+	}
+	if (optind != argc || !o.addr)
+		usage(USAGE);
+	listener = listen_in(o.server_ns, o.port);
+	client = fork();
+	if (!client)
+		pour(&o);
+	count(&o, listener);
+	kill(client, SIGKILL);
+	waitpid(client, NULL, 0);
+	return 0;
+}

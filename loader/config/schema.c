@@ -207,6 +207,16 @@ static int complete_value(struct schema_walk *w, const struct schema_key *key, c
 	return failed;
 }
 
+static int refuse_missing(struct schema_walk *w, const struct schema_key *key, const json_t *object)
+{
+	char words[160];
+
+	if (key->type == &schema_type_word)
+		return schema_refuse(w, object, 1, "%s is missing: add %s: %s", key->name, key->name,
+				     schema_word_list(key->words, words, sizeof(words)));
+	return schema_refuse(w, object, 1, "%s is missing: add it (%s)", key->name, key->doc);
+}
+
 int schema_walk_complete(struct schema_walk *w, const struct schema_kind *kind, const json_t *object)
 {
 	struct schema_fault fault = {0};
@@ -215,8 +225,7 @@ int schema_walk_complete(struct schema_walk *w, const struct schema_kind *kind, 
 		const json_t *value = json_object_get(object, k->name);
 
 		if (!value && k->required)
-			return schema_refuse(w, object, 1, "%s is missing: add %s, %s", k->name, k->name,
-					     k->doc);
+			return refuse_missing(w, k, object);
 		if (value && k->object && complete_value(w, k, value))
 			return -1;
 	}

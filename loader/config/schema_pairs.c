@@ -45,7 +45,8 @@ static int put(json_t *tree, const char *kind, const char *key, const char *valu
 		return error_set(err, EXIT_USAGE, "%s: the value of %s is not UTF-8: write it so", kind,
 				 error_quote(quoted, sizeof(quoted), key));
 	if (!node) {
-		err->exit_code = EXIT_USAGE;
+		if (err)
+			err->exit_code = EXIT_USAGE;
 		return -1;
 	}
 	if (json_object_set_new(at, last, node))

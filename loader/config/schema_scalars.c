@@ -146,8 +146,11 @@ static json_t *parse_uint(const struct schema_key *key, const char *text, char *
 
 	if (!schema_parse_number(text, &value) && value >= key->min && value <= key->max)
 		return json_integer(value);
-	snprintf(why, size, "is not a number from %lld to %lld: write one in that range", key->min,
-		 key->max);
+	if (key->min == key->max)
+		snprintf(why, size, "is not known: write %lld", key->min);
+	else
+		snprintf(why, size, "is not a number from %lld to %lld: write one in that range",
+			 key->min, key->max);
 	return NULL;
 }
 

@@ -269,6 +269,25 @@ static json_t *walk_named(struct schema_walk *w, const struct schema_key *key, c
 	return NULL;
 }
 
+/* `ips,waf` in the place of [{function: ips}, {function: waf}]. */
+static int add_lone(struct schema_walk *w, const struct schema_key *key, const json_t *raw, json_t *list)
+{
+	char *copy = strdup(json_string_value(raw)), *rest = copy, *part;
+	int failed = 0;
+
+	while (!failed && (part = strsep(&rest, ","))) {
+		json_t *text = json_string(part + strspn(part, " "));
+		json_t *object;
+
+		failed = marks_copy(w->marks, raw, text);
+		object = failed ? NULL : schema_walk_object(w, key->object, text);
+		failed = !object || json_array_append_new(list, object);
+		json_decref(text);
+	}
+	free(copy);
+	return failed;
+}
+
 static json_t *walk_object_list(struct schema_walk *w, const struct schema_key *key,
 				const json_t *raw)
 {
@@ -283,9 +302,11 @@ static json_t *walk_object_list(struct schema_walk *w, const struct schema_key *
 			if (failed)
 				break;
 		}
+	} else if (json_is_object(raw)) {
+		failed = schema_refuse(w, raw, 1, "it is a map: write a list, - {%s: ...}",
+				       key->object->keys[0].name);
 	} else if (!is_nothing(raw)) {
-		object = schema_walk_object(w, key->object, raw);
-		failed = !object || json_array_append_new(list, object);
+		failed = add_lone(w, key, raw, list);
 	}
 	schema_walk_up(w, up);
 	if (!failed)

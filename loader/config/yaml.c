@@ -39,8 +39,11 @@ static int refuse_syntax(struct reader *r)
 				 "%s: byte %zu: %s: save the file as UTF-8 text", r->name,
 				 p->problem_offset, problem);
 	default:
-		return refuse(r, p->problem_mark, "%s%s%s: correct the YAML here or just above",
-			      p->context ? p->context : "", p->context ? ", " : "", problem);
+		return refuse(r, p->problem_mark, "%s%s%s: %s", p->context ? p->context : "",
+			      p->context ? ", " : "", problem,
+			      p->context && strstr(p->context, "tag")
+				      ? "put a text that begins with ! in quotes"
+				      : "correct the YAML here or just above");
 	}
 }
 

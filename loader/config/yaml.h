@@ -16,7 +16,7 @@
 #include "loader/error.h"
 
 #define YAML_MAX_BYTES (64u << 20)
-#define YAML_MAX_NODES (4u << 20)
+#define YAML_MAX_NODES (2u << 20)
 #define YAML_MAX_DEPTH 16
 
 /* `name` stands for the text in messages; `marks` may be NULL. Returns a new reference, or NULL. */

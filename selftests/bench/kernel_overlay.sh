@@ -5,7 +5,8 @@
 #
 # Overlay: vxlan in a bridge. Policy: nftables with `ct state` by br_netfilter (this is what a bridge has where
 # bridge conntrack is not built), and the port's MAC and addresses checked in the bridge family, ARP and ND
-# included, as the project's anti-spoof does. All of it inside the hosts' namespaces.
+# included, as the project's anti-spoof does. The outer packets are not tracked, as a careful administrator
+# would have it. All of it inside the hosts' namespaces.
 
 # kernel_host HOST LOCAL_VTEP REMOTE_VTEP MAC ADDR ADDR6: the overlay on HOST for its workload p0.
 kernel_host() {
@@ -25,14 +26,20 @@ kernel_policy() {
 	in_ns "$1" nft -f - <<-NFT || die "no nftables policy on $1"
 		table bridge antispoof {
 			chain from_workload {
-				type filter hook prerouting priority -300; policy accept;
-				iifname "p0" ether saddr != $2 drop
-				iifname "p0" ether type ip ip saddr != $3 drop
-				iifname "p0" ether type ip6 ip6 saddr != { $4, fe80::/10, :: } drop
-				iifname "p0" ether type arp arp saddr ether != $2 drop
-				iifname "p0" ether type arp arp saddr ip != $3 drop
-				iifname "p0" ether type vlan drop
+				ether saddr != $2 drop
+				ether type ip ip saddr $3 accept
+				ether type ip6 ip6 saddr { $4, fe80::/10, :: } accept
+				ether type arp arp saddr ether $2 arp saddr ip $3 accept
+				drop
 			}
+			chain prerouting {
+				type filter hook prerouting priority -300; policy accept;
+				iifname "p0" jump from_workload
+			}
+		}
+		table inet outer {
+			chain in { type filter hook prerouting priority raw; udp dport 4789 notrack; }
+			chain out { type filter hook output priority raw; udp dport 4789 notrack; }
 		}
 		table inet acl {
 			chain forward {

@@ -236,7 +236,7 @@ static const struct schema_kind tenant_body_kind = {
 static const struct schema_kind root_kind = {
 	.name = "configuration", .block = true, .doc = "a whole configuration",
 	.keys = KEYS(
-		SCALAR("version", uint, .required = true, .min = 1, .max = 1, .doc = "of this grammar"),
+		SCALAR("version", uint, .required = true, .min = 1, .max = 1, .doc = "the version of this grammar: 1"),
 		MAP("hosts", host_kind, .doc = "machines"),
 		LATER("uplinks", "devices that face the outside"),
 		MAP("service_functions", sf_kind, .doc = "inspection"),

@@ -12,7 +12,8 @@ int error_set(struct error *e, int exit_code, const char *fmt, ...)
 	if (!e)
 		return -1;
 
-	/* Formatted aside, because a caller that adds to a message passes e->text as an argument. */
+	/* Formatted aside, because a caller that adds to a message passes e->text as an argument.
+	 */
 	char text[sizeof(e->text)];
 
 	va_start(args, fmt);

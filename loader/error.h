@@ -24,8 +24,9 @@ int error_set(struct error *e, int exit_code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * Puts text that somebody else wrote into `buf`, in double quotes, shortened, and with whatever could
- * move the cursor of a terminal shown as \xNN. Returns buf, for use as an argument of error_set().
+ * Puts text that somebody else wrote into `buf`, in double quotes, shortened, and with whatever
+ * could move the cursor of a terminal shown as \xNN. Returns buf, for use as an argument of
+ * error_set().
  */
 const char *error_quote(char *buf, size_t size, const char *text);
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct address {
-	int family; /* AF_INET or AF_INET6 */
+	int family;	   /* AF_INET or AF_INET6 */
 	unsigned int bits; /* of the prefix: 32 or 128 for a lone address */
 	uint8_t bytes[16];
 };

@@ -8,7 +8,8 @@
 #include "loader/config/schema.h"
 #include "loader/config/tree.h"
 
-int checker_refuse(const struct checker *c, const char *path, const json_t *at, const char *fmt, ...)
+int checker_refuse(const struct checker *c, const char *path, const json_t *at, const char *fmt,
+		   ...)
 {
 	char place[MARKS_PLACE_SIZE], text[700];
 	const json_t *object = json_object_get(c->flat, path);
@@ -40,8 +41,8 @@ const json_t *checker_find(const struct checker *c, const char *path, const char
 	if (!kind || !name)
 		return NULL;
 	if (kind->of_tenant)
-		snprintf(full, sizeof(full), "tenants/%.*s/%s/%s", (int)strcspn(path + 8, "/"), path + 8,
-			 kind->path, name);
+		snprintf(full, sizeof(full), "tenants/%.*s/%s/%s", (int)strcspn(path + 8, "/"),
+			 path + 8, kind->path, name);
 	else
 		snprintf(full, sizeof(full), "%s/%s", kind->path, name);
 	return json_object_get(c->flat, full);
@@ -53,12 +54,15 @@ static int refuse_reference(struct checker *c, const char *path, const json_t *a
 	const struct schema_kind *found = schema_kind(kind);
 
 	if (found->of_tenant)
-		return checker_refuse(c, path, at,
-				      "%s names %s %s, which this tenant does not have: add it under %s, "
-				      "or correct the name", key, kind, name, found->path);
-	return checker_refuse(c, path, at,
-			      "%s names %s %s, which does not exist: add it under %s, or correct the name",
-			      key, kind, name, found->path);
+		return checker_refuse(
+			c, path, at,
+			"%s names %s %s, which this tenant does not have: add it under %s, "
+			"or correct the name",
+			key, kind, name, found->path);
+	return checker_refuse(
+		c, path, at,
+		"%s names %s %s, which does not exist: add it under %s, or correct the name", key,
+		kind, name, found->path);
 }
 
 /* A name, or KIND:NAME, or for an endpoint a prefix, which refers to nothing. */
@@ -89,7 +93,8 @@ static int check_object(struct checker *c, const char *path, const struct schema
 			const json_t *object);
 
 /* One value of a key: an object, several, a scalar, or a list of scalars. */
-static int check_value(struct checker *c, const char *path, const struct schema_key *key, json_t *value)
+static int check_value(struct checker *c, const char *path, const struct schema_key *key,
+		       json_t *value)
 {
 	bool refers = key->ref || (key->words && key->shape == SCHEMA_LIST);
 	const char *name;
@@ -146,10 +151,13 @@ int config_check(const json_t *tree, const struct marks *marks, struct error *er
 {
 	/* References first: the others may then follow them without asking. */
 	static int (*const checks[])(struct checker *) = {
-		check_references, check_hosts, check_functions, check_networks,
+		check_references, check_hosts,	check_functions, check_networks,
 		check_ports,	  check_chains, check_inserts,
 	};
-	struct checker c = {.tree = tree, .flat = config_flatten(tree), .marks = marks, .err = err,
+	struct checker c = {.tree = tree,
+			    .flat = config_flatten(tree),
+			    .marks = marks,
+			    .err = err,
 			    .claims = json_object()};
 	int failed = 0;
 
@@ -173,10 +181,11 @@ int config_check_losses(const json_t *stored, const json_t *wanted, struct error
 		json_object_foreach(json_object_get(body, "ports"), port, object)
 			lost += !json_object_get(kept, port);
 		if (lost * 2 > n)
-			return error_set(err, EXIT_REFUSED,
-					 "tenants/%s: %zu of its %zu ports would go, more than half: look "
-					 "at `diff`, then repeat with --force if that is meant",
-					 tenant, lost, n);
+			return error_set(
+				err, EXIT_REFUSED,
+				"tenants/%s: %zu of its %zu ports would go, more than half: look "
+				"at `diff`, then repeat with --force if that is meant",
+				tenant, lost, n);
 	}
 	return 0;
 }

@@ -9,12 +9,15 @@
 #include "loader/error.h"
 
 /*
- * `tree` is a whole canonical tree: what is stored and what is wanted, joined by config_own(). `marks` tells where
- * things were written and may be NULL. Returns 0, or -1 with the first misfit.
+ * `tree` is a whole canonical tree: what is stored and what is wanted, joined by config_own().
+ * `marks` tells where things were written and may be NULL. Returns 0, or -1 with the first misfit.
  */
 int config_check(const json_t *tree, const struct marks *marks, struct error *err);
 
-/* Refuses (returns -1) when a tenant would lose more than half of its ports; `apply --force` does not ask. */
+/*
+ * Refuses (returns -1) when a tenant would lose more than half of its ports; `apply --force` does
+ * not ask.
+ */
 int config_check_losses(const json_t *stored, const json_t *wanted, struct error *err);
 
 #endif

@@ -16,9 +16,10 @@ static int claim_device(struct checker *c, const char *path, const char *host, c
 	owner = checker_claim(c, what, path);
 	if (!owner)
 		return 0;
-	return checker_refuse(c, path, device,
-			      "device %s of host %s is in use by %s: give the function a device of its own",
-			      name, host, owner);
+	return checker_refuse(
+		c, path, device,
+		"device %s of host %s is in use by %s: give the function a device of its own", name,
+		host, owner);
 }
 
 /* Before the ports, so that the device of a function is known to them as taken. */
@@ -30,7 +31,8 @@ int check_functions(struct checker *c)
 
 	json_object_foreach(json_object_get(c->tree, "service_functions"), name, function) {
 		snprintf(path, sizeof(path), "service_functions/%s", name);
-		json_object_foreach(json_object_get(function, "instances"), instance_name, instance) {
+		json_object_foreach(json_object_get(function, "instances"), instance_name,
+				    instance) {
 			const char *host = json_string_value(json_object_get(instance, "host"));
 			const json_t *two = json_object_get(instance, "devices");
 
@@ -53,13 +55,15 @@ static int check_chain(struct checker *c, const char *path, const json_t *chain)
 		const char *function = json_string_value(json_object_get(step, "function"));
 		const char *owner;
 
-		snprintf(what, sizeof(what), "tag %s %lld", function, (long long)json_integer_value(tag));
+		snprintf(what, sizeof(what), "tag %s %lld", function,
+			 (long long)json_integer_value(tag));
 		owner = checker_claim(c, what, path);
 		if (owner)
-			return checker_refuse(c, path, tag,
-					      "tag %lld at function %s is that of %s already: give each chain "
-					      "of a function its own",
-					      (long long)json_integer_value(tag), function, owner);
+			return checker_refuse(
+				c, path, tag,
+				"tag %lld at function %s is that of %s already: give each chain "
+				"of a function its own",
+				(long long)json_integer_value(tag), function, owner);
 	}
 	return 0;
 }
@@ -76,9 +80,10 @@ static int check_rule(struct checker *c, const char *path, const json_t *rule)
 		if (strncmp(text, "group:", 6) ||
 		    !json_object_get(checker_find(c, path, "group", text + 6), "prefixes"))
 			continue;
-		return checker_refuse(c, path, item,
-				      "apply_to names %s, a group of prefixes: name ports or a group of ports",
-				      text);
+		return checker_refuse(
+			c, path, item,
+			"apply_to names %s, a group of prefixes: name ports or a group of ports",
+			text);
 	}
 	return 0;
 }
@@ -124,15 +129,17 @@ static int check_same_host(struct checker *c, const char *path, const json_t *at
 		json_t *instance;
 		int here = 0;
 
-		json_object_foreach(json_object_get(function, "instances"), instance_name, instance) {
+		json_object_foreach(json_object_get(function, "instances"), instance_name,
+				    instance) {
 			elsewhere = host_of(instance);
 			here |= !strcmp(elsewhere, host);
 		}
 		if (!here)
-			return checker_refuse(c, path, at,
-					      "%s is on host %s and function %s on host %s, which is not "
-					      "supported yet: run the function on %s",
-					      json_string_value(at), host, name, elsewhere, host);
+			return checker_refuse(
+				c, path, at,
+				"%s is on host %s and function %s on host %s, which is not "
+				"supported yet: run the function on %s",
+				json_string_value(at), host, name, elsewhere, host);
 	}
 	return 0;
 }
@@ -151,16 +158,19 @@ static int check_wire(struct checker *c, const char *path, const char *tenant, c
 	snprintf(what, sizeof(what), "wire %s %s", tenant, port_name);
 	owner = checker_claim(c, what, path);
 	if (owner)
-		return checker_refuse(c, path, at,
-				      "port %s has a chain already, by %s: a port has one chain, name it in "
-				      "one of them", port_name, owner);
+		return checker_refuse(
+			c, path, at,
+			"port %s has a chain already, by %s: a port has one chain, name it in "
+			"one of them",
+			port_name, owner);
 	snprintf(what, sizeof(what), "chain %s %s %s", tenant, chain_name, mac);
 	owner = checker_claim(c, what, port_name);
 	if (owner)
-		return checker_refuse(c, path, at,
-				      "ports %s and %s have the same mac %s, and chain %s could not tell "
-				      "them apart: give one another mac, or a chain of its own", owner,
-				      port_name, mac, chain_name);
+		return checker_refuse(
+			c, path, at,
+			"ports %s and %s have the same mac %s, and chain %s could not tell "
+			"them apart: give one another mac, or a chain of its own",
+			owner, port_name, mac, chain_name);
 	return check_same_host(c, path, at, chain, port);
 }
 

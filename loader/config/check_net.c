@@ -22,7 +22,8 @@ static int each_of_tenants(struct checker *c, const char *kinds,
 
 	json_object_foreach(json_object_get(c->tree, "tenants"), at.tenant, body) {
 		json_object_foreach(json_object_get(body, kinds), name, object) {
-			snprintf(at.path, sizeof(at.path), "tenants/%s/%s/%s", at.tenant, kinds, name);
+			snprintf(at.path, sizeof(at.path), "tenants/%s/%s/%s", at.tenant, kinds,
+				 name);
 			if (check(c, &at, object))
 				return -1;
 		}
@@ -41,9 +42,10 @@ static int check_host(struct checker *c, const char *path, const char *name, con
 		snprintf(what, sizeof(what), "vtep %s", json_string_value(item));
 		owner = checker_claim(c, what, path);
 		if (owner)
-			return checker_refuse(c, path, item,
-					      "vtep %s is that of %s already: give each host its own",
-					      json_string_value(item), owner);
+			return checker_refuse(
+				c, path, item,
+				"vtep %s is that of %s already: give each host its own",
+				json_string_value(item), owner);
 	}
 	json_array_foreach(json_object_get(host, "underlay"), i, item) {
 		snprintf(what, sizeof(what), "device %s %s", name, json_string_value(item));
@@ -86,7 +88,10 @@ int check_networks(struct checker *c)
 	return each_of_tenants(c, "networks", check_network);
 }
 
-/* The first and the last address of an IPv4 subnet belong to no machine, but for point-to-point subnets. */
+/*
+ * The first and the last address of an IPv4 subnet belong to no machine, but for point-to-point
+ * subnets.
+ */
 static int is_reserved(const struct address *subnet, const struct address *a)
 {
 	struct address last = *subnet;
@@ -117,21 +122,26 @@ static int check_address(struct checker *c, const struct each *at, const char *n
 			continue;
 		inside = 1;
 		if (is_reserved(&prefix, &a))
-			return checker_refuse(c, at->path, item,
-					      "address %s is the first or the last of subnet %s, which no "
-					      "machine can have: write another", text,
-					      json_string_value(subnet));
+			return checker_refuse(
+				c, at->path, item,
+				"address %s is the first or the last of subnet %s, which no "
+				"machine can have: write another",
+				text, json_string_value(subnet));
 	}
 	if (!inside)
-		return checker_refuse(c, at->path, item,
-				      "address %s lies in no subnet of network %s: correct it, or add the "
-				      "subnet", text, network_name);
+		return checker_refuse(
+			c, at->path, item,
+			"address %s lies in no subnet of network %s: correct it, or add the "
+			"subnet",
+			text, network_name);
 	snprintf(what, sizeof(what), "address %s %s %s", at->tenant, network_name, text);
 	owner = checker_claim(c, what, at->path);
 	if (owner)
-		return checker_refuse(c, at->path, item,
-				      "address %s is that of %s already, in the same network %s: give each "
-				      "port its own", text, owner, network_name);
+		return checker_refuse(
+			c, at->path, item,
+			"address %s is that of %s already, in the same network %s: give each "
+			"port its own",
+			text, owner, network_name);
 	return 0;
 }
 
@@ -149,21 +159,24 @@ static int check_port_device(struct checker *c, const struct each *at, const jso
 	owner = json_string_value(json_object_get(c->claims, what));
 	if (owner)
 		return checker_refuse(c, at->path, node,
-				      "device %s of host %s is in use by %s: give the port another", device,
-				      host, owner);
+				      "device %s of host %s is in use by %s: give the port another",
+				      device, host, owner);
 	snprintf(what, sizeof(what), "port %s %s %lld", host, device, vlan);
 	owner = checker_claim(c, what, at->path);
 	if (owner)
-		return checker_refuse(c, at->path, node,
-				      "device %s of host %s is in use by %s%s: give one of them another "
-				      "device, or a vlan of its own", device, host, owner,
-				      vlan ? " with the same vlan" : "");
+		return checker_refuse(
+			c, at->path, node,
+			"device %s of host %s is in use by %s%s: give one of them another "
+			"device, or a vlan of its own",
+			device, host, owner, vlan ? " with the same vlan" : "");
 	snprintf(what, sizeof(what), "mode %s %s", host, device);
 	owner = checker_claim(c, what, mode ? mode : "the host's");
 	if (owner && strcmp(owner, mode ? mode : "the host's"))
-		return checker_refuse(c, at->path, node,
-				      "device %s of host %s has mode %s by another port, %s by this one: a "
-				      "device has one mode", device, host, owner, mode ? mode : "the host's");
+		return checker_refuse(
+			c, at->path, node,
+			"device %s of host %s has mode %s by another port, %s by this one: a "
+			"device has one mode",
+			device, host, owner, mode ? mode : "the host's");
 	return 0;
 }
 
@@ -178,12 +191,15 @@ static int check_port(struct checker *c, const struct each *at, const json_t *po
 
 	if (check_port_device(c, at, port))
 		return -1;
-	snprintf(what, sizeof(what), "mac %s %s %s", at->tenant, network_name, json_string_value(mac));
+	snprintf(what, sizeof(what), "mac %s %s %s", at->tenant, network_name,
+		 json_string_value(mac));
 	owner = checker_claim(c, what, at->path);
 	if (owner)
-		return checker_refuse(c, at->path, mac,
-				      "mac %s is that of %s already, in the same network %s: give each port "
-				      "its own", json_string_value(mac), owner, network_name);
+		return checker_refuse(
+			c, at->path, mac,
+			"mac %s is that of %s already, in the same network %s: give each port "
+			"its own",
+			json_string_value(mac), owner, network_name);
 	json_array_foreach(json_object_get(port, "addresses"), i, item)
 		if (check_address(c, at, network_name, network, item))
 			return -1;

@@ -15,12 +15,12 @@ struct checker {
 	const json_t *flat; /* path to object */
 	const struct marks *marks;
 	struct error *err;
-	json_t *claims;	    /* what may be had once to the path of who has it */
+	json_t *claims; /* what may be had once to the path of who has it */
 };
 
 /* A message about the object at `path`, placed at `at` if that has a place, else at the object. */
-int checker_refuse(const struct checker *c, const char *path, const json_t *at, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+int checker_refuse(const struct checker *c, const char *path, const json_t *at, const char *fmt,
+		   ...) __attribute__((format(printf, 4, 5)));
 
 /* Takes `what` for `path`; returns who has it already, or NULL. */
 const char *checker_claim(struct checker *c, const char *what, const char *path);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What differs between two configurations, object by object, in the order in which it can be done. */
+/* What differs between two configurations, object by object, in the order in which it can be done.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,8 @@
 struct entry {
 	const char *path;
 	json_t *old, *wanted;
-	unsigned int top, part; /* rank in the table of the first part, and of the part in a tenant */
+	unsigned int top,
+		part; /* rank in the table of the first part, and of the part in a tenant */
 	const char *tenant, *name;
 	size_t tenant_len;
 };
@@ -32,7 +34,8 @@ static void fill(struct entry *e, const char *path, json_t *old, json_t *wanted)
 	const char *name = path + len + (path[len] == '/');
 	const char *slash = strchr(name, '/');
 
-	*e = (struct entry){.path = path, .old = old, .wanted = wanted, .tenant = name, .name = name};
+	*e = (struct entry){
+		.path = path, .old = old, .wanted = wanted, .tenant = name, .name = name};
 	e->top = rank(schema_root(), path, len);
 	if (e->top >= rank(schema_root(), tenants->name, strlen(tenants->name)))
 		e->tenant_len = strcspn(name, "/");
@@ -71,7 +74,9 @@ static void add_entry(json_t *diff, const struct entry *e)
 	json_t *entry = json_object();
 
 	json_object_set_new(entry, "op",
-			    json_string(!e->old ? "add" : !e->wanted ? "delete" : "change"));
+			    json_string(!e->old	     ? "add"
+					: !e->wanted ? "delete"
+						     : "change"));
 	json_object_set_new(entry, "path", json_string(e->path));
 	if (e->old)
 		json_object_set(entry, "old", e->old);
@@ -80,7 +85,8 @@ static void add_entry(json_t *diff, const struct entry *e)
 	json_array_append_new(diff, entry);
 }
 
-/* Of `from` all that differs in `against`: what is missing there, and on request what is unequal. */
+/* Of `from` all that differs in `against`: what is missing there, and on request what is unequal.
+ */
 static json_t *collect(json_t *diff, json_t *from, const json_t *against, int deletions)
 {
 	struct entry *entries = calloc(json_object_size(from) + 1, sizeof(*entries));

@@ -6,17 +6,21 @@
 #include "loader/config/schema.h"
 
 /*
- * weft itself types nothing by its looks, but other readers of YAML do. So whatever one of them might take for a
- * number, a time or a boolean is quoted, as is whatever YAML itself would not read back as it stands.
+ * weft itself types nothing by its looks, but other readers of YAML do. So whatever one of them
+ * might take for a number, a time or a boolean is quoted, as is whatever YAML itself would not read
+ * back as it stands.
  */
 static bool is_plain(const char *text)
 {
-	static const char *const words[] = {"true", "false", "on", "off", "yes", "no", "y", "n", "null"};
+	static const char *const words[] = {"true", "false", "on", "off", "yes",
+					    "no",   "y",     "n",  "null"};
 	const char *colon = strchr(text, ':');
-	size_t letters = 0;
+	size_t letters;
 
-	if (!text[0] || strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				     "._/-:") != strlen(text) || strchr("._/-:", text[0]))
+	if (!text[0] ||
+	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			 "._/-:") != strlen(text) ||
+	    strchr("._/-:", text[0]))
 		return false;
 	/* port:web1 is plain; 20:10:10 and fd00::1 are not. */
 	if (colon && (strchr(colon + 1, ':') || !colon[1] || strspn(text, "0123456789") > 0))
@@ -24,7 +28,10 @@ static bool is_plain(const char *text)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (!strcasecmp(text, words[i]))
 			return false;
-	/* Numbers: 1e3, 0x10, 1_000, .5. Anything with a letter beyond those, a slash or two dots is none. */
+	/*
+	 * Numbers: 1e3, 0x10, 1_000, .5. Anything with a letter beyond those, a slash or two dots
+	 * is none.
+	 */
 	letters = strspn(text, "0123456789abcdefABCDEFxoX._-");
 	if (letters == strlen(text) && strspn(text, "0123456789") > 0) {
 		const char *dot = strchr(text, '.');
@@ -34,7 +41,6 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* A list of ports, a number and a time are written as they are; they cannot be mistaken for anything. */
 static void put_text(FILE *out, const char *text)
 {
 	if (is_plain(text)) {
@@ -53,6 +59,7 @@ static void put_text(FILE *out, const char *text)
 	fputc('"', out);
 }
 
+/* Numbers, times and ranges are written as they are: whoever guesses their type guesses right. */
 static void put_item(FILE *out, const struct schema_key *key, const json_t *value)
 {
 	char text[256];
@@ -65,7 +72,8 @@ static void put_item(FILE *out, const struct schema_key *key, const json_t *valu
 	fputs(text, out);
 }
 
-static void put_flow(FILE *out, const struct schema_kind *kind, const char *name, const json_t *object);
+static void put_flow(FILE *out, const struct schema_kind *kind, const char *name,
+		     const json_t *object);
 
 static void put_value(FILE *out, const struct schema_key *key, const json_t *value)
 {
@@ -117,7 +125,8 @@ static void put_value(FILE *out, const struct schema_key *key, const json_t *val
 }
 
 /* {key: value, ...} in the order of the table; `name` first, for an item of a list. */
-static void put_flow(FILE *out, const struct schema_kind *kind, const char *name, const json_t *object)
+static void put_flow(FILE *out, const struct schema_kind *kind, const char *name,
+		     const json_t *object)
 {
 	const char *comma = "";
 

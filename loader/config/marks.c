@@ -12,7 +12,10 @@ struct slot {
 	unsigned int file;
 };
 
-/* Open addressing, since a large configuration has a mark for each of a million nodes and never removes one. */
+/*
+ * Open addressing, since a large configuration has a mark for each of a million nodes and never
+ * removes one.
+ */
 struct marks {
 	struct slot *slots;
 	size_t size; /* a power of two, or 0 */
@@ -58,7 +61,8 @@ int marks_file(struct marks *marks, const char *name)
 
 static struct slot *find(struct slot *slots, size_t size, const json_t *node)
 {
-	/* malloc aligns to 16, so that the low bits say nothing; the multiplier spreads the others. */
+	/* malloc aligns to 16, so that the low bits say nothing; the multiplier spreads the others.
+	 */
 	size_t i = (size_t)(((uintptr_t)node >> 4) * 0x9e3779b97f4a7c15ull >> 20) & (size - 1);
 
 	while (slots[i].node && slots[i].node != node)
@@ -151,7 +155,8 @@ struct mark marks_get(const struct marks *marks, const json_t *node)
 	return mark;
 }
 
-const char *marks_place(const struct marks *marks, const json_t *node, int key, char *buf, size_t size)
+const char *marks_place(const struct marks *marks, const json_t *node, int key, char *buf,
+			size_t size)
 {
 	struct mark mark = marks_get(marks, node);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where in which file a JSON node was written, kept beside the tree and looked up by the node's address. */
+/*
+ * Where in which file a JSON node was written, kept beside the tree and looked up by the node's
+ * address.
+ */
 #ifndef WEFT_CONFIG_MARKS_H
 #define WEFT_CONFIG_MARKS_H
 
@@ -7,7 +10,7 @@
 #include <stddef.h>
 
 struct mark {
-	const char *file; /* NULL: not known */
+	const char *file;		   /* NULL: not known */
 	unsigned int line, column;	   /* of the value, counted from 1 */
 	unsigned int key_line, key_column; /* of the key it belongs to, 0 for list items */
 };
@@ -21,15 +24,17 @@ void marks_free(struct marks *marks);
 int marks_file(struct marks *marks, const char *name);
 
 /*
- * A marked node is kept alive until marks_free(), so that its address cannot come to mean another node.
- * Booleans are shared by the whole process and are therefore never marked. Marks may be NULL everywhere.
+ * A marked node is kept alive until marks_free(), so that its address cannot come to mean another
+ * node. Booleans are shared by the whole process and are therefore never marked. Marks may be NULL
+ * everywhere.
  */
 int marks_set(struct marks *marks, const json_t *node, const struct mark *mark);
 int marks_copy(struct marks *marks, const json_t *from, const json_t *to);
 struct mark marks_get(const struct marks *marks, const json_t *node);
 
 /* "lab.yaml:12:7: ", or nothing when the place is unknown; `key` asks for the key's own place. */
-const char *marks_place(const struct marks *marks, const json_t *node, int key, char *buf, size_t size);
+const char *marks_place(const struct marks *marks, const json_t *node, int key, char *buf,
+			size_t size);
 
 #define MARKS_PLACE_SIZE 128
 

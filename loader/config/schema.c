@@ -38,7 +38,8 @@ const struct schema_key *schema_key(const struct schema_kind *kind, const char *
 }
 
 /* Follows a dotted key down the table and, as far as it is there, down the object. */
-static const struct schema_key *follow(const char *kind_name, const json_t **object, const char *key)
+static const struct schema_key *follow(const char *kind_name, const json_t **object,
+				       const char *key)
 {
 	const struct schema_kind *kind = schema_kind(kind_name);
 	const struct schema_key *found = NULL;
@@ -106,7 +107,8 @@ static void append(char *buf, size_t size, const char *text)
 		snprintf(buf + len, size - len, "%s", text);
 }
 
-static void format_object(const struct schema_kind *kind, const json_t *value, char *buf, size_t size)
+static void format_object(const struct schema_kind *kind, const json_t *value, char *buf,
+			  size_t size)
 {
 	char item[256];
 	const char *comma = "";
@@ -212,12 +214,13 @@ static int refuse_missing(struct schema_walk *w, const struct schema_key *key, c
 	char words[160];
 
 	if (key->type == &schema_type_word)
-		return schema_refuse(w, object, 1, "%s is missing: add %s: %s", key->name, key->name,
-				     schema_word_list(key->words, words, sizeof(words)));
+		return schema_refuse(w, object, 1, "%s is missing: add %s: %s", key->name,
+				     key->name, schema_word_list(key->words, words, sizeof(words)));
 	return schema_refuse(w, object, 1, "%s is missing: add it (%s)", key->name, key->doc);
 }
 
-int schema_walk_complete(struct schema_walk *w, const struct schema_kind *kind, const json_t *object)
+int schema_walk_complete(struct schema_walk *w, const struct schema_kind *kind,
+			 const json_t *object)
 {
 	struct schema_fault fault = {0};
 

@@ -9,14 +9,17 @@
 #include "loader/config/schema_types.h"
 
 const struct schema_word schema_protocols[] = {
-	{"icmp", 1, false}, {"igmp", 2, false},	 {"ipip", 4, false},   {"tcp", 6, false},
-	{"udp", 17, false}, {"gre", 47, false},	 {"esp", 50, false},   {"ah", 51, false},
-	{"icmpv6", 58, false}, {"ospf", 89, false}, {"pim", 103, false}, {"vrrp", 112, false},
-	{"sctp", 132, false}, {"udplite", 136, false}, {NULL, 0, false},
+	{"icmp", 1, false},    {"igmp", 2, false},	{"ipip", 4, false},  {"tcp", 6, false},
+	{"udp", 17, false},    {"gre", 47, false},	{"esp", 50, false},  {"ah", 51, false},
+	{"icmpv6", 58, false}, {"ospf", 89, false},	{"pim", 103, false}, {"vrrp", 112, false},
+	{"sctp", 132, false},  {"udplite", 136, false}, {NULL, 0, false},
 };
 
 const struct schema_word schema_ethertypes[] = {
-	{"ipv4", 0x0800, false}, {"arp", 0x0806, false}, {"ipv6", 0x86dd, false}, {NULL, 0, false},
+	{"ipv4", 0x0800, false},
+	{"arp", 0x0806, false},
+	{"ipv6", 0x86dd, false},
+	{NULL, 0, false},
 };
 
 const struct schema_word schema_flags[] = {
@@ -35,7 +38,8 @@ static json_t *parse_mac(const struct schema_key *key, const char *text, char *w
 	/* %x would also take blanks and 0x, hence the look at the characters. */
 	if (strlen(text) != 17 || strspn(text, "0123456789abcdefABCDEF:") != 17 ||
 	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-		   &end) != 6 || end != 17) {
+		   &end) != 6 ||
+	    end != 17) {
 		snprintf(why, size,
 			 "is not a MAC address: write six pairs of hexadecimal digits, as in "
 			 "02:00:00:00:00:0a");
@@ -46,7 +50,8 @@ static json_t *parse_mac(const struct schema_key *key, const char *text, char *w
 	if (b[0] & 1)
 		snprintf(why, size, "is a multicast MAC address: write the workload's own address");
 	else if (!strcmp(normal, "00:00:00:00:00:00"))
-		snprintf(why, size, "is no workload's MAC address: write the workload's own address");
+		snprintf(why, size,
+			 "is no workload's MAC address: write the workload's own address");
 	else
 		return json_string(normal);
 	return NULL;
@@ -76,7 +81,8 @@ static json_t *parse_address(const struct schema_key *key, const char *text, cha
 
 	(void)key;
 	if (address_parse(text, &a)) {
-		snprintf(why, size, "is not an address: write IPv4 as 10.0.1.1 or IPv6 as fd00:1::1%s",
+		snprintf(why, size,
+			 "is not an address: write IPv4 as 10.0.1.1 or IPv6 as fd00:1::1%s",
 			 strchr(text, '/') ? ", without a prefix length" : "");
 		return NULL;
 	}
@@ -97,7 +103,8 @@ static json_t *parse_vtep(const struct schema_key *key, const char *text, char *
 
 	if (!address_parse(text, &a) && a.family == AF_INET6) {
 		snprintf(why, size,
-			 "is an IPv6 tunnel endpoint, which is not supported yet: write an IPv4 address");
+			 "is an IPv6 tunnel endpoint, which is not supported yet: write an IPv4 "
+			 "address");
 		return NULL;
 	}
 	return parse_address(key, text, why, size);
@@ -112,7 +119,8 @@ static json_t *parse_prefix(const struct schema_key *key, const char *text, char
 
 	(void)key;
 	if (prefix_parse(text, &a)) {
-		snprintf(why, size, "is not a prefix: write IPv4 as 10.0.1.0/24 or IPv6 as fd00:1::/64");
+		snprintf(why, size,
+			 "is not a prefix: write IPv4 as 10.0.1.0/24 or IPv6 as fd00:1::/64");
 		return NULL;
 	}
 	if (address_is_mapped(&a)) {
@@ -127,15 +135,18 @@ static json_t *parse_prefix(const struct schema_key *key, const char *text, char
 	return json_string(prefix_text(&a, normal, sizeof(normal)));
 }
 
-const struct schema_type schema_type_prefix = {"a prefix, as 10.0.1.0/24", parse_prefix, schema_format_text};
+const struct schema_type schema_type_prefix = {"a prefix, as 10.0.1.0/24", parse_prefix,
+					       schema_format_text};
 
-static json_t *parse_endpoint(const struct schema_key *key, const char *text, char *why, size_t size)
+static json_t *parse_endpoint(const struct schema_key *key, const char *text, char *why,
+			      size_t size)
 {
 	const char *colon = strchr(text, ':');
 	char list[80];
 	struct address a;
 
-	/* No kind is a hexadecimal number, so that a text is a reference or a prefix, never both. */
+	/* No kind is a hexadecimal number, so that a text is a reference or a prefix, never both.
+	 */
 	if (!prefix_parse(text, &a) || strchr(text, '/') || !colon) {
 		json_t *prefix = parse_prefix(key, text, why, size);
 		size_t at = prefix ? 0 : strlen(why);
@@ -163,7 +174,8 @@ static json_t *named_number(const struct schema_word *words, long long value)
 	return json_integer(value);
 }
 
-static json_t *parse_protocol(const struct schema_key *key, const char *text, char *why, size_t size)
+static json_t *parse_protocol(const struct schema_key *key, const char *text, char *why,
+			      size_t size)
 {
 	char list[160];
 	long long value;
@@ -212,7 +224,8 @@ static json_t *parse_ethertype(const struct schema_key *key, const char *text, c
 
 const struct schema_type schema_type_ethertype = {"an ethertype", parse_ethertype, format_named};
 
-static json_t *parse_l4_ports(const struct schema_key *key, const char *text, char *why, size_t size)
+static json_t *parse_l4_ports(const struct schema_key *key, const char *text, char *why,
+			      size_t size)
 {
 	const char *dash = strchr(text, '-');
 	char low_text[8] = "";
@@ -223,18 +236,21 @@ static json_t *parse_l4_ports(const struct schema_key *key, const char *text, ch
 		memcpy(low_text, text, (size_t)(dash - text));
 	if (schema_parse_number(dash ? low_text : text, &low) ||
 	    schema_parse_number(dash ? dash + 1 : text, &high) || high > 65535) {
-		snprintf(why, size,
-			 "is not a port number: write one from 0 to 65535, or a range as 8000-8099");
+		snprintf(
+			why, size,
+			"is not a port number: write one from 0 to 65535, or a range as 8000-8099");
 		return NULL;
 	}
 	if (low > high) {
-		snprintf(why, size, "is a range that ends before it begins: write %lld-%lld", high, low);
+		snprintf(why, size, "is a range that ends before it begins: write %lld-%lld", high,
+			 low);
 		return NULL;
 	}
 	return json_pack("[I, I]", (json_int_t)low, (json_int_t)high);
 }
 
-static void format_l4_ports(const struct schema_key *key, const json_t *value, char *buf, size_t size)
+static void format_l4_ports(const struct schema_key *key, const json_t *value, char *buf,
+			    size_t size)
 {
 	long long low = json_integer_value(json_array_get(value, 0));
 	long long high = json_integer_value(json_array_get(value, 1));
@@ -249,14 +265,16 @@ static void format_l4_ports(const struct schema_key *key, const json_t *value, c
 const struct schema_type schema_type_l4_ports = {"a port number or a range", parse_l4_ports,
 						 format_l4_ports};
 
-static json_t *parse_tcp_flag(const struct schema_key *key, const char *text, char *why, size_t size)
+static json_t *parse_tcp_flag(const struct schema_key *key, const char *text, char *why,
+			      size_t size)
 {
 	char list[80];
 
 	(void)key;
 	if (schema_find_word(schema_flags, text + (text[0] == '!')))
 		return json_string(text);
-	snprintf(why, size, "is not a TCP flag: write %s, with ! before it for a flag that is not set",
+	snprintf(why, size,
+		 "is not a TCP flag: write %s, with ! before it for a flag that is not set",
 		 schema_word_list(schema_flags, list, sizeof(list)));
 	return NULL;
 }

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* `KEY VALUE` pairs of the command line, brought into the shape that YAML has and then read like YAML. */
+/*
+ * `KEY VALUE` pairs of the command line, brought into the shape that YAML has and then read like
+ * YAML.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "loader/config/schema_types.h"
 #include "loader/config/yaml.h"
 
-/* The map below `tree` for the part before the last dot of `key`, made as needed; `*last` is the part after. */
+/*
+ * The map below `tree` for the part before the last dot of `key`, made as needed; `*last` is the
+ * part after.
+ */
 static json_t *reach(json_t *tree, const char *key, const char **last)
 {
 	for (const char *dot = strchr(key, '.'); dot; key = dot + 1, dot = strchr(key, '.')) {
@@ -28,7 +34,8 @@ static json_t *reach(json_t *tree, const char *key, const char **last)
 	return tree;
 }
 
-static int put(json_t *tree, const char *kind, const char *key, const char *value, struct error *err)
+static int put(json_t *tree, const char *kind, const char *key, const char *value,
+	       struct error *err)
 {
 	char quoted[ERROR_QUOTE_SIZE];
 	const char *last = "";
@@ -42,8 +49,8 @@ static int put(json_t *tree, const char *kind, const char *key, const char *valu
 	else
 		node = json_string(value);
 	if (!node && value[0] != '{' && value[0] != '[')
-		return error_set(err, EXIT_USAGE, "%s: the value of %s is not UTF-8: write it so", kind,
-				 error_quote(quoted, sizeof(quoted), key));
+		return error_set(err, EXIT_USAGE, "%s: the value of %s is not UTF-8: write it so",
+				 kind, error_quote(quoted, sizeof(quoted), key));
 	if (!node) {
 		if (err)
 			err->exit_code = EXIT_USAGE;
@@ -54,8 +61,12 @@ static int put(json_t *tree, const char *kind, const char *key, const char *valu
 	return 0;
 }
 
-/* Takes what has an empty value out of both: out of the new, since there is nothing to read, and out of the old. */
-static int take_empty(const struct schema_kind *kind, json_t *raw, json_t *object, struct error *err)
+/*
+ * Takes what has an empty value out of both: out of the new, since there is nothing to read, and
+ * out of the old.
+ */
+static int take_empty(const struct schema_kind *kind, json_t *raw, json_t *object,
+		      struct error *err)
 {
 	char quoted[ERROR_QUOTE_SIZE];
 	const char *name;
@@ -77,8 +88,9 @@ static int take_empty(const struct schema_kind *kind, json_t *raw, json_t *objec
 		if (!json_is_string(value) || json_string_length(value))
 			continue;
 		if (!key)
-			return error_set(err, EXIT_USAGE, "%s: key %s is not known: nothing to remove",
-					 kind->name, error_quote(quoted, sizeof(quoted), name));
+			return error_set(err, EXIT_USAGE,
+					 "%s: key %s is not known: nothing to remove", kind->name,
+					 error_quote(quoted, sizeof(quoted), name));
 		json_object_del(object, name);
 		json_object_del(raw, name);
 	}
@@ -111,8 +123,9 @@ static json_t *read_pairs(const char *kind, int argc, char **argv, struct error 
 		int failed;
 
 		if (i + 1 == argc)
-			failed = error_set(err, EXIT_USAGE, "%s: key %s has no value: write KEY VALUE",
-					   kind, error_quote(quoted, sizeof(quoted), argv[i]));
+			failed = error_set(err, EXIT_USAGE,
+					   "%s: key %s has no value: write KEY VALUE", kind,
+					   error_quote(quoted, sizeof(quoted), argv[i]));
 		else
 			failed = put(raw, kind, argv[i], argv[i + 1], err);
 		if (failed) {

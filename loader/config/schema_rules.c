@@ -34,16 +34,18 @@ int schema_check_network(const json_t *object, struct schema_fault *fault)
 
 		prefix_parse(text, &a);
 		if (a.family == AF_INET6 && mtu < 1280)
-			return misfit(fault, "mtu",
-				      "mtu %lld is too small for the IPv6 subnet %s: write at least 1280",
-				      mtu, text);
+			return misfit(
+				fault, "mtu",
+				"mtu %lld is too small for the IPv6 subnet %s: write at least 1280",
+				mtu, text);
 		for (size_t j = 0; j < i; j++) {
 			const char *other = json_string_value(json_array_get(subnets, j));
 
 			prefix_parse(other, &b);
 			if (prefix_contains(&a, &b) || prefix_contains(&b, &a))
 				return misfit(fault, "subnets",
-					      "subnets %s and %s overlap: keep the larger", other, text);
+					      "subnets %s and %s overlap: keep the larger", other,
+					      text);
 		}
 	}
 	return 0;
@@ -63,7 +65,8 @@ int schema_check_instance(const json_t *object, struct schema_fault *fault)
 
 	if (one == two)
 		return misfit(fault, two ? "devices" : NULL,
-			      "an instance has %s: write device: D for one arm or devices: [D, E] for two",
+			      "an instance has %s: write device: D for one arm or devices: [D, E] "
+			      "for two",
 			      two ? "both device and devices" : "no device");
 	return 0;
 }
@@ -84,7 +87,8 @@ int schema_check_conntrack(const json_t *object, struct schema_fault *fault)
 
 enum families { V4 = 1, V6 = 2, BOTH = V4 | V6 };
 
-/* Which families the items of a source or destination can have; a group or a port may have either. */
+/* Which families the items of a source or destination can have; a group or a port may have either.
+ */
 static int families_of(const json_t *ends)
 {
 	int families = ends ? 0 : BOTH;
@@ -111,23 +115,29 @@ static int check_families(const json_t *rule, struct schema_fault *fault)
 	int needed = protocol == 1 ? V4 : protocol == 58 ? V6 : BOTH;
 
 	if (ethertype >= 0 && left == BOTH && (protocol >= 0 || source || destination))
-		return misfit(fault, "ethertype",
-			      "ethertype is not IP, yet protocol, source or destination is given: use "
-			      "ipv4 or ipv6, or remove them");
+		return misfit(
+			fault, "ethertype",
+			"ethertype is not IP, yet protocol, source or destination is given: use "
+			"ipv4 or ipv6, or remove them");
 	if (!(left & needed))
-		return misfit(fault, "protocol",
-			      "protocol %s never comes with ethertype %s: use icmp with ipv4 and icmpv6 "
-			      "with ipv6", needed == V4 ? "icmp" : "icmpv6", left == V4 ? "ipv4" : "ipv6");
+		return misfit(
+			fault, "protocol",
+			"protocol %s never comes with ethertype %s: use icmp with ipv4 and icmpv6 "
+			"with ipv6",
+			needed == V4 ? "icmp" : "icmpv6", left == V4 ? "ipv4" : "ipv6");
 	left &= needed;
 	if (!(left & families_of(source)))
-		return misfit(fault, "source",
-			      "source is all %s, but ethertype or protocol says %s: make them agree",
-			      left == V4 ? "IPv6" : "IPv4", left == V4 ? "IPv4" : "IPv6");
+		return misfit(
+			fault, "source",
+			"source is all %s, but ethertype or protocol says %s: make them agree",
+			left == V4 ? "IPv6" : "IPv4", left == V4 ? "IPv4" : "IPv6");
 	left &= families_of(source);
 	if (!(left & families_of(destination)))
 		return misfit(fault, "destination",
-			      "destination is all %s, but source, ethertype or protocol says %s: make them "
-			      "agree", left == V4 ? "IPv6" : "IPv4", left == V4 ? "IPv4" : "IPv6");
+			      "destination is all %s, but source, ethertype or protocol says %s: "
+			      "make them "
+			      "agree",
+			      left == V4 ? "IPv6" : "IPv4", left == V4 ? "IPv4" : "IPv6");
 	return 0;
 }
 
@@ -138,11 +148,13 @@ static int check_l4(const json_t *rule, struct schema_fault *fault)
 	bool is_icmp = protocol == 1 || protocol == 58;
 
 	if (json_object_get(rule, "source_port") && !has_ports)
-		return misfit(fault, "source_port",
-			      "source_port needs a protocol with ports: add protocol tcp, udp or sctp");
+		return misfit(
+			fault, "source_port",
+			"source_port needs a protocol with ports: add protocol tcp, udp or sctp");
 	if (json_object_get(rule, "destination_port") && !has_ports)
 		return misfit(fault, "destination_port",
-			      "destination_port needs a protocol with ports: add protocol tcp, udp or sctp");
+			      "destination_port needs a protocol with ports: add protocol tcp, udp "
+			      "or sctp");
 	if (json_object_get(rule, "icmp_type") && !is_icmp)
 		return misfit(fault, "icmp_type",
 			      "icmp_type needs ICMP: add protocol icmp or icmpv6");
@@ -166,9 +178,11 @@ static int check_flags(const json_t *rule, struct schema_fault *fault)
 			const char *b = json_string_value(json_array_get(flags, j));
 
 			if (!strcmp(a + (a[0] == '!'), b + (b[0] == '!')))
-				return misfit(fault, "tcp_flags",
-					      "tcp_flags asks for %s and %s, which never hold at once: "
-					      "keep one", b, a);
+				return misfit(
+					fault, "tcp_flags",
+					"tcp_flags asks for %s and %s, which never hold at once: "
+					"keep one",
+					b, a);
 		}
 	}
 	return 0;
@@ -183,8 +197,9 @@ static int check_state(const json_t *rule, struct schema_fault *fault)
 	if (!states)
 		return 0;
 	if (json_is_true(json_object_get(rule, "stateless")))
-		return misfit(fault, "conntrack_state",
-			      "conntrack_state means nothing to a stateless rule: remove one of them");
+		return misfit(
+			fault, "conntrack_state",
+			"conntrack_state means nothing to a stateless rule: remove one of them");
 	json_array_foreach((json_t *)states, i, item) {
 		const char *state = json_string_value(item);
 
@@ -192,15 +207,16 @@ static int check_state(const json_t *rule, struct schema_fault *fault)
 	}
 	if (judged)
 		return 0;
-	return misfit(fault, "conntrack_state",
-		      "conntrack_state names neither new nor invalid, and packets of a known flow follow "
-		      "that flow's verdict without asking the rules: add new, or remove the rule");
+	return misfit(
+		fault, "conntrack_state",
+		"conntrack_state names neither new nor invalid, and packets of a known flow follow "
+		"that flow's verdict without asking the rules: add new, or remove the rule");
 }
 
 int schema_check_acl(const json_t *object, struct schema_fault *fault)
 {
-	if (check_families(object, fault) || check_l4(object, fault) || check_flags(object, fault) ||
-	    check_state(object, fault))
+	if (check_families(object, fault) || check_l4(object, fault) ||
+	    check_flags(object, fault) || check_state(object, fault))
 		return -1;
 	return 0;
 }

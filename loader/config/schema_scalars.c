@@ -25,8 +25,8 @@ int schema_check_name(const char *what, const char *name, struct error *err)
 
 	if (!schema_name_fits(name, why, sizeof(why)))
 		return 0;
-	return error_set(err, EXIT_USAGE, "%s %s %s", what, error_quote(quoted, sizeof(quoted), name),
-			 why);
+	return error_set(err, EXIT_USAGE, "%s %s %s", what,
+			 error_quote(quoted, sizeof(quoted), name), why);
 }
 
 const struct schema_word *schema_find_word(const struct schema_word *words, const char *text)
@@ -49,7 +49,10 @@ const char *schema_word_list(const struct schema_word *words, char *buf, size_t 
 	for (const struct schema_word *w = words; w->text && at < size; w++)
 		if (!w->later)
 			at += (size_t)snprintf(buf + at, size - at, "%s%s",
-					       !at ? "" : w == last ? " or " : ", ", w->text);
+					       !at	   ? ""
+					       : w == last ? " or "
+							   : ", ",
+					       w->text);
 	return buf;
 }
 
@@ -163,7 +166,7 @@ static void format_uint(const struct schema_key *key, const json_t *value, char 
 const struct schema_type schema_type_uint = {"a number", parse_uint, format_uint};
 
 static const struct schema_word units[] = {
-	{"ms", 1, false},	{"s", 1000, false},	  {"m", 60000, false},
+	{"ms", 1, false},      {"s", 1000, false},     {"m", 60000, false},
 	{"h", 3600000, false}, {"d", 86400000, false}, {NULL, 0, false},
 };
 
@@ -196,8 +199,8 @@ static json_t *parse_duration(const struct schema_key *key, const char *text, ch
 	duration_text(key->min, least, sizeof(least));
 	duration_text(key->max, most, sizeof(most));
 	snprintf(why, size,
-		 "is not a time from %s to %s: write a number and its unit, ms, s, m, h or d", least,
-		 most);
+		 "is not a time from %s to %s: write a number and its unit, ms, s, m, h or d",
+		 least, most);
 	return NULL;
 }
 
@@ -226,4 +229,5 @@ static json_t *parse_device(const struct schema_key *key, const char *text, char
 	return NULL;
 }
 
-const struct schema_type schema_type_device = {"a network device", parse_device, schema_format_text};
+const struct schema_type schema_type_device = {"a network device", parse_device,
+					       schema_format_text};

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The grammar. To support a key: take its LATER away and give it a type; nothing else needs to know.
- * The order of keys is the order in which they are printed.
+ * The grammar. To support a key: take its LATER away and give it a type; nothing else needs to
+ * know. The order of keys is the order in which they are printed.
  */
 #include "loader/config/schema_types.h"
 
+/* clang-format off */
 #define LATER(key, text) {.name = (key), .later = true, .doc = (text)}
 #define KEYS(...) ((const struct schema_key[]){__VA_ARGS__, {.name = NULL}})
 #define WORDS(...) ((const struct schema_word[]){__VA_ARGS__, {NULL, 0, false}})
@@ -36,7 +37,7 @@ static const struct schema_kind host_kind = {
 		LIST("underlay", device, .required = true, .items_min = 1, .items_max = 16,
 		     .doc = "the devices that face the other hosts"),
 		SCALAR("mode", word, .words = MODES, .fallback = "auto",
-		       .doc = "where programs are attached: xdp is fast for packets, tc for streams")),
+		       .doc = "where programs are attached: xdp for packets, tc for streams")),
 };
 
 static const struct schema_kind instance_kind = {
@@ -49,7 +50,7 @@ static const struct schema_kind instance_kind = {
 		     .doc = "two-arm: leaving frames enter the first and return from the second"),
 		SCALAR("offloads", word, .words = WORDS(WORD("finish"), WORD("keep")),
 		       .fallback = "finish",
-		       .doc = "finish checksums and cut super-packets before the function, or keep them"),
+		       .doc = "finish checksums and cut super-packets first, or keep them"),
 		LATER("weight", "its share of the flows"),
 		LATER("admin", "up, drain or down"),
 		LATER("management", "the port by which it is managed")),
@@ -69,10 +70,10 @@ static const struct schema_kind sf_kind = {
 static const struct schema_kind default_kind = {
 	.name = "default", .doc = "what happens to a new flow that no rule matches",
 	.keys = KEYS(
-		SCALAR("in", word, .words = WORDS(WORD("allow"), WORD("deny")), .fallback = "deny",
-		       .doc = "to a workload"),
-		SCALAR("out", word, .words = WORDS(WORD("allow"), WORD("deny")), .fallback = "allow",
-		       .doc = "from a workload")),
+		SCALAR("in", word, .words = WORDS(WORD("allow"), WORD("deny")),
+		       .fallback = "deny", .doc = "to a workload"),
+		SCALAR("out", word, .words = WORDS(WORD("allow"), WORD("deny")),
+		       .fallback = "allow", .doc = "from a workload")),
 };
 
 static const struct schema_kind timeouts_kind = {
@@ -108,25 +109,27 @@ static const struct schema_kind tenant_kind = {
 	.keys = KEYS(
 		SCALAR("enforcement", word, .words = WORDS(WORD("enforce"), WORD("monitor")),
 		       .fallback = "enforce",
-		       .doc = "monitor: what rules deny is counted and passed; isolation always holds"),
+		       .doc = "monitor: what rules deny is counted and passed"),
 		OBJECT("default", default_kind, .doc = "when no rule matches"),
 		OBJECT("conntrack", conntrack_kind, .doc = "the flow table")),
 };
 
 static const struct schema_kind network_kind = {
-	.name = "network", .path = "networks", .of_tenant = true, .doc = "an L2 segment of a tenant",
-	.check = schema_check_network,
+	.name = "network", .path = "networks", .of_tenant = true, .check = schema_check_network,
+	.doc = "an L2 segment of a tenant",
 	.keys = KEYS(
 		SCALAR("vni", uint, .required = true, .min = 1, .max = 16777215,
 		       .doc = "its number on the wire, one network's alone"),
-		LIST("subnets", prefix, .items_max = 64, .doc = "where its addresses lie; none: anywhere"),
+		LIST("subnets", prefix, .items_max = 64,
+		     .doc = "where its addresses lie; none: anywhere"),
 		SCALAR("mtu", uint, .min = 576, .max = 9216, .fallback = "1450",
 		       .doc = "the largest packet of a workload"),
 		LATER("dhcp", "what DHCP hands out")),
 };
 
 static const struct schema_kind port_kind = {
-	.name = "port", .path = "ports", .of_tenant = true, .doc = "where a workload meets a network",
+	.name = "port", .path = "ports", .of_tenant = true,
+	.doc = "where a workload meets a network",
 	.keys = KEYS(
 		SCALAR("network", name, .required = true, .ref = "network", .doc = "its network"),
 		SCALAR("host", name, .required = true, .ref = "host", .doc = "where it is"),
@@ -162,15 +165,18 @@ static const struct schema_kind acl_kind = {
 		       .doc = "the higher number wins; of equals, deny wins"),
 		SCALAR("ethertype", ethertype, .doc = "the frame's"),
 		SCALAR("protocol", protocol, .doc = "the packet's"),
-		LIST("source", endpoint, .items_min = 1, .words = ENDS, .doc = "where the flow comes from"),
-		LIST("destination", endpoint, .items_min = 1, .words = ENDS, .doc = "where it goes"),
+		LIST("source", endpoint, .items_min = 1, .words = ENDS,
+		     .doc = "where the flow comes from"),
+		LIST("destination", endpoint, .items_min = 1, .words = ENDS,
+		     .doc = "where it goes"),
 		LIST("source_port", l4_ports, .items_min = 1, .doc = "of tcp, udp or sctp"),
 		LIST("destination_port", l4_ports, .items_min = 1, .doc = "of tcp, udp or sctp"),
 		SCALAR("icmp_type", uint, .min = 0, .max = 255, .doc = "of icmp or icmpv6"),
 		SCALAR("icmp_code", uint, .min = 0, .max = 255, .doc = "of icmp or icmpv6"),
 		LIST("tcp_flags", tcp_flag, .items_min = 1, .doc = "all of these must hold"),
 		LIST("conntrack_state", word, .items_min = 1,
-		     .words = WORDS(WORD("new"), WORD("established"), WORD("related"), WORD("invalid")),
+		     .words = WORDS(WORD("new"), WORD("established"), WORD("related"),
+				    WORD("invalid")),
 		     .doc = "any of these must hold"),
 		SCALAR("action", word, .required = true,
 		       .words = WORDS(WORD("allow"), WORD("deny"), WORD("reject")),
@@ -184,7 +190,8 @@ static const struct schema_kind acl_kind = {
 static const struct schema_kind step_kind = {
 	.name = "step", .lone = "function", .doc = "one function of a chain",
 	.keys = KEYS(
-		SCALAR("function", name, .required = true, .ref = "sf", .doc = "the service function"),
+		SCALAR("function", name, .required = true, .ref = "sf",
+		       .doc = "the service function"),
 		SCALAR("mode", word, .words = WORDS(WORD("inline"), WORD_LATER("tap")),
 		       .fallback = "inline", .doc = "in the wire, or beside it"),
 		SCALAR("on_failure", word, .words = WORDS(WORD("closed"), WORD_LATER("open")),
@@ -199,9 +206,10 @@ static const struct schema_kind chain_kind = {
 		       .doc = "the VLAN ID at the function; with the function, this chain's alone"),
 		SCALAR("existing", word,
 		       .words = WORDS(WORD("insert"), WORD_LATER("keep"), WORD_LATER("reset")),
-		       .fallback = "insert", .doc = "what becomes of flows that are older than the chain"),
-		{.name = "steps", .shape = SCHEMA_OBJECT_LIST, .object = &step_kind, .required = true,
-		 .items_min = 1, .items_max = 1, .items_later = true, .doc = "in the order of leaving"},
+		       .fallback = "insert", .doc = "what becomes of flows older than the chain"),
+		{.name = "steps", .shape = SCHEMA_OBJECT_LIST, .object = &step_kind,
+		 .required = true, .items_min = 1, .items_max = 1, .items_later = true,
+		 .doc = "in the order of leaving"},
 		SCALAR("bypass", bool, .fallback = "false",
 		       .doc = "pass by all functions, in an emergency"),
 		LATER("mirror_order", "reverse the steps towards the workload")),
@@ -236,7 +244,8 @@ static const struct schema_kind tenant_body_kind = {
 static const struct schema_kind root_kind = {
 	.name = "configuration", .block = true, .doc = "a whole configuration",
 	.keys = KEYS(
-		SCALAR("version", uint, .required = true, .min = 1, .max = 1, .doc = "the version of this grammar: 1"),
+		SCALAR("version", uint, .required = true, .min = 1, .max = 1,
+		       .doc = "the version of this grammar: 1"),
 		MAP("hosts", host_kind, .doc = "machines"),
 		LATER("uplinks", "devices that face the outside"),
 		MAP("service_functions", sf_kind, .doc = "inspection"),

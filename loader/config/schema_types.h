@@ -5,22 +5,22 @@
 
 #include "loader/config/schema.h"
 
-extern const struct schema_type schema_type_name;     /* web1 */
-extern const struct schema_type schema_type_ref;      /* port:web1; key->words: the kinds */
-extern const struct schema_type schema_type_word;     /* one of key->words */
-extern const struct schema_type schema_type_bool;     /* true */
-extern const struct schema_type schema_type_uint;     /* 101, from key->min to key->max */
-extern const struct schema_type schema_type_duration; /* 10m; key->min and max in ms */
-extern const struct schema_type schema_type_device;   /* eth0 */
-extern const struct schema_type schema_type_mac;      /* 02:00:00:00:00:0a */
-extern const struct schema_type schema_type_vtep;     /* 192.168.50.1 */
-extern const struct schema_type schema_type_address;  /* 10.0.1.1 or fd00:1::1 */
-extern const struct schema_type schema_type_prefix;   /* 10.0.1.0/24 */
-extern const struct schema_type schema_type_endpoint; /* a prefix, or group:web */
-extern const struct schema_type schema_type_protocol; /* tcp or 47 */
+extern const struct schema_type schema_type_name;      /* web1 */
+extern const struct schema_type schema_type_ref;       /* port:web1; key->words: the kinds */
+extern const struct schema_type schema_type_word;      /* one of key->words */
+extern const struct schema_type schema_type_bool;      /* true */
+extern const struct schema_type schema_type_uint;      /* 101, from key->min to key->max */
+extern const struct schema_type schema_type_duration;  /* 10m; key->min and max in ms */
+extern const struct schema_type schema_type_device;    /* eth0 */
+extern const struct schema_type schema_type_mac;       /* 02:00:00:00:00:0a */
+extern const struct schema_type schema_type_vtep;      /* 192.168.50.1 */
+extern const struct schema_type schema_type_address;   /* 10.0.1.1 or fd00:1::1 */
+extern const struct schema_type schema_type_prefix;    /* 10.0.1.0/24 */
+extern const struct schema_type schema_type_endpoint;  /* a prefix, or group:web */
+extern const struct schema_type schema_type_protocol;  /* tcp or 47 */
 extern const struct schema_type schema_type_ethertype; /* ipv6 or 0x88cc */
-extern const struct schema_type schema_type_l4_ports; /* 443 or 8000-8099 */
-extern const struct schema_type schema_type_tcp_flag; /* syn or !ack */
+extern const struct schema_type schema_type_l4_ports;  /* 443 or 8000-8099 */
+extern const struct schema_type schema_type_tcp_flag;  /* syn or !ack */
 
 void schema_format_text(const struct schema_key *key, const json_t *value, char *buf, size_t size);
 
@@ -62,8 +62,11 @@ void schema_walk_up(struct schema_walk *w, size_t len);
 int schema_refuse(struct schema_walk *w, const json_t *at, int at_key, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Raw to canonical, key by key; then, once all keys are there, what only the whole object can tell. */
-json_t *schema_walk_object(struct schema_walk *w, const struct schema_kind *kind, const json_t *raw);
-int schema_walk_complete(struct schema_walk *w, const struct schema_kind *kind, const json_t *object);
+/* Raw to canonical, key by key; then, once all keys are there, what only the whole object can tell.
+ */
+json_t *schema_walk_object(struct schema_walk *w, const struct schema_kind *kind,
+			   const json_t *raw);
+int schema_walk_complete(struct schema_walk *w, const struct schema_kind *kind,
+			 const json_t *object);
 
 #endif

@@ -165,9 +165,10 @@ static int check_count(struct schema_walk *w, const struct schema_key *key, size
 				     key->items_min == key->items_max ? "" : "at least ",
 				     key->items_min);
 	if (key->items_max && n > key->items_max && key->items_later)
-		return schema_refuse(w, raw, 1,
-				     "%s has %zu items, and more than %zu is not supported yet: keep %zu",
-				     key->name, n, key->items_max, key->items_max);
+		return schema_refuse(
+			w, raw, 1,
+			"%s has %zu items, and more than %zu is not supported yet: keep %zu",
+			key->name, n, key->items_max, key->items_max);
 	if (key->items_max && n > key->items_max)
 		return schema_refuse(w, raw, 1, "%s has %zu items: keep at most %zu", key->name, n,
 				     key->items_max);
@@ -207,8 +208,8 @@ static int add_named(struct schema_walk *w, const struct schema_key *key, const 
 	json_t *object;
 
 	if (schema_name_fits(name, why, sizeof(why)))
-		return schema_refuse(w, raw, 1, "%s %s",
-				     error_quote(quoted, sizeof(quoted), name), why);
+		return schema_refuse(w, raw, 1, "%s %s", error_quote(quoted, sizeof(quoted), name),
+				     why);
 	if (json_object_get(map, name))
 		return schema_refuse(w, raw, 0, "%s is written twice, first in line %u: rename one",
 				     name, marks_get(w->marks, json_object_get(map, name)).line);
@@ -227,7 +228,8 @@ static int add_list_item(struct schema_walk *w, const struct schema_key *key, co
 	int failed;
 
 	if (!json_is_object(raw))
-		return schema_refuse(w, raw, 0, "an item is %s: write {name: ..., ...}", shape_of(raw));
+		return schema_refuse(w, raw, 0, "an item is %s: write {name: ..., ...}",
+				     shape_of(raw));
 	if (!name)
 		return schema_refuse(w, raw, 0, "an item has no name: add `name: ...`");
 	rest = json_copy((json_t *)raw);
@@ -270,7 +272,8 @@ static json_t *walk_named(struct schema_walk *w, const struct schema_key *key, c
 }
 
 /* `ips,waf` in the place of [{function: ips}, {function: waf}]. */
-static int add_lone(struct schema_walk *w, const struct schema_key *key, const json_t *raw, json_t *list)
+static int add_lone(struct schema_walk *w, const struct schema_key *key, const json_t *raw,
+		    json_t *list)
 {
 	char *copy = strdup(json_string_value(raw)), *rest = copy, *part;
 	int failed = 0;

@@ -185,7 +185,8 @@ json_t *config_read(const char *const *files, size_t n, struct marks **marks, st
 	int failed = 0;
 
 	if (!n)
-		failed = error_set(err, EXIT_USAGE, "no file is named: name one, or - for standard input");
+		failed = error_set(err, EXIT_USAGE,
+				   "no file is named: name one, or - for standard input");
 	for (size_t i = 0; i < n && !failed; i++)
 		failed = join_document(all, yaml_read(files[i], places, err), places, err);
 	return finish(all, failed, places, marks);

@@ -2,8 +2,8 @@
 /*
  * Whole configurations: read, joined, taken apart into objects by path, compared.
  *
- * Trees are shared, never copied: treat every tree and object given or returned as read-only. Paths are
- *	hosts/h1  service_functions/ips  tenants/red (its options)
+ * Trees are shared, never copied: treat every tree and object given or returned as read-only. Paths
+ *are hosts/h1  service_functions/ips  tenants/red (its options)
  *	tenants/red/{networks,ports,groups,acl,chains,insert}/NAME
  * A tree always has "version": 1, and never an empty container, but for a tenant that has nothing.
  */
@@ -17,8 +17,9 @@
 #include "loader/error.h"
 
 /*
- * Reads, types and joins files ("-" is standard input). The parts of one tenant may lie in several files; the same
- * object in two is an error. `marks`, if not NULL, receives where all was written; free it with marks_free().
+ * Reads, types and joins files ("-" is standard input). The parts of one tenant may lie in several
+ * files; the same object in two is an error. `marks`, if not NULL, receives where all was written;
+ * free it with marks_free().
  */
 json_t *config_read(const char *const *files, size_t n, struct marks **marks, struct error *err);
 
@@ -27,8 +28,8 @@ json_t *config_parse(const char *name, const char *text, size_t len, struct mark
 		     struct error *err);
 
 /*
- * What `apply` leaves: `desired` owns, whole, each host, tenant and function that it names; others stay as they
- * are stored, unless `prune`.
+ * What `apply` leaves: `desired` owns, whole, each host, tenant and function that it names; others
+ * stay as they are stored, unless `prune`.
  */
 json_t *config_own(const json_t *stored, const json_t *desired, int prune);
 
@@ -37,8 +38,10 @@ json_t *config_flatten(const json_t *tree);
 json_t *config_unflatten(const json_t *flat);
 
 /*
- * [{op: "delete"|"add"|"change", path, old, new}]; `old` is absent in an add, `new` in a delete. Deletions come first,
- * each before what it refers to, then additions and changes, each after what it refers to.
+ * [{op: "delete"|"add"|"change", path, old, new}]; `old` is absent in an add, `new` in a delete.
+ * Deletions come first, each before what it refers to, then additions and changes, each after what
+ * it refers to. What a change lets go of may stand among the deletions before it: whoever acts in
+ * this order acts on changes first, or on all at once.
  */
 json_t *config_diff(const json_t *old, const json_t *wanted);
 

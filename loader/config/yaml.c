@@ -19,11 +19,12 @@ struct reader {
 /* libyaml counts from 0, editors from 1. */
 static struct mark mark_at(yaml_mark_t at)
 {
-	return (struct mark){.line = (unsigned int)at.line + 1, .column = (unsigned int)at.column + 1};
+	return (struct mark){.line = (unsigned int)at.line + 1,
+			     .column = (unsigned int)at.column + 1};
 }
 
-#define refuse(r, at, fmt, ...)                                                                    \
-	error_set((r)->err, EXIT_REFUSED, "%s:%zu:%zu: " fmt, (r)->name, (at).line + 1,            \
+#define refuse(r, at, fmt, ...)                                                         \
+	error_set((r)->err, EXIT_REFUSED, "%s:%zu:%zu: " fmt, (r)->name, (at).line + 1, \
 		  (at).column + 1, ##__VA_ARGS__)
 
 static int refuse_syntax(struct reader *r)
@@ -58,10 +59,11 @@ static int refuse_decoration(struct reader *r, const yaml_event_t *event, const 
 			      "anchor &%s is refused: write the value out, and remove the anchor",
 			      anchor);
 	if (tag)
-		return refuse(r, event->start_mark,
-			      "tag %s is refused: a text that begins with ! needs quotes, and types "
-			      "are not written",
-			      error_quote(quoted, sizeof(quoted), tag));
+		return refuse(
+			r, event->start_mark,
+			"tag %s is refused: a text that begins with ! needs quotes, and types "
+			"are not written",
+			error_quote(quoted, sizeof(quoted), tag));
 	return 0;
 }
 
@@ -97,7 +99,8 @@ static int count_node(struct reader *r, yaml_mark_t at, json_t *node)
 	struct mark mark = mark_at(at);
 
 	if (++r->nodes > YAML_MAX_NODES)
-		return refuse(r, at, "more than %u values: split the configuration", YAML_MAX_NODES);
+		return refuse(r, at, "more than %u values: split the configuration",
+			      YAML_MAX_NODES);
 	if (!node || marks_set(r->marks, node, &mark))
 		return error_set(r->err, EXIT_REFUSED, "%s: out of memory", r->name);
 	return 0;
@@ -167,7 +170,8 @@ static int read_pair(struct reader *r, json_t *map, const yaml_event_t *key_even
 	json_t *value = NULL;
 
 	if (key_event->type != YAML_SCALAR_EVENT)
-		return refuse(r, at, "a key is a list or a map: write a plain word before the colon");
+		return refuse(r, at,
+			      "a key is a list or a map: write a plain word before the colon");
 	if (memchr(key, 0, key_event->data.scalar.length))
 		return refuse(r, at, "a NUL character is refused: remove the \\0");
 	if (json_object_get(map, key))
@@ -244,10 +248,12 @@ static json_t *read_document(struct reader *r)
 		int type = event.type;
 
 		if (!failed && tree && type == YAML_DOCUMENT_START_EVENT)
-			failed = refuse(r, event.start_mark,
-					"a second document is refused: put it in a file of its own");
-		else if (!failed && (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
-				     type == YAML_MAPPING_START_EVENT))
+			failed =
+				refuse(r, event.start_mark,
+				       "a second document is refused: put it in a file of its own");
+		else if (!failed &&
+			 (type == YAML_SCALAR_EVENT || type == YAML_SEQUENCE_START_EVENT ||
+			  type == YAML_MAPPING_START_EVENT))
 			failed = !(tree = read_node(r, &event, 0));
 		yaml_event_delete(&event);
 		if (failed) {
@@ -258,8 +264,8 @@ static json_t *read_document(struct reader *r)
 			break;
 	}
 	if (!tree)
-		error_set(r->err, EXIT_REFUSED, "%s: the file is empty: it needs at least `version: 1`",
-			  r->name);
+		error_set(r->err, EXIT_REFUSED,
+			  "%s: the file is empty: it needs at least `version: 1`", r->name);
 	return tree;
 }
 
@@ -285,7 +291,8 @@ json_t *yaml_parse(const char *name, const char *text, size_t len, struct marks 
 	return tree;
 }
 
-/* The whole file, bounded, since its size is not known of a pipe and may lie of a file that grows. */
+/* The whole file, bounded, since its size is not known of a pipe and may lie of a file that grows.
+ */
 static char *slurp(int fd, size_t *len)
 {
 	size_t room = 1 << 16;
@@ -324,8 +331,9 @@ json_t *yaml_read(const char *file, struct marks *marks, struct error *err)
 	size_t len;
 
 	if (fd < 0) {
-		error_set(err, EXIT_REFUSED, "%s: cannot be opened: %s: check the path and its mode",
-			  name, strerror(errno));
+		error_set(err, EXIT_REFUSED,
+			  "%s: cannot be opened: %s: check the path and its mode", name,
+			  strerror(errno));
 		return NULL;
 	}
 
@@ -334,8 +342,8 @@ json_t *yaml_read(const char *file, struct marks *marks, struct error *err)
 	if (text)
 		tree = yaml_parse(name, text, len, marks, err);
 	else
-		error_set(err, EXIT_REFUSED, "%s: cannot be read: %s: check that it is a file", name,
-			  strerror(errno));
+		error_set(err, EXIT_REFUSED, "%s: cannot be read: %s: check that it is a file",
+			  name, strerror(errno));
 	free(text);
 	if (!is_stdin)
 		close(fd);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * YAML text to a JSON tree in which every scalar is a string: what a scalar means is the schema's business,
- * not that of YAML 1.1, which takes 20:10:10 for a number and `no` for a boolean.
+ * YAML text to a JSON tree in which every scalar is a string: what a scalar means is the schema's
+ * business, not that of YAML 1.1, which takes 20:10:10 for a number and `no` for a boolean.
  *
- * Refused, with line and column: duplicate keys, anchors, aliases, tags, several documents, NUL characters, and
- * anything deeper or larger than the limits below.
+ * Refused, with line and column: duplicate keys, anchors, aliases, tags, several documents, NUL
+ * characters, and anything deeper or larger than the limits below.
  */
 #ifndef WEFT_CONFIG_YAML_H
 #define WEFT_CONFIG_YAML_H

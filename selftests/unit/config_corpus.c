@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Every file of config/bad is refused with the very message in its first line, place included; every file of config/good is
- * accepted, and the same when printed and read again. A new message needs a file here, no code.
+ * Every file of config/bad is refused with the very message in its first line, place included;
+ * every file of config/good is accepted, and the same when printed and read again. A new message
+ * needs a file here, no code.
  */
 #include <dirent.h>
 

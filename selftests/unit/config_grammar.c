@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The whole grammar in one file: every part that is not supported yet is refused by its name. The test takes the parts out one
- * by one, in the order in which they are met, and what remains is a configuration that holds.
+ * The whole grammar in one file: every part that is not supported yet is refused by its name. The
+ * test takes the parts out one by one, in the order in which they are met, and what remains is a
+ * configuration that holds.
  */
 #include "config_helpers.h"
 
@@ -9,23 +10,32 @@ static const struct {
 	const char *path; /* of what to take out */
 	const char *message;
 } later[] = {
-	{"uplinks", "config/full.yaml:6:1: uplinks (devices that face the outside) is not supported yet"},
-	{"service_functions/ips/health", "service_functions/ips: health (how its instances are probed) is not"},
+	{"uplinks",
+	 "config/full.yaml:6:1: uplinks (devices that face the outside) is not supported yet"},
+	{"service_functions/ips/health",
+	 "service_functions/ips: health (how its instances are probed) is not"},
 	{"service_functions/ips/drain_timeout", "service_functions/ips: drain_timeout (how long"},
-	{"service_functions/ips/rewrites", "service_functions/ips: rewrites (whether it alters streams) is not"},
+	{"service_functions/ips/rewrites",
+	 "service_functions/ips: rewrites (whether it alters streams) is not"},
 	{"service_functions/ips/instances/ips2",
 	 "service_functions/ips: instances has 2 items, and more than 1 is not supported yet"},
 	{"tenants/red/options/conntrack/liberal",
 	 "tenants/red/options/conntrack: liberal (do not check TCP windows) is not supported yet"},
-	{"tenants/red/networks/web/dhcp", "tenants/red/networks/web: dhcp (what DHCP hands out) is not"},
-	{"tenants/red/ports/db1/qos", "tenants/red/ports/db1: qos (its rate limits) is not supported yet"},
-	{"tenants/red/acl/0/chain", "tenants/red/acl/pg: chain (the chain that its flows take) is not"},
+	{"tenants/red/networks/web/dhcp",
+	 "tenants/red/networks/web: dhcp (what DHCP hands out) is not"},
+	{"tenants/red/ports/db1/qos",
+	 "tenants/red/ports/db1: qos (its rate limits) is not supported yet"},
+	{"tenants/red/acl/0/chain",
+	 "tenants/red/acl/pg: chain (the chain that its flows take) is not"},
 	{"tenants/red/routers", "tenants/red: routers (L3 between networks) is not supported yet"},
 	{"tenants/red/nat", "tenants/red: nat (address translation) is not supported yet"},
-	{"tenants/red/floating_ips", "tenants/red: floating_ips (outside addresses of workloads) is not"},
-	{"tenants/red/load_balancers", "tenants/red: load_balancers (L4 load balancing) is not supported"},
+	{"tenants/red/floating_ips",
+	 "tenants/red: floating_ips (outside addresses of workloads) is not"},
+	{"tenants/red/load_balancers",
+	 "tenants/red: load_balancers (L4 load balancing) is not supported"},
 	{"tenants/red/qos", "tenants/red: qos (rate limits) is not supported yet"},
-	{"tenants/red/peerings", "tenants/red: peerings (traffic between tenants) is not supported yet"},
+	{"tenants/red/peerings",
+	 "tenants/red: peerings (traffic between tenants) is not supported yet"},
 };
 
 static void take_out(json_t *tree, const char *path)
@@ -105,7 +115,8 @@ static void test_defaults(void **state)
 	(void)state;
 	assert_int_equal(schema_number("tenant", NULL, "conntrack.max_flows"), 16384);
 	assert_int_equal(schema_number("tenant", options, "conntrack.max_flows"), 100);
-	assert_int_equal(schema_number("tenant", options, "conntrack.timeouts.tcp_established"), 432000000);
+	assert_int_equal(schema_number("tenant", options, "conntrack.timeouts.tcp_established"),
+			 432000000);
 	assert_int_equal(schema_number("network", NULL, "mtu"), 1450);
 	assert_int_equal(schema_number("network", NULL, "nothing"), 0);
 	assert_int_equal(schema_number("nothing", NULL, "mtu"), 0);
@@ -142,8 +153,8 @@ static void test_numbers_for_packets(void **state)
 
 static void test_help_names_every_key(void **state)
 {
-	static const char *const kinds[] = {"host", "sf", "instance", "tenant", "network",
-					    "port", "group", "acl", "chain", "insert"};
+	static const char *const kinds[] = {"host", "sf",    "instance", "tenant", "network",
+					    "port", "group", "acl",	 "chain",  "insert"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {

@@ -25,10 +25,10 @@
 #define CONFIG_SAMPLES "selftests/unit/config"
 #endif
 
-#define assert_contains(text, part)                                                                \
-	do {                                                                                       \
-		if (!strstr(text, part))                                                           \
-			fail_msg("\"%s\" lacks \"%s\"", text, part);                              \
+#define assert_contains(text, part)                                  \
+	do {                                                         \
+		if (!strstr(text, part))                             \
+			fail_msg("\"%s\" lacks \"%s\"", text, part); \
 	} while (0)
 
 /* A document that must be good. */
@@ -42,7 +42,10 @@ static inline json_t *parsed(const char *text)
 	return tree;
 }
 
-/* A document that must be refused with a message that contains `part`, by its grammar or by its sense. */
+/*
+ * A document that must be refused with a message that contains `part`, by its grammar or by its
+ * sense.
+ */
 static inline void refused(const char *text, const char *part)
 {
 	struct error err = {0};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Thousands of damaged configurations, the same in every run: each is refused with a message, or accepted and then the
- * same when printed and read again. The sanitizers see the rest.
+ * Thousands of damaged configurations, the same in every run: each is refused with a message, or
+ * accepted and then the same when printed and read again. The sanitizers see the rest.
  */
 #include "config_helpers.h"
 
@@ -26,10 +26,14 @@ static char *sample(size_t *len)
 	return text;
 }
 
-/* One wound: a byte of the text's own kind of bytes, a piece left out, a piece twice, or the end cut off. */
+/*
+ * One wound: a byte of the text's own kind of bytes, a piece left out, a piece twice, or the end
+ * cut off.
+ */
 static size_t damage(char *text, size_t len)
 {
-	static const char spice[] = "{}[]:,-\"'#&*!|>%@` \n\t\\/\0\xff" "09az~?";
+	static const char spice[] = "{}[]:,-\"'#&*!|>%@` \n\t\\/\0\xff"
+				    "09az~?";
 	size_t at = below(len), n = below(40) + 1;
 
 	if (n > len - at)
@@ -102,10 +106,24 @@ static void test_cut_off(void **state)
 /* A value of every key, replaced by what no key expects. */
 static void test_odd_values(void **state)
 {
-	static const char *const odd[] = {"{}", "[]", "\"\"", "~", "-1", "[[[]]]", "{a: {b: c}}", "\",\"", "\":\"", "port:",
-					  "99999999999999999999", "0x", "/", "::/129", "1.2.3.4/", "\"\\u202e\""};
-	static const char *const kinds[] = {"host", "sf", "instance", "tenant", "network",
-					    "port", "group", "acl", "chain", "insert"};
+	static const char *const odd[] = {"{}",
+					  "[]",
+					  "\"\"",
+					  "~",
+					  "-1",
+					  "[[[]]]",
+					  "{a: {b: c}}",
+					  "\",\"",
+					  "\":\"",
+					  "port:",
+					  "99999999999999999999",
+					  "0x",
+					  "/",
+					  "::/129",
+					  "1.2.3.4/",
+					  "\"\\u202e\""};
+	static const char *const kinds[] = {"host", "sf",    "instance", "tenant", "network",
+					    "port", "group", "acl",	 "chain",  "insert"};
 	struct error err = {0};
 
 	(void)state;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* `KEY VALUE` pairs of the command line make the objects that the same keys make in YAML, and the same refusals. */
+/*
+ * `KEY VALUE` pairs of the command line make the objects that the same keys make in YAML, and the
+ * same refusals.
+ */
 #include "config_helpers.h"
 
-#define PAIRS(...) ((char *[]){__VA_ARGS__}), (int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *))
+#define PAIRS(...) \
+	((char *[]){__VA_ARGS__}), (int)(sizeof((char *[]){__VA_ARGS__}) / sizeof(char *))
 
 static void makes(const char *kind, char **argv, int argc, const char *expected)
 {
@@ -31,13 +35,17 @@ static void test_objects(void **state)
 	      "{\"vtep\":[\"192.168.50.1\"],\"underlay\":[\"u0\",\"u1\"],\"mode\":\"xdp\"}");
 	makes("network", PAIRS("vni", "101", "subnets", "10.0.1.0/24,FD00:1::/64"),
 	      "{\"vni\":101,\"subnets\":[\"10.0.1.0/24\",\"fd00:1::/64\"]}");
-	makes("port", PAIRS("network", "web", "host", "h1", "device", "p0", "mac", "02:00:00:00:00:0A",
-			    "addresses", "10.0.1.1"),
-	      "{\"network\":\"web\",\"host\":\"h1\",\"device\":\"p0\",\"mac\":\"02:00:00:00:00:0a\","
+	makes("port",
+	      PAIRS("network", "web", "host", "h1", "device", "p0", "mac", "02:00:00:00:00:0A",
+		    "addresses", "10.0.1.1"),
+	      "{\"network\":\"web\",\"host\":\"h1\",\"device\":\"p0\",\"mac\":\"02:00:00:00:00:"
+	      "0a\","
 	      "\"addresses\":[\"10.0.1.1\"]}");
-	makes("acl", PAIRS("apply_to", "port:db1", "direction", "in", "priority", "100", "protocol", "tcp",
-			   "source", "group:web", "destination_port", "5432,8000-8099", "action", "allow"),
-	      "{\"apply_to\":[\"port:db1\"],\"direction\":\"in\",\"priority\":100,\"protocol\":\"tcp\","
+	makes("acl",
+	      PAIRS("apply_to", "port:db1", "direction", "in", "priority", "100", "protocol", "tcp",
+		    "source", "group:web", "destination_port", "5432,8000-8099", "action", "allow"),
+	      "{\"apply_to\":[\"port:db1\"],\"direction\":\"in\",\"priority\":100,\"protocol\":"
+	      "\"tcp\","
 	      "\"source\":[\"group:web\"],\"destination_port\":[[5432,5432],[8000,8099]],"
 	      "\"action\":\"allow\"}");
 	makes("instance", PAIRS("host", "h1", "devices", "s0,s1"),
@@ -53,7 +61,9 @@ static void test_objects(void **state)
 static void test_reach_into_objects(void **state)
 {
 	(void)state;
-	makes("tenant", PAIRS("enforcement", "monitor", "default.in", "allow", "conntrack.timeouts.udp", "5m"),
+	makes("tenant",
+	      PAIRS("enforcement", "monitor", "default.in", "allow", "conntrack.timeouts.udp",
+		    "5m"),
 	      "{\"enforcement\":\"monitor\",\"default\":{\"in\":\"allow\"},"
 	      "\"conntrack\":{\"timeouts\":{\"udp\":300000}}}");
 	makes("sf", PAIRS("instances.ips1.host", "h1", "instances.ips1.device", "s0"),
@@ -65,7 +75,8 @@ static void test_reach_into_objects(void **state)
 static void test_refusals(void **state)
 {
 	(void)state;
-	refuses("port", PAIRS("networ", "web"), "port: key \"networ\" is not known: did you mean network?");
+	refuses("port", PAIRS("networ", "web"),
+		"port: key \"networ\" is not known: did you mean network?");
 	refuses("port", PAIRS("vlan"), "port: key \"vlan\" has no value");
 	refuses("port", PAIRS("vlan", "1", "vlan", "2"), "port: key \"vlan\" is given twice");
 	refuses("port", PAIRS("qos", "gold"), "port: qos (its rate limits) is not supported yet");
@@ -76,7 +87,8 @@ static void test_refusals(void **state)
 	refuses("chain", PAIRS("tag", "1", "steps", "[{}]"), "function is missing");
 	refuses("tenant", PAIRS("default", "deny"), "tenant/default: it is a text");
 	refuses("tenant", PAIRS("default", "{in: deny}", "default.in", "allow"), "given twice");
-	refuses("acl", PAIRS("direction", "in", "priority", "1", "action", "deny", "tcp_flags", "syn"),
+	refuses("acl",
+		PAIRS("direction", "in", "priority", "1", "action", "deny", "tcp_flags", "syn"),
 		"acl: tcp_flags needs TCP");
 	refuses("port", PAIRS("mac", "\xff"), "not UTF-8");
 	refuses("router", PAIRS("a", "b"), "router is not a kind of object");
@@ -88,7 +100,8 @@ static void test_set(void **state)
 	char *clear[] = {"default.in", "", "default.out", "", "enforcement", ""};
 	char *unknown[] = {"colour", ""};
 	struct error err = {0};
-	json_t *base = json_pack("{s:s, s:{s:s}}", "enforcement", "monitor", "default", "in", "allow");
+	json_t *base =
+		json_pack("{s:s, s:{s:s}}", "enforcement", "monitor", "default", "in", "allow");
 	json_t *set = schema_object_set("tenant", base, 6, pairs, &err);
 
 	(void)state;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* 5,000 tenants, each with a network and two ports of the same addresses, are read and checked in a moment. */
+/*
+ * 5,000 tenants, each with a network and two ports of the same addresses, are read and checked in a
+ * moment.
+ */
 #include <time.h>
 
 #include "config_helpers.h"
@@ -12,17 +15,22 @@ static char *many_tenants(size_t *len)
 	FILE *out = open_memstream(&text, len);
 
 	fputs("version: 1\nhosts:\n  h1: {vtep: 192.168.50.1, underlay: [u0]}\n"
-	      "  h2: {vtep: 192.168.50.2, underlay: [u0]}\ntenants:\n", out);
+	      "  h2: {vtep: 192.168.50.2, underlay: [u0]}\ntenants:\n",
+	      out);
 	for (int i = 0; i < TENANTS; i++)
 		fprintf(out,
-			"  t%d:\n    networks:\n      web: {vni: %d, subnets: [10.0.1.0/24, \"fd00:1::/64\"]}\n"
+			"  t%d:\n    networks:\n      web: {vni: %d, subnets: [10.0.1.0/24, "
+			"\"fd00:1::/64\"]}\n"
 			"    ports:\n"
-			"      a: {network: web, host: h1, device: a%d, mac: \"02:00:00:00:00:0a\", "
+			"      a: {network: web, host: h1, device: a%d, mac: "
+			"\"02:00:00:00:00:0a\", "
 			"addresses: [10.0.1.1, \"fd00:1::1\"]}\n"
-			"      b: {network: web, host: h2, device: b%d, mac: \"02:00:00:00:00:0b\", "
+			"      b: {network: web, host: h2, device: b%d, mac: "
+			"\"02:00:00:00:00:0b\", "
 			"addresses: [10.0.1.2, \"fd00:1::2\"]}\n"
 			"    acl:\n"
-			"      - {name: r, apply_to: [port:a], direction: in, priority: 1, protocol: tcp, "
+			"      - {name: r, apply_to: [port:a], direction: in, priority: 1, "
+			"protocol: tcp, "
 			"destination_port: 80, action: allow}\n",
 			i, i + 1, i, i);
 	fclose(out);

@@ -4,16 +4,16 @@
 
 #include "config_helpers.h"
 
-#define RED                                                                                        \
-	"version: 1\n"                                                                             \
-	"hosts:\n"                                                                                 \
-	"  h1: {vtep: 10.9.0.1, underlay: [u0]}\n"                                                 \
-	"tenants:\n"                                                                               \
-	"  red:\n"                                                                                 \
-	"    options: {default: {in: deny}}\n"                                                     \
-	"    networks: {web: {vni: 1}}\n"                                                          \
-	"    ports:\n"                                                                             \
-	"      a: {network: web, host: h1, device: p0, mac: \"02:00:00:00:00:01\"}\n"             \
+#define RED                                                                           \
+	"version: 1\n"                                                                \
+	"hosts:\n"                                                                    \
+	"  h1: {vtep: 10.9.0.1, underlay: [u0]}\n"                                    \
+	"tenants:\n"                                                                  \
+	"  red:\n"                                                                    \
+	"    options: {default: {in: deny}}\n"                                        \
+	"    networks: {web: {vni: 1}}\n"                                             \
+	"    ports:\n"                                                                \
+	"      a: {network: web, host: h1, device: p0, mac: \"02:00:00:00:00:01\"}\n" \
 	"      b: {network: web, host: h1, device: p1, mac: \"02:00:00:00:00:02\"}\n"
 
 static char *file_with(const char *text)
@@ -44,13 +44,17 @@ static json_t *read_two(const char *a, const char *b, struct error *err)
 static void test_files_join(void **state)
 {
 	struct error err = {0};
-	json_t *tree = read_two("version: 1\ntenants:\n  red:\n    networks: {web: {vni: 1}}\n",
-				"version: 1\ntenants:\n  red:\n    options: {enforcement: monitor}\n"
-				"    networks: {db: {vni: 2}}\n  blue: {}\n", &err);
+	json_t *tree =
+		read_two("version: 1\ntenants:\n  red:\n    networks: {web: {vni: 1}}\n",
+			 "version: 1\ntenants:\n  red:\n    options: {enforcement: monitor}\n"
+			 "    networks: {db: {vni: 2}}\n  blue: {}\n",
+			 &err);
 
 	(void)state;
-	assert_json(tree, "{\"version\":1,\"tenants\":{\"red\":{\"networks\":{\"web\":{\"vni\":1},\"db\":{\"vni\":2}},"
-			  "\"options\":{\"enforcement\":\"monitor\"}},\"blue\":{}}}");
+	assert_json(
+		tree,
+		"{\"version\":1,\"tenants\":{\"red\":{\"options\":{\"enforcement\":\"monitor\"},"
+		"\"networks\":{\"web\":{\"vni\":1},\"db\":{\"vni\":2}}},\"blue\":{}}}");
 	json_decref(tree);
 }
 
@@ -60,10 +64,12 @@ static void test_same_object_in_two_files(void **state)
 		"version: 1\nhosts:\n  h1: {vtep: 10.0.0.1, underlay: [u0]}\n",
 		"version: 1\ntenants:\n  red:\n    networks: {web: {vni: 1}}\n",
 		"version: 1\ntenants:\n  red:\n    options: {enforcement: monitor}\n",
-		"version: 1\ntenants:\n  red:\n    acl: [{name: r, direction: in, priority: 1, action: deny}]\n",
+		"version: 1\ntenants:\n  red:\n    acl: [{name: r, direction: in, priority: 1, "
+		"action: deny}]\n",
 	};
-	static const char *const place[] = {":3:3: hosts/h1 is also written in ", ":4:16: tenants/red/networks/web is",
-					    ":4:5: tenants/red is also", ":4:11: tenants/red/acl/r is also"};
+	static const char *const place[] = {
+		":3:3: hosts/h1 is also written in ", ":4:16: tenants/red/networks/web is",
+		":4:5: tenants/red is also", ":4:11: tenants/red/acl/r is also"};
 	struct error err = {0};
 
 	(void)state;
@@ -106,7 +112,8 @@ static void test_flatten(void **state)
 
 static void test_what_is_empty_is_absent(void **state)
 {
-	json_t *a = parsed("version: 1\nhosts:\nservice_functions: {}\ntenants:\n  red:\n    options: {default: {}}\n"
+	json_t *a = parsed("version: 1\nhosts:\nservice_functions: {}\ntenants:\n  red:\n    "
+			   "options: {default: {}}\n"
 			   "    ports: {}\n    acl: []\n    groups: {g: {ports: []}}\n");
 
 	(void)state;
@@ -139,7 +146,8 @@ static void test_apply_owns_what_it_names(void **state)
 	(void)state;
 	assert_true(json_equal(json_object_get(own, "hosts"), json_object_get(stored, "hosts")));
 	assert_json(json_object_get(own, "tenants"),
-		    "{\"red\":{\"networks\":{\"web\":{\"vni\":1}}},\"blue\":{\"networks\":{\"web\":{\"vni\":9}}}}");
+		    "{\"red\":{\"networks\":{\"web\":{\"vni\":1}}},\"blue\":{\"networks\":{\"web\":"
+		    "{\"vni\":9}}}}");
 	assert_true(json_equal(pruned, desired));
 	assert_true(json_equal(fresh, desired));
 	assert_int_equal(json_object_size(json_object_get(stored, "tenants")), 2);
@@ -153,7 +161,8 @@ static void test_apply_owns_what_it_names(void **state)
 /* What config_diff_print() says of the way from one document to another. */
 static void tells(const char *old_text, const char *new_text, const char *expected)
 {
-	json_t *old = parsed(old_text), *wanted = parsed(new_text), *diff = config_diff(old, wanted);
+	json_t *old = parsed(old_text), *wanted = parsed(new_text),
+	       *diff = config_diff(old, wanted);
 	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
@@ -172,12 +181,17 @@ static void test_diff_in_order(void **state)
 	(void)state;
 	tells(RED, RED, "");
 	tells("version: 1\n", RED,
-	      "+ hosts/h1\n+ tenants/red\n+ tenants/red/networks/web\n+ tenants/red/ports/a\n+ tenants/red/ports/b\n");
+	      "+ hosts/h1\n+ tenants/red\n+ tenants/red/networks/web\n+ tenants/red/ports/a\n+ "
+	      "tenants/red/ports/b\n");
 	tells(RED, "version: 1\n",
-	      "- tenants/red/ports/b\n- tenants/red/ports/a\n- tenants/red/networks/web\n- tenants/red\n- hosts/h1\n");
-	tells("version: 1\ntenants:\n  b: {networks: {n: {vni: 1}}}\n  ab: {networks: {o: {vni: 2}}}\n",
-	      "version: 1\ntenants:\n  b: {networks: {n: {vni: 2}}}\n  a: {groups: {g: {}}, networks: {o: {vni: 7}}}\n",
-	      "- tenants/ab/networks/o\n- tenants/ab\n+ tenants/a\n+ tenants/a/networks/o\n+ tenants/a/groups/g\n"
+	      "- tenants/red/ports/b\n- tenants/red/ports/a\n- tenants/red/networks/web\n- "
+	      "tenants/red\n- hosts/h1\n");
+	tells("version: 1\ntenants:\n  b: {networks: {n: {vni: 1}}}\n  ab: {networks: {o: {vni: "
+	      "2}}}\n",
+	      "version: 1\ntenants:\n  b: {networks: {n: {vni: 2}}}\n  a: {groups: {g: {}}, "
+	      "networks: {o: {vni: 7}}}\n",
+	      "- tenants/ab/networks/o\n- tenants/ab\n+ tenants/a\n+ tenants/a/networks/o\n+ "
+	      "tenants/a/groups/g\n"
 	      "~ tenants/b/networks/n vni: 1 -> 2\n");
 }
 
@@ -185,11 +199,15 @@ static void test_diff_key_by_key(void **state)
 {
 	(void)state;
 	tells("version: 1\nservice_functions: {i: {instances: {a: {host: h, device: s0}}}}\n"
-	      "tenants:\n  red:\n    options: {default: {in: deny}, conntrack: {timeouts: {udp: 30s}}}\n"
-	      "    acl:\n      - {name: r, direction: in, priority: 1, action: deny, protocol: tcp, destination_port: 80}\n",
+	      "tenants:\n  red:\n    options: {default: {in: deny}, conntrack: {timeouts: {udp: "
+	      "30s}}}\n"
+	      "    acl:\n      - {name: r, direction: in, priority: 1, action: deny, protocol: "
+	      "tcp, destination_port: 80}\n",
 	      "version: 1\nservice_functions: {i: {instances: {a: {host: h, device: s1}}}}\n"
-	      "tenants:\n  red:\n    options: {default: {in: allow}, conntrack: {timeouts: {udp: 2m}}}\n"
-	      "    acl:\n      - {name: r, direction: in, priority: 1, action: deny, protocol: tcp, log: on,\n"
+	      "tenants:\n  red:\n    options: {default: {in: allow}, conntrack: {timeouts: {udp: "
+	      "2m}}}\n"
+	      "    acl:\n      - {name: r, direction: in, priority: 1, action: deny, protocol: "
+	      "tcp, log: on,\n"
 	      "         destination_port: [80, 8000-8099]}\n",
 	      "~ service_functions/i instances.a.device: s0 -> s1\n"
 	      "~ tenants/red default.in: deny -> allow\n"
@@ -208,11 +226,13 @@ static void test_order_of_writing_does_not_matter(void **state)
 static void test_diff_entries(void **state)
 {
 	json_t *old = parsed("version: 1\ntenants: {r: {networks: {a: {vni: 1}}}}\n");
-	json_t *wanted = parsed("version: 1\ntenants: {r: {networks: {a: {vni: 2}}, groups: {g: {}}}}\n");
+	json_t *wanted =
+		parsed("version: 1\ntenants: {r: {networks: {a: {vni: 2}}, groups: {g: {}}}}\n");
 	json_t *diff = config_diff(old, wanted);
 
 	(void)state;
-	assert_json(diff, "[{\"op\":\"change\",\"path\":\"tenants/r/networks/a\",\"old\":{\"vni\":1},\"new\":{\"vni\":2}},"
+	assert_json(diff, "[{\"op\":\"change\",\"path\":\"tenants/r/networks/"
+			  "a\",\"old\":{\"vni\":1},\"new\":{\"vni\":2}},"
 			  "{\"op\":\"add\",\"path\":\"tenants/r/groups/g\",\"new\":{}}]");
 	json_decref(diff);
 	json_decref(wanted);
@@ -222,14 +242,16 @@ static void test_diff_entries(void **state)
 static void test_losses(void **state)
 {
 	json_t *stored = parsed(RED), *less = json_deep_copy(stored);
-	json_t *ports = json_object_get(json_object_get(json_object_get(less, "tenants"), "red"), "ports");
+	json_t *ports =
+		json_object_get(json_object_get(json_object_get(less, "tenants"), "red"), "ports");
 	struct error err = {0};
 
 	(void)state;
 	assert_int_equal(config_check_losses(NULL, stored, &err), 0);
 	assert_int_equal(config_check_losses(stored, stored, &err), 0);
 	json_object_del(ports, "a");
-	assert_int_equal(config_check_losses(stored, less, &err), 0); /* half is not more than half */
+	assert_int_equal(config_check_losses(stored, less, &err),
+			 0); /* half is not more than half */
 	json_object_del(ports, "b");
 	assert_int_equal(config_check_losses(stored, less, &err), -1);
 	assert_contains(err.text, "tenants/red: 2 of its 2 ports would go");
@@ -241,7 +263,8 @@ static void test_losses(void **state)
 /* What is stored has no place in a file; what is wanted has one. */
 static void test_check_stored_against_wanted(void **state)
 {
-	static const char blue[] = "version: 1\ntenants:\n  blue:\n    networks:\n      x: {vni: 1}\n";
+	static const char blue[] =
+		"version: 1\ntenants:\n  blue:\n    networks:\n      x: {vni: 1}\n";
 	struct error err = {0};
 	struct marks *marks = NULL;
 	json_t *stored = parsed(RED);
@@ -250,8 +273,9 @@ static void test_check_stored_against_wanted(void **state)
 
 	(void)state;
 	assert_int_equal(config_check(own, marks, &err), -1);
-	assert_string_equal(err.text, "blue.yaml:5:15: tenants/blue/networks/x: vni 1 is that of "
-				      "tenants/red/networks/web already: give each network its own");
+	assert_string_equal(err.text,
+			    "blue.yaml:5:16: tenants/blue/networks/x: vni 1 is that of "
+			    "tenants/red/networks/web already: give each network its own");
 	json_decref(own);
 	json_decref(wanted);
 	json_decref(stored);

@@ -10,11 +10,12 @@ static json_t *read_text(const char *text, struct marks *marks, struct error *er
 static void test_scalars_stay_text(void **state)
 {
 	struct error err = {0};
-	json_t *tree = read_text("a: 20:10:10\nb: no\nc: 1e3\nd: ~\ne:\nf: \"x\\ty\"\ng: [0x10, on]\n", NULL,
-				 &err);
+	json_t *tree = read_text(
+		"a: 20:10:10\nb: no\nc: 1e3\nd: ~\ne:\nf: \"x\\ty\"\ng: [0x10, on]\n", NULL, &err);
 
 	(void)state;
-	assert_json(tree, "{\"a\":\"20:10:10\",\"b\":\"no\",\"c\":\"1e3\",\"d\":\"~\",\"e\":\"\",\"f\":\"x\\ty\","
+	assert_json(tree, "{\"a\":\"20:10:10\",\"b\":\"no\",\"c\":\"1e3\",\"d\":\"~\",\"e\":\"\","
+			  "\"f\":\"x\\ty\","
 			  "\"g\":[\"0x10\",\"on\"]}");
 	json_decref(tree);
 }
@@ -25,7 +26,8 @@ static void test_places(void **state)
 	struct marks *marks = marks_new();
 	json_t *tree = read_text("a:\n  bc: [x, yy]\n", marks, &err);
 	json_t *list = json_object_get(json_object_get(tree, "a"), "bc");
-	struct mark at_list = marks_get(marks, list), at_item = marks_get(marks, json_array_get(list, 1));
+	struct mark at_list = marks_get(marks, list),
+		    at_item = marks_get(marks, json_array_get(list, 1));
 	char place[MARKS_PLACE_SIZE];
 
 	(void)state;

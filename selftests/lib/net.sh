@@ -417,6 +417,9 @@ function_reflect() {
 		action mirred egress redirect dev "$3" || die "no reflection on $1:$2"
 }
 
+# As workloads: a frame that XDP redirects to a function needs NAPI there.
+function_xdp_ready() { offloads "$1" "$2" gro on; }
+
 # function_kill HOST DEV [DEV2]: it goes deaf: frames enter and do not come back.
 function_kill() {
 	local ns=$1.$2 dev

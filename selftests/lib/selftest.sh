@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# selftest.sh: the ground that the tests stand on: topologies, traffic, captures and teardown, without weft.
+
+. "$(dirname "${BASH_SOURCE[0]}")/net.sh"
+
+have() { command -v "$1" >/dev/null; }
+
+routed_underlay() {
+	host_add h1 192.168.50.1/24,fd50::1/64
+	host_add h2 192.168.51.2/24,fd51::2/64
+	underlay_routed h1 u0 h2 u0
+	ping_ok h1 192.168.51.2
+	ping_ok h1 fd51::2
+	ping_fail h1 192.168.51.9
+}
+
+switched_underlay() {
+	host_add h3 192.168.52.3/24
+	host_add h4 192.168.52.4/24
+	host_add h5 192.168.52.5/24
+	underlay_bridge h3 u0 h4 u0 h5 u0
+	ping_ok h3 192.168.52.4
+	ping_ok h5 192.168.52.4
+}
+
+traffic() {
+	capture_start h2 u0 "$STATE/traffic.pcap"
+	echo_serve h2 80 81
+	tcp_ok h1 192.168.51.2 80
+	tcp_ok h1 fd51::2 81 --size 60000
+	udp_ok h1 192.168.51.2 81 --count 5
+	udp_ok h1 fd51::2 81 --sport 999
+	tcp_refused h1 192.168.51.2 82
+	udp_refused h1 fd51::2 82
+	tcp_fail h1 192.168.51.99 80
+	capture_stop
+	have tshark && tshark_clean "$STATE/traffic.pcap" 20
+	bg_stop "$ECHO_PID"
+	tcp_refused h1 192.168.51.2 80
+}
+
+web() {
+	have curl || return
+	mkdir "$STATE/www"
+	echo hello > "$STATE/www/page"
+	http_serve h2 8080 "$STATE/www"
+	expect_eq hello "$(http_get h1 'http://[fd51::2]:8080/page')" 'a web page over IPv6'
+}
+
+# Two workloads on one host, wired through a function by TC alone: all of one's frames go by it to the other.
+function_between() {
+	workload_add h1 p0 02:00:00:00:00:0a 10.0.1.1/24,fd00:1::1/64
+	workload_add h1 p1 02:00:00:00:00:0b 10.0.1.2/24,fd00:1::2/64
+	function_add h1 s0 s1
+	function_reflect h1 p0 s0
+	function_reflect h1 s1 p1
+	function_reflect h1 p1 s1
+	function_reflect h1 s0 p0
+	ping_ok h1.p0 10.0.1.2
+	ping_ok h1.p0 fd00:1::2
+	expect_ok -t 'the function saw the frames' test "$(frames_seen h1.s0 s0)" -gt 6
+	function_kill h1 s0 s1
+	ping_fail h1.p0 10.0.1.2
+	function_revive h1 s0 s1
+	ping_ok h1.p0 10.0.1.2
+}
+
+# Every kind of frame that flood makes, its checksums seen by tshark and its number by sink.
+flooding() {
+	local kind
+	local ends=(--netns "$(netns_of h1.p0)" --dev eth0 --src-mac 02:00:00:00:00:0a --dst-mac 02:00:00:00:00:0b)
+	local v4=(--src-ip 10.0.1.1 --dst-ip 10.0.1.2) v6=(--src-ip fd00:1::1 --dst-ip fd00:1::2)
+	have tshark || return
+	offloads h1 p0 gro on
+	capture_start h1 p0 "$STATE/flood.pcap"
+	for kind in '' --udp-check --tcp-syn '--proto 47' '--size 1400 --udp-check' '--srcs 100 --dsts 300 --udp-check --swap'; do
+		# shellcheck disable=SC2086
+		expect_ok "$TOOLS/flood" "${ends[@]}" "${v4[@]}" --count 100 --flows 50 $kind
+		# shellcheck disable=SC2086
+		expect_ok "$TOOLS/flood" "${ends[@]}" "${v6[@]}" --count 100 --flows 50 $kind
+	done
+	capture_stop
+	tshark_clean "$STATE/flood.pcap" 1200
+	"$TOOLS/sink" --netns "$(netns_of h1.p1)" --dev eth0 --seconds 1 > "$STATE/sink" &
+	wait_for 3 grep -q ready "$STATE/sink"
+	"$TOOLS/flood" "${ends[@]}" "${v4[@]}" --count 640 --flows 50 > /dev/null
+	wait $!
+	expect_eq 640 "$(sed -n 's/received=\([0-9]*\).*/\1/p' "$STATE/sink")" 'sink counts what flood sends'
+}
+
+# A test that is killed leaves nothing behind: the watcher cleans.
+killed() {
+	local id
+	cat > "$STATE/victim.sh" <<-'VICTIM'
+		. "$LIB/net.sh"
+		host_add h1 192.168.50.1/24
+		mkdir "$(root_of h1)"
+		echo "$TEST_ID"
+		kill -9 $$
+	VICTIM
+	id=$(LIB=$TOP/selftests/lib env -u WEFT_TEST_ID bash "$STATE/victim.sh" 2>/dev/null)
+	expect_ok -t "a killed test is cleaned up" wait_for 5 gone "$id"
+}
+
+gone() { [ -n "$1" ] && [ ! -e "/run/netns/weft-$1.h1" ] && [ ! -e "$BPFFS/weft-test-$1-h1" ] && [ ! -e "/run/weft-test/$1" ]; }
+
+routed_underlay
+switched_underlay
+traffic
+web
+function_between
+flooding
+killed

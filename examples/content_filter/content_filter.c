@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * content_filter: a small service function. Drops TCP segments whose payload contains one of its patterns,
- * and lets all else pass untouched, VLAN tag and PCP included.
+ * content_filter: a small service function. Drops TCP segments whose payload contains one of its
+ * patterns, and lets all else pass untouched, VLAN tag and PCP included.
  *
- *   content_filter [-p PATTERN]... DEVICE             one arm: what enters leaves by the same device
- *   content_filter [-p PATTERN]... DEVICE DEVICE2     two arms: what enters one leaves by the other
+ *   content_filter [-p PATTERN]... DEVICE            one arm: what enters leaves by the same device
+ *   content_filter [-p PATTERN]... DEVICE DEVICE2    two arms: what enters one leaves by the other
  *
  * Prints a line for each VLAN ID and PCP that it has seen, on SIGUSR1 and at its end.
  *
- * How it keeps frames intact: the kernel hands a VLAN tag over beside the frame (PACKET_AUXDATA), so it is put
- * back in place before the frame goes out. PACKET_VNET_HDR carries unfinished checksums and super-packets through
- * as they are. It reads segments, not streams: a pattern cut in two by a segment's end passes.
+ * How it keeps frames intact: the kernel hands a VLAN tag over beside the frame (PACKET_AUXDATA),
+ * so it is put back in place before the frame goes out. PACKET_VNET_HDR carries unfinished checksums
+ * and super-packets through as they are. It reads segments, not streams: a pattern cut in two by a
+ * segment's end passes.
  */
 #include <errno.h>
 #include <linux/if_ether.h>
@@ -32,9 +33,9 @@
 #define ARMS 2
 #define PATTERNS 16
 #define MAX_FRAME (128 * 1024)
-#define TAG_AT 12	/* behind the two MAC addresses */
+#define TAG_AT 12 /* behind the two MAC addresses */
 #define TAG_BYTES 4
-#define BURST 64	/* frames of one arm before the other has its turn */
+#define BURST 64 /* frames of one arm before the other has its turn */
 #define UNTAGGED 0x10000
 
 struct counters {
@@ -48,13 +49,13 @@ struct arm {
 struct frame {
 	struct virtio_net_hdr hdr;
 	size_t len;
-	unsigned int tci;	/* or UNTAGGED */
+	unsigned int tci; /* or UNTAGGED */
 	__u8 bytes[MAX_FRAME];
 };
 
 static const char *patterns[PATTERNS];
 static int n_patterns;
-static struct counters seen[UNTAGGED + 1];	/* by tag control information */
+static struct counters seen[UNTAGGED + 1]; /* by tag control information */
 static volatile sig_atomic_t stop, report;
 
 static void on_signal(int sig)
@@ -81,10 +82,12 @@ static void print_counters(void)
 		if (!c->frames)
 			continue;
 		if (tci == UNTAGGED)
-			printf("untagged frames=%lu dropped=%lu lost=%lu\n", c->frames, c->dropped, c->lost);
+			printf("untagged frames=%lu dropped=%lu lost=%lu\n", c->frames, c->dropped,
+			       c->lost);
 		else
-			printf("vid=%u pcp=%u dei=%u frames=%lu dropped=%lu lost=%lu\n", tci & 0xfff, tci >> 13,
-			       tci >> 12 & 1, c->frames, c->dropped, c->lost);
+			printf("vid=%u pcp=%u dei=%u frames=%lu dropped=%lu lost=%lu\n",
+			       tci & 0xfff, tci >> 13, tci >> 12 & 1, c->frames, c->dropped,
+			       c->lost);
 	}
 	fflush(stdout);
 }
@@ -146,7 +149,10 @@ static bool receive(int fd, struct frame *f)
 	char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 	struct iovec iov[] = { { &f->hdr, sizeof(f->hdr) }, { f->bytes, MAX_FRAME - TAG_BYTES } };
 	struct msghdr msg = {
-		.msg_iov = iov, .msg_iovlen = 2, .msg_control = control, .msg_controllen = sizeof(control),
+		.msg_iov = iov,
+		.msg_iovlen = 2,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
 	};
 	ssize_t n = recvmsg(fd, &msg, 0);
 	struct tpacket_auxdata aux;
@@ -173,7 +179,8 @@ static size_t tcp_payload(const struct frame *f)
 	size_t at = TAG_AT, l4;
 	int type, protocol;
 
-	while (at + 2 <= f->len && ((type = b[at] << 8 | b[at + 1]) == ETH_P_8021Q || type == ETH_P_8021AD))
+	while (at + 2 <= f->len &&
+	       ((type = b[at] << 8 | b[at + 1]) == ETH_P_8021Q || type == ETH_P_8021AD))
 		at += TAG_BYTES;
 	at += 2;
 	if (at + 40 > f->len)
@@ -208,10 +215,15 @@ static bool transmit(int fd, int ifindex, struct frame *f)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = ifindex };
 	struct iovec iov[] = { { &f->hdr, sizeof(f->hdr) }, { f->bytes, f->len } };
-	struct msghdr msg = { .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = iov, .msg_iovlen = 2 };
+	struct msghdr msg = {
+		.msg_name = &to,
+		.msg_namelen = sizeof(to),
+		.msg_iov = iov,
+		.msg_iovlen = 2,
+	};
 	struct pollfd room = { .fd = fd, .events = POLLOUT };
 
-	f->hdr.flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;	/* "data valid" is the receiver's word only */
+	f->hdr.flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM; /* "data valid" is the receiver's word only */
 	while (sendmsg(fd, &msg, 0) < 0) {
 		if (errno != EAGAIN && errno != ENOBUFS)
 			return false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * reflector.bpf.c: sends every frame on to another device (or back to its own), and counts by VLAN tag.
+ * reflector.bpf.c: sends every frame on to another device (or back to its own), and counts by VLAN
+ * tag.
  *
- * At TC, since a veth carries the VLAN tag beside the frame: there it is untouched by a redirect, while XDP
- * would lose it.
+ * At TC, since a veth carries the VLAN tag beside the frame: there it is untouched by a redirect,
+ * while XDP would lose it.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -14,11 +15,11 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, UNTAGGED + 1);
-	__type(key, __u32);	/* tag control information, or UNTAGGED */
+	__type(key, __u32); /* tag control information, or UNTAGGED */
 	__type(value, __u64);
 } frames SEC(".maps");
 
-const volatile __u32 arms[2] = {};	/* ifindex; twice the same for one arm */
+const volatile __u32 arms[2] = {}; /* ifindex; twice the same for one arm */
 
 SEC("tcx/ingress")
 int reflect(struct __sk_buff *skb)

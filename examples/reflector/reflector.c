@@ -81,7 +81,8 @@ static void print_counters(int map)
 		if (tci == UNTAGGED)
 			printf("untagged frames=%llu\n", n);
 		else
-			printf("vid=%u pcp=%u dei=%u frames=%llu\n", tci & 0xfff, tci >> 13, tci >> 12 & 1, n);
+			printf("vid=%u pcp=%u dei=%u frames=%llu\n", tci & 0xfff, tci >> 13,
+			       tci >> 12 & 1, n);
 	}
 	fflush(stdout);
 }

@@ -95,6 +95,42 @@ static inline long number(const char *text, long min, long max)
 	return n;
 }
 
+enum flag_kind { TEXT, NUMBER, SECONDS, SWITCH };
+
+struct flag {
+	const char *name;
+	enum flag_kind kind;
+	void *to; /* const char *, long, double, int */
+	long min, max;
+};
+
+static inline const struct flag *find_flag(const struct flag *flags, const char *arg)
+{
+	for (; flags->name; flags++)
+		if (!strncmp(arg, "--", 2) && !strcmp(arg + 2, flags->name))
+			return flags;
+	return NULL;
+}
+
+/* --name VALUE, or --name alone for a SWITCH. A flag without a name ends the table. */
+static inline void parse_flags(int argc, char **argv, const struct flag *flags, const char *help)
+{
+	const struct flag *f;
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		f = find_flag(flags, argv[i]);
+		if (!f || (f->kind != SWITCH && i + 1 == argc))
+			usage(help);
+		switch (f->kind) {
+		case TEXT: *(const char **)f->to = argv[++i]; break;
+		case NUMBER: *(long *)f->to = number(argv[++i], f->min, f->max); break;
+		case SECONDS: *(double *)f->to = atof(argv[++i]); break;
+		case SWITCH: *(int *)f->to = 1; break;
+		}
+	}
+}
+
 /* Either family; the length that connect wants. */
 static inline socklen_t parse_address(const char *text, int port, struct sockaddr_in6 *to)
 {

@@ -3,7 +3,8 @@
  * flood.bpf.c: makes a frame of one of many flows and redirects it. Run by flood with live frames.
  *
  * Live frames are reused as their last reader left them, so all headers are written anew each time.
- * The flows are swept once in order, so that every one of them exists, and are then picked at random.
+ * The flows are swept once in order, so that every one of them exists, and are then picked at
+ * random.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * flood: sends frames of N flows out of a device as fast as one core can, by BPF_PROG_TEST_RUN with live
- * frames. The device's other end needs NAPI: an XDP program, or GRO. Prints "sent=N pps=N".
+ * flood: sends frames of N flows out of a device as fast as one core can, by BPF_PROG_TEST_RUN
+ * with live frames. The device's other end needs NAPI: an XDP program, or GRO.
+ * Prints "sent=N pps=N".
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <getopt.h>
 #include <linux/bpf.h>
 #include <net/if.h>
 #include <netinet/ether.h>
@@ -15,11 +15,12 @@
 #include "bench.h"
 #include "flood.h"
 
-#define USAGE                                                                                       \
-	"flood --dev DEV --src-mac MAC --dst-mac MAC --src-ip IP --dst-ip IP [--netns NETNS]\n"       \
-	"             [--flows N] [--size BYTES] [--seconds S | --count N] [--cpu C] [--sport PORT]\n"  \
-	"             [--dport PORT] [--swap] [--srcs N] [--dsts N] [--udp-check] [--tcp-syn | --proto N]\n" \
-	"       flood --empty    prints empty_ns=: what an empty program costs with bpf_stats on"
+static const char help[] =
+	"flood --dev DEV --src-mac MAC --dst-mac MAC --src-ip IP --dst-ip IP [--netns NETNS]\n"
+	"             [--flows N] [--size BYTES] [--seconds S | --count N] [--cpu C]\n"
+	"             [--sport PORT] [--dport PORT] [--swap] [--srcs N] [--dsts N]\n"
+	"             [--udp-check] [--tcp-syn | --proto N]\n"
+	"       flood --empty    prints empty_ns=: what an empty program costs with bpf_stats on";
 
 struct options {
 	const char *netns, *dev, *src_mac, *dst_mac, *src_ip, *dst_ip;
@@ -97,9 +98,9 @@ static void put_l4(__u8 *at, int l4, int bytes)
 	if (l4 == IPPROTO_UDP)
 		put16(at + 4, bytes);
 	if (l4 == IPPROTO_TCP) {
-		put16(at + 6, 1);	/* sequence */
+		put16(at + 6, 1); /* sequence */
 		at[12] = 5 << 4;
-		at[13] = 0x02;		/* SYN */
+		at[13] = 0x02; /* SYN */
 		put16(at + 14, 0xffff);
 	}
 }
@@ -143,7 +144,8 @@ static void build(const struct options *o, struct flood_config *c, struct frame 
 	c->dst_low = put_address(ip + (c->v6 ? 24 : 16), o->dst_ip, c->v6);
 	put_l4(ip + l3, c->l4, bytes);
 	c->ip_sum = sum16(ip, 20);
-	c->l4_sum = sum16(ip + (c->v6 ? 8 : 12), c->v6 ? 32 : 8) + c->l4 + bytes + sum16(ip + l3, bytes);
+	c->l4_sum = sum16(ip + (c->v6 ? 8 : 12), c->v6 ? 32 : 8) + c->l4 + bytes +
+		    sum16(ip + l3, bytes);
 	c->l4_check = c->l4 == IPPROTO_TCP || c->v6 || o->udp_check;
 	memcpy(c->head, f->bytes, FLOOD_HEAD);
 }
@@ -181,7 +183,8 @@ static struct bpf_object *load(const struct flood_state *state)
 {
 	struct bpf_object *obj = bpf_object__open(beside("flood.bpf.o"));
 
-	if (!obj || bpf_map__set_initial_value(state_map(obj), state, sizeof(*state)) || bpf_object__load(obj))
+	if (!obj || bpf_map__set_initial_value(state_map(obj), state, sizeof(*state)) ||
+	    bpf_object__load(obj))
 		die("flood.bpf.o");
 	return obj;
 }
@@ -209,7 +212,8 @@ static int measure_empty(void)
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
 	__u8 frame[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 2000000);
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame),
+		    .repeat = 2000000);
 
 	if (stats < 0)
 		die("bpf_enable_stats");
@@ -233,9 +237,9 @@ static void set_alarm(double seconds)
 static uint64_t send_frames(int fd, const struct options *o, struct frame *f)
 {
 	struct xdp_md ctx = { .data_end = f->size };
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f->bytes, .data_size_in = f->size, .ctx_in = &ctx,
-		    .ctx_size_in = sizeof(ctx), .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = 64,
-		    .repeat = o->count ?: 1 << 30);
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f->bytes, .data_size_in = f->size,
+		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+		    .batch_size = 64, .repeat = o->count ?: 1 << 30);
 	uint64_t start = now_ns(), end = start + o->seconds * NSEC;
 
 	if (!o->count)
@@ -249,48 +253,41 @@ static uint64_t send_frames(int fd, const struct options *o, struct frame *f)
 
 static void parse(int argc, char **argv, struct options *o)
 {
-	enum { NETNS = 1, DEV, SRC_MAC, DST_MAC, SRC_IP, DST_IP, FLOWS, SIZE, SECONDS, COUNT, CPU, SPORT, DPORT, SRCS,
-	       DSTS, PROTO };
-	const struct option options[] = {
-		{ "netns", 1, 0, NETNS }, { "dev", 1, 0, DEV }, { "src-mac", 1, 0, SRC_MAC },
-		{ "dst-mac", 1, 0, DST_MAC }, { "src-ip", 1, 0, SRC_IP }, { "dst-ip", 1, 0, DST_IP },
-		{ "flows", 1, 0, FLOWS }, { "size", 1, 0, SIZE }, { "seconds", 1, 0, SECONDS },
-		{ "count", 1, 0, COUNT }, { "cpu", 1, 0, CPU }, { "sport", 1, 0, SPORT },
-		{ "dport", 1, 0, DPORT }, { "srcs", 1, 0, SRCS }, { "dsts", 1, 0, DSTS },
-		{ "proto", 1, 0, PROTO }, { "swap", 0, &o->swap, 1 }, { "udp-check", 0, &o->udp_check, 1 },
-		{ "tcp-syn", 0, &o->tcp_syn, 1 }, { "empty", 0, &o->empty, 1 }, {},
+	const struct flag flags[] = {
+		{ "netns", TEXT, &o->netns, 0, 0 },
+		{ "dev", TEXT, &o->dev, 0, 0 },
+		{ "src-mac", TEXT, &o->src_mac, 0, 0 },
+		{ "dst-mac", TEXT, &o->dst_mac, 0, 0 },
+		{ "src-ip", TEXT, &o->src_ip, 0, 0 },
+		{ "dst-ip", TEXT, &o->dst_ip, 0, 0 },
+		{ "flows", NUMBER, &o->flows, 1, 1 << 30 },
+		{ "size", NUMBER, &o->size, 64, 3500 },
+		{ "seconds", SECONDS, &o->seconds, 0, 0 },
+		{ "count", NUMBER, &o->count, 1, 1 << 30 },
+		{ "cpu", NUMBER, &o->cpu, 0, 1023 },
+		{ "sport", NUMBER, &o->sport, 0, 65535 },
+		{ "dport", NUMBER, &o->dport, 0, 65535 },
+		{ "srcs", NUMBER, &o->srcs, 1, 65536 },
+		{ "dsts", NUMBER, &o->dsts, 1, 65536 },
+		{ "proto", NUMBER, &o->proto, 0, 255 },
+		{ "swap", SWITCH, &o->swap, 0, 0 },
+		{ "udp-check", SWITCH, &o->udp_check, 0, 0 },
+		{ "tcp-syn", SWITCH, &o->tcp_syn, 0, 0 },
+		{ "empty", SWITCH, &o->empty, 0, 0 },
+		{},
 	};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case NETNS: o->netns = optarg; break;
-		case DEV: o->dev = optarg; break;
-		case SRC_MAC: o->src_mac = optarg; break;
-		case DST_MAC: o->dst_mac = optarg; break;
-		case SRC_IP: o->src_ip = optarg; break;
-		case DST_IP: o->dst_ip = optarg; break;
-		case FLOWS: o->flows = number(optarg, 1, 1 << 30); break;
-		case SIZE: o->size = number(optarg, 64, 3500); break;
-		case SECONDS: o->seconds = atof(optarg); break;
-		case COUNT: o->count = number(optarg, 1, 1 << 30); break;
-		case CPU: o->cpu = number(optarg, 0, 1023); break;
-		case SPORT: o->sport = number(optarg, 0, 65535); break;
-		case DPORT: o->dport = number(optarg, 0, 65535); break;
-		case SRCS: o->srcs = number(optarg, 1, 65536); break;
-		case DSTS: o->dsts = number(optarg, 1, 65536); break;
-		case PROTO: o->proto = number(optarg, 0, 255); break;
-		case '?': usage(USAGE);
-		}
-	}
-	if (optind != argc || (!o->empty && !o->dev))
-		usage(USAGE);
+	parse_flags(argc, argv, flags, help);
+	if (!o->empty && !o->dev)
+		usage(help);
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { .flows = 1, .size = 64, .seconds = 1, .cpu = -1, .sport = 10000, .dport = 20000,
-			     .srcs = 1, .dsts = 1, .proto = IPPROTO_UDP };
+	struct options o = {
+		.flows = 1, .size = 64, .seconds = 1, .cpu = -1, .sport = 10000, .dport = 20000,
+		.srcs = 1, .dsts = 1, .proto = IPPROTO_UDP,
+	};
 	struct flood_state state = { .dice = 0x9e3779b97f4a7c15ULL };
 	struct frame frame = {};
 	struct bpf_object *obj;

@@ -3,16 +3,16 @@
 #ifndef WEFT_FLOOD_H
 #define WEFT_FLOOD_H
 
-#define FLOOD_HEAD 72	/* Ethernet + IPv6 + TCP without its urgent pointer */
+#define FLOOD_HEAD 72 /* Ethernet + IPv6 + TCP without its urgent pointer */
 
 struct flood_config {
-	__u64 head[FLOOD_HEAD / 8];	/* the headers, ports and checksums zero */
+	__u64 head[FLOOD_HEAD / 8]; /* the headers, ports and checksums zero */
 	__u32 ifindex;
-	__u32 ip_sum;		/* IPv4 header, without the low halves of the addresses */
-	__u32 l4_sum;		/* pseudo-header, header and payload, without what varies */
+	__u32 ip_sum; /* IPv4 header, without the low halves of the addresses */
+	__u32 l4_sum; /* pseudo-header, header and payload, without what varies */
 	__u32 n_sport, n_dport, n_src, n_dst;
 	__u16 sport, dport;	/* the first of each, host order */
-	__u16 src_low, dst_low;	/* low 16 bits of the first addresses, host order */
+	__u16 src_low, dst_low; /* low 16 bits of the first addresses, host order */
 	__u8 v6, l4, swap, l4_check;
 };
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * pingpong: round-trip times of one byte over TCP between two network namespaces, both ends on one core.
- * Prints "p50_us=N p99_us=N mean_us=N".
+ * pingpong: round-trip times of one byte over TCP between two network namespaces, both ends on one
+ * core. Prints "p50_us=N p99_us=N mean_us=N".
  */
-#include <getopt.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include "bench.h"
 
-#define USAGE                                                                                         \
-	"pingpong --server-ns NETNS --client-ns NETNS --addr IP [--port N] [--cpu C] [--count N] [--size BYTES]"
+static const char help[] =
+	"pingpong --server-ns NETNS --client-ns NETNS --addr IP [--port N] [--cpu C]\n"
+	"                [--count N] [--size BYTES]";
 
 struct options {
 	const char *server_ns, *client_ns, *addr;
@@ -65,8 +65,8 @@ static void report(uint32_t *took, long count)
 	for (i = 0; i < count; i++)
 		sum += took[i];
 	qsort(took, count, sizeof(*took), by_value);
-	printf("p50_us=%.2f p99_us=%.2f mean_us=%.2f\n", took[count / 2] / 1e3, took[count * 99 / 100] / 1e3,
-	       sum / count / 1e3);
+	printf("p50_us=%.2f p99_us=%.2f mean_us=%.2f\n", took[count / 2] / 1e3,
+	       took[count * 99 / 100] / 1e3, sum / count / 1e3);
 }
 
 static void ask(const struct options *o)
@@ -98,28 +98,22 @@ static void ask(const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = { .port = 7001, .cpu = 0, .count = 20000, .size = 1 };
-	enum { SERVER = 1, CLIENT, ADDR, PORT, CPU, COUNT, SIZE };
-	const struct option options[] = {
-		{ "server-ns", 1, 0, SERVER }, { "client-ns", 1, 0, CLIENT }, { "addr", 1, 0, ADDR }, { "port", 1, 0, PORT },
-		{ "cpu", 1, 0, CPU }, { "count", 1, 0, COUNT }, { "size", 1, 0, SIZE }, {},
+	const struct flag flags[] = {
+		{ "server-ns", TEXT, &o.server_ns, 0, 0 },
+		{ "client-ns", TEXT, &o.client_ns, 0, 0 },
+		{ "addr", TEXT, &o.addr, 0, 0 },
+		{ "port", NUMBER, &o.port, 1, 65535 },
+		{ "cpu", NUMBER, &o.cpu, 0, 1023 },
+		{ "count", NUMBER, &o.count, 10, 100000000 },
+		{ "size", NUMBER, &o.size, 1, 65536 },
+		{},
 	};
-	int c, listener;
+	int listener;
 	pid_t server;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case SERVER: o.server_ns = optarg; break;
-		case CLIENT: o.client_ns = optarg; break;
-		case ADDR: o.addr = optarg; break;
-		case PORT: o.port = number(optarg, 1, 65535); break;
-		case CPU: o.cpu = number(optarg, 0, 1023); break;
-		case COUNT: o.count = number(optarg, 10, 100000000); break;
-		case SIZE: o.size = number(optarg, 1, 65536); break;
-		case '?': usage(USAGE);
-		}
-	}
-	if (optind != argc || !o.addr)
-		usage(USAGE);
+	parse_flags(argc, argv, flags, help);
+	if (!o.addr)
+		usage(help);
 	pin_to(o.cpu);
 	listener = listen_in(o.server_ns, o.port);
 	server = fork();

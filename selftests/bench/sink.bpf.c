@@ -49,7 +49,8 @@ int sink_xdp(struct xdp_md *ctx)
 SEC("tcx/ingress")
 int sink_tc(struct __sk_buff *skb)
 {
-	return counted((void *)(long)skb->data, (void *)(long)skb->data_end) ? TC_ACT_SHOT : TC_ACT_OK;
+	return counted((void *)(long)skb->data, (void *)(long)skb->data_end) ? TC_ACT_SHOT
+									     : TC_ACT_OK;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

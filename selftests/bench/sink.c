@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * sink: counts and drops UDP on a device, in native XDP (which also gives the device NAPI) and at TC.
+ * sink: counts and drops UDP on a device, in native XDP (which also gives the device NAPI) and at
+ * TC.
  * Prints "ready", and after --warmup and --seconds "received=N pps=N" of those seconds.
  * With --seconds 0 it drops until it is killed.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <getopt.h>
 #include <linux/bpf.h>
 #include <net/if.h>
 #include "bench.h"
 
-#define USAGE "sink --dev DEV [--netns NETNS] [--seconds S] [--warmup S] [--proto N] [--tc-only]"
+static const char help[] =
+	"sink --dev DEV [--netns NETNS] [--seconds S] [--warmup S] [--proto N] [--tc-only]";
 
 struct options {
 	const char *netns, *dev;
@@ -63,33 +64,29 @@ static void attach(struct bpf_object *obj, const struct options *o)
 
 	if (!ifindex)
 		die(o->dev);
-	if (!o->tc_only && !bpf_program__attach_xdp(bpf_object__find_program_by_name(obj, "sink_xdp"), ifindex))
+	if (!o->tc_only &&
+	    !bpf_program__attach_xdp(bpf_object__find_program_by_name(obj, "sink_xdp"), ifindex))
 		die("attach XDP");
-	if (!bpf_program__attach_tcx(bpf_object__find_program_by_name(obj, "sink_tc"), ifindex, &first))
+	if (!bpf_program__attach_tcx(bpf_object__find_program_by_name(obj, "sink_tc"), ifindex,
+				     &first))
 		die("attach TCX");
 }
 
 static void parse(int argc, char **argv, struct options *o)
 {
-	enum { NETNS = 1, DEV, SECONDS, WARMUP, PROTO };
-	const struct option options[] = {
-		{ "netns", 1, 0, NETNS }, { "dev", 1, 0, DEV }, { "seconds", 1, 0, SECONDS },
-		{ "warmup", 1, 0, WARMUP }, { "proto", 1, 0, PROTO }, { "tc-only", 0, &o->tc_only, 1 }, {},
+	const struct flag flags[] = {
+		{ "netns", TEXT, &o->netns, 0, 0 },
+		{ "dev", TEXT, &o->dev, 0, 0 },
+		{ "seconds", SECONDS, &o->seconds, 0, 0 },
+		{ "warmup", SECONDS, &o->warmup, 0, 0 },
+		{ "proto", NUMBER, &o->proto, 0, 255 },
+		{ "tc-only", SWITCH, &o->tc_only, 0, 0 },
+		{},
 	};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case NETNS: o->netns = optarg; break;
-		case DEV: o->dev = optarg; break;
-		case SECONDS: o->seconds = atof(optarg); break;
-		case WARMUP: o->warmup = atof(optarg); break;
-		case PROTO: o->proto = number(optarg, 0, 255); break;
-		case '?': usage(USAGE);
-		}
-	}
-	if (optind != argc || !o->dev)
-		usage(USAGE);
+	parse_flags(argc, argv, flags, help);
+	if (!o->dev)
+		usage(help);
 }
 
 int main(int argc, char **argv)

@@ -3,16 +3,15 @@
  * stream: what one TCP connection carries between two network namespaces, as read by the receiver.
  * Prints "gbps=N" of --seconds, after a warm-up.
  */
-#include <getopt.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include "bench.h"
 
 #define CHUNK (128 * 1024)
-#define USAGE                                                                                        \
-	"stream --server-ns NETNS --client-ns NETNS --addr IP [--port N] [--seconds S] [--warmup S]\n" \
-	"              [--server-cpu C] [--client-cpu C]"
+static const char help[] =
+	"stream --server-ns NETNS --client-ns NETNS --addr IP [--port N]\n"
+	"              [--seconds S] [--warmup S] [--server-cpu C] [--client-cpu C]";
 
 struct options {
 	const char *server_ns, *client_ns, *addr;
@@ -69,31 +68,26 @@ static void count(const struct options *o, int listener)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .port = 7002, .server_cpu = -1, .client_cpu = -1, .seconds = 2, .warmup = 0.5 };
-	enum { SERVER = 1, CLIENT, ADDR, PORT, SECONDS, WARMUP, SERVER_CPU, CLIENT_CPU };
-	const struct option options[] = {
-		{ "server-ns", 1, 0, SERVER }, { "client-ns", 1, 0, CLIENT }, { "addr", 1, 0, ADDR },
-		{ "port", 1, 0, PORT }, { "seconds", 1, 0, SECONDS }, { "warmup", 1, 0, WARMUP },
-		{ "server-cpu", 1, 0, SERVER_CPU }, { "client-cpu", 1, 0, CLIENT_CPU }, {},
+	struct options o = {
+		.port = 7002, .server_cpu = -1, .client_cpu = -1, .seconds = 2, .warmup = 0.5
 	};
-	int c, listener;
+	const struct flag flags[] = {
+		{ "server-ns", TEXT, &o.server_ns, 0, 0 },
+		{ "client-ns", TEXT, &o.client_ns, 0, 0 },
+		{ "addr", TEXT, &o.addr, 0, 0 },
+		{ "port", NUMBER, &o.port, 1, 65535 },
+		{ "seconds", SECONDS, &o.seconds, 0, 0 },
+		{ "warmup", SECONDS, &o.warmup, 0, 0 },
+		{ "server-cpu", NUMBER, &o.server_cpu, 0, 1023 },
+		{ "client-cpu", NUMBER, &o.client_cpu, 0, 1023 },
+		{},
+	};
+	int listener;
 	pid_t client;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case SERVER: o.server_ns = optarg; break;
-		case CLIENT: o.client_ns = optarg; break;
-		case ADDR: o.addr = optarg; break;
-		case PORT: o.port = number(optarg, 1, 65535); break;
-		case SECONDS: o.seconds = atof(optarg); break;
-		case WARMUP: o.warmup = atof(optarg); break;
-		case SERVER_CPU: o.server_cpu = number(optarg, 0, 1023); break;
-		case CLIENT_CPU: o.client_cpu = number(optarg, 0, 1023); break;
-		case '?': usage(USAGE);
-		}
-	}
-	if (optind != argc || !o.addr)
-		usage(USAGE);
+	parse_flags(argc, argv, flags, help);
+	if (!o.addr)
+		usage(help);
 	listener = listen_in(o.server_ns, o.port);
 	client = fork();
 	if (!client)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * capture DEVICE FILE: writes every frame of a device to a pcap file, both directions, until SIGTERM or SIGINT.
+ * capture DEVICE FILE: writes every frame of a device to a pcap file, both directions, until
+ * SIGTERM or SIGINT.
  *
- * Unlike tcpdump it finishes the checksums that the kernel itself says are unfinished (PACKET_VNET_HDR
- * gives their place), as a NIC would, and puts an out-of-band VLAN tag back. So whatever is still wrong in the
- * file would have been wrong on the wire. A super-packet is finished as the one large frame that it is.
+ * Unlike tcpdump it finishes the checksums that the kernel itself says are unfinished
+ * (PACKET_VNET_HDR gives their place), as a NIC would, and puts an out-of-band VLAN tag back. So
+ * whatever is still wrong in the file would have been wrong on the wire. A super-packet is finished
+ * as the one large frame that it is.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -86,7 +88,7 @@ static void finish_checksum(__u8 *frame, size_t len, const struct virtio_net_hdr
 		sum = (sum & 0xffff) + (sum >> 16);
 	sum = ~sum & 0xffff;
 	if (!sum)
-		sum = 0xffff;	/* UDP's zero means "none"; for TCP both are the same sum */
+		sum = 0xffff; /* UDP's zero means "none"; for TCP both are the same sum */
 	frame[field] = sum >> 8;
 	frame[field + 1] = sum;
 }
@@ -104,7 +106,8 @@ static size_t restore_tag(__u8 *frame, size_t len, struct msghdr *msg)
 		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
 		if (!(aux.tp_status & TP_STATUS_VLAN_VALID) || len < VLAN_AT)
 			continue;
-		tag[0] = htons(aux.tp_status & TP_STATUS_VLAN_TPID_VALID ? aux.tp_vlan_tpid : ETH_P_8021Q);
+		tag[0] = htons(aux.tp_status & TP_STATUS_VLAN_TPID_VALID ? aux.tp_vlan_tpid
+									 : ETH_P_8021Q);
 		tag[1] = htons(aux.tp_vlan_tci);
 		memmove(frame + VLAN_AT + 4, frame + VLAN_AT, len - VLAN_AT);
 		memcpy(frame + VLAN_AT, tag, 4);
@@ -130,7 +133,10 @@ static int receive(int fd, FILE *out)
 	char control[256];
 	struct virtio_net_hdr hdr;
 	struct iovec iov[] = { { &hdr, sizeof(hdr) }, { frame, SNAP } };
-	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = { .msg_iov = iov,
+			      .msg_iovlen = 2,
+			      .msg_control = control,
+			      .msg_controllen = sizeof(control) };
 	ssize_t n = recvmsg(fd, &msg, 0);
 	size_t len;
 
@@ -145,7 +151,9 @@ static int receive(int fd, FILE *out)
 
 int main(int argc, char **argv)
 {
-	struct pcap_file head = { .magic = 0xa1b2c3d4, .major = 2, .minor = 4, .snap = SNAP, .link = 1 };
+	struct pcap_file head = {
+		.magic = 0xa1b2c3d4, .major = 2, .minor = 4, .snap = SNAP, .link = 1
+	};
 	struct sigaction act = { .sa_handler = on_signal };
 	FILE *out;
 	int fd;
@@ -165,7 +173,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (!stop)
 		receive(fd, out);
-	while (receive(fd, out))	/* what had arrived before the signal */
+	while (receive(fd, out)) /* what had arrived before the signal */
 		;
 	return fclose(out) ? 1 : 0;
 }

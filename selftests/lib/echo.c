@@ -2,11 +2,11 @@
 /*
  * echo: the two ends of a reachability test.
  *
- *   echo serve PORT...                 answers on TCP and UDP, IPv4 and IPv6, until killed; prints "ready"
+ *   echo serve PORT...      prints "ready", answers on TCP and UDP, IPv4 and IPv6, until killed
  *   echo tcp|udp ADDRESS PORT [--sport N] [--size BYTES] [--timeout MS] [--count N] [--gap MS]
  *
- * A client sends and wants the same bytes back, COUNT times over one socket. Its status: 0 it got them,
- * 1 silence, 2 refused (a RST or an ICMP error), 3 usage.
+ * A client sends and wants the same bytes back, COUNT times over one socket. Its status: 0 it got
+ * them, 1 silence, 2 refused (a RST or an ICMP error), 3 usage.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,7 +36,8 @@ static int die(const char *what)
 
 static void watch(int epfd, int fd, enum kind kind)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = (uint64_t)kind << 32 | (unsigned int)fd };
+	struct epoll_event ev = { .events = EPOLLIN,
+				  .data.u64 = (uint64_t)kind << 32 | (unsigned int)fd };
 
 	if (epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev))
 		die("epoll");
@@ -69,7 +70,7 @@ static void answer_tcp(int fd)
 		close(fd);
 }
 
-/* The answer must leave from the address that was asked, but one address a namespace is all that tests use. */
+/* The answer leaves from the address that was asked as long as the namespace has only one. */
 static void answer_udp(int fd)
 {
 	struct sockaddr_storage peer;
@@ -98,12 +99,8 @@ static int serve(int argc, char **argv)
 			if (peer >= 0)
 				watch(epfd, peer, TCP_PEER);
 			break;
-		case TCP_PEER:
-			answer_tcp(fd);
-			break;
-		case UDP_PEER:
-			answer_udp(fd);
-			break;
+		case TCP_PEER: answer_tcp(fd); break;
+		case UDP_PEER: answer_udp(fd); break;
 		}
 	}
 	return die("epoll_wait");
@@ -148,7 +145,7 @@ static int open_socket(const struct client *c)
 	if (fd < 0)
 		die("socket");
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	/* sin_port and sin6_port sit at the same place, and all else is zero: the same for both families */
+	/* sin_port and sin6_port sit at the same place, and all else is zero in both families */
 	if (c->sport && bind(fd, (void *)&from, c->to_len))
 		die("bind");
 	if (connect(fd, (void *)&c->to, c->to_len) && errno != EINPROGRESS)
@@ -245,8 +242,11 @@ static bool parse_address(struct client *c, const char *text, int port)
 
 static bool parse_options(struct client *c, int argc, char **argv)
 {
-	struct { const char *name; int *value; } options[] = {
-		{ "--sport", &c->sport }, { "--size", &c->size }, { "--timeout", &c->timeout_ms },
+	struct {
+		const char *name;
+		int *value;
+	} options[] = {
+		{ "--sport", &c->sport }, { "--size", &c->size },  { "--timeout", &c->timeout_ms },
 		{ "--count", &c->count }, { "--gap", &c->gap_ms },
 	};
 	size_t o;
@@ -273,7 +273,8 @@ int main(int argc, char **argv)
 	if (argc < 4 || (strcmp(argv[1], "tcp") && strcmp(argv[1], "udp")) ||
 	    !parse_address(&c, argv[2], atoi(argv[3])) || !parse_options(&c, argc - 4, argv + 4)) {
 		fputs("usage: echo serve PORT... | tcp|udp ADDRESS PORT [--sport N] [--size BYTES] "
-		      "[--timeout MS] [--count N] [--gap MS]\n", stderr);
+		      "[--timeout MS] [--count N] [--gap MS]\n",
+		      stderr);
 		return USAGE;
 	}
 	c.type = strcmp(argv[1], "tcp") ? SOCK_DGRAM : SOCK_STREAM;

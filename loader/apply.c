@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* `weft apply FILE...` and `weft diff FILE...` */
+#include <string.h>
+
+#include "loader/apply.h"
+#include "loader/commands.h"
+#include "loader/config/check.h"
+#include "loader/config/tree.h"
+#include "loader/rules.h"
+
+int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish, struct error *e)
+{
+	int prune = cli_option(cl, "prune") != NULL;
+	json_t *desired, *whole;
+	int failed;
+
+	*wish = (struct wish){0};
+	desired = config_read((const char *const *)cl->argv, (size_t)cl->argc, &wish->marks, e);
+	if (!desired)
+		return -1;
+	/* First as it was written, since the marks tell where; then in the form that rules have when read back. */
+	whole = config_own(state->tree, desired, prune);
+	failed = config_check(whole, wish->marks, e) || rules_normalize(desired, e) ? -1 : 0;
+	json_decref(whole);
+	if (!failed) {
+		wish->wanted = config_own(state->tree, desired, prune);
+		wish->named = json_copy(json_object_get(desired, "tenants"));
+	}
+	json_decref(desired);
+	if (failed)
+		apply_forget(wish);
+	return failed;
+}
+
+void apply_forget(struct wish *wish)
+{
+	json_decref(wish->wanted);
+	json_decref(wish->named);
+	marks_free(wish->marks);
+	*wish = (struct wish){0};
+}
+
+/* Notes beyond these are counted only: thousands of ports may wait for their devices. */
+#define NOTES_SHOWN 10
+
+void apply_print_notes(FILE *out, const struct commit *c)
+{
+	size_t n = json_array_size(c->notes);
+
+	for (size_t i = 0; i < n && (i < NOTES_SHOWN || n == NOTES_SHOWN + 1); i++)
+		fprintf(out, "note: %s\n", json_string_value(json_array_get(c->notes, i)));
+	if (n > NOTES_SHOWN + 1)
+		fprintf(out, "note: and %zu more: see `weft status`\n", n - NOTES_SHOWN);
+}
+
+static void print_changes(const struct commit *c)
+{
+	config_diff_print(stdout, c->diff);
+	fflush(stdout);
+}
+
+static void print_summary(const struct commit *c)
+{
+	if (!json_array_size(c->diff) && c->writes)
+		printf("repaired: %zu entries were not as configured\n", c->writes);
+	if (c->attached || c->detached)
+		printf("devices: %d attached, %d detached\n", c->attached, c->detached);
+	if (commit_was_idle(c))
+		puts("nothing to change");
+	else if (c->dry_run)
+		puts("dry run: nothing was changed");
+	apply_print_notes(stdout, c);
+}
+
+json_t *apply_report(const struct commit *c)
+{
+	return json_pack("{s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "notes", c->notes, "writes",
+			 (json_int_t)c->writes, "attached", c->attached, "detached", c->detached, "dry_run",
+			 c->dry_run);
+}
+
+static int apply(struct command_line *cl, const struct root *root, struct state *state, struct error *e)
+{
+	struct wish wish;
+	int result;
+
+	if (apply_read(cl, state, &wish, e))
+		return -1;
+
+	struct commit c = {
+		.root = root, .state = state, .wanted = wish.wanted, .marks = wish.marks, .named = wish.named,
+		.own_rules = true, .force = cli_option(cl, "force") != NULL,
+		.dry_run = cli_option(cl, "dry-run") != NULL, .announce = cl->json ? NULL : print_changes,
+	};
+
+	result = commit_run(&c, e);
+	if (result >= 0 && cl->json && cli_json(cl, apply_report(&c), e))
+		result = -1;
+	else if (result >= 0 && !cl->json)
+		print_summary(&c);
+	commit_free(&c);
+	apply_forget(&wish);
+	return result;
+}
+
+int cmd_apply(struct command_line *cl, struct error *e)
+{
+	struct state state;
+	struct root root;
+	int result = -1;
+
+	if (root_open(&root, cl->root, true, e))
+		return -1;
+	if (!state_read(&root, &state, e)) {
+		result = apply(cl, &root, &state, e);
+		state_free(&state);
+	}
+	root_close(&root);
+	return result;
+}
+
+int cmd_diff(struct command_line *cl, struct error *e)
+{
+	struct state state;
+	struct wish wish;
+	struct root root;
+	json_t *diff = NULL;
+	int result = -1;
+
+	if (root_open(&root, cl->root, false, e))
+		return -1;
+	if (!state_read(&root, &state, e)) {
+		if (!apply_read(cl, &state, &wish, e)) {
+			diff = config_diff(state.tree, wish.wanted);
+			result = json_array_size(diff) ? EXIT_DIFFERS : EXIT_DONE;
+			if (cl->json)
+				result = cli_json(cl, json_incref(diff), e) ? -1 : result;
+			else
+				config_diff_print(stdout, diff);
+			json_decref(diff);
+			apply_forget(&wish);
+		}
+		state_free(&state);
+	}
+	root_close(&root);
+	return result;
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/alloc.h"
+#include "loader/commit.h"
+#include "loader/config/check.h"
+#include "loader/config/tree.h"
+#include "loader/facts.h"
+#include "loader/tables.h"
+
+/* All that stands between the wish and the maps. */
+struct work {
+	struct commit *c;
+	json_t *flat;
+	struct identities ids;
+	char self[WEFT_NAME_LEN + 1];
+	struct model model;
+	struct facts facts;
+	bool *touched;
+	struct tables tables;
+	struct desired desired;
+	struct sync *sync;
+	bool has_facts, has_desired, has_sync;
+};
+
+static void note(struct commit *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void note(struct commit *c, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	json_array_append_new(c->notes, json_vsprintf(fmt, args));
+	va_end(args);
+}
+
+static bool is_named(const struct commit *c, const char *tenant)
+{
+	return json_object_get(c->named, tenant) != NULL;
+}
+
+/* Names of the tenants that the difference is about, as keys. */
+static json_t *tenants_of_diff(const json_t *diff)
+{
+	json_t *tenants = json_object(), *entry;
+	size_t i;
+
+	json_array_foreach((json_t *)diff, i, entry) {
+		const char *path = json_string_value(json_object_get(entry, "path"));
+		char name[WEFT_NAME_LEN + 1];
+
+		if (strncmp(path, "tenants/", 8))
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(path + 8, "/"), path + 8);
+		json_object_set_new(tenants, name, json_true());
+	}
+	return tenants;
+}
+
+/*
+ * Whose own maps are made anew. A tenant whose `rules` hold rubbish keeps its live ACL, unless this command brings
+ * all its rules; what would change anything else of it is refused.
+ */
+static int find_touched(struct work *w, struct error *e)
+{
+	struct commit *c = w->c;
+	json_t *changed = tenants_of_diff(c->diff);
+
+	w->touched = alloc_zero(w->model.n_tenants, sizeof(*w->touched));
+	for (size_t i = 0; i < w->model.n_tenants; i++) {
+		const char *name = w->model.tenants[i].name;
+		bool meant = is_named(c, name) || json_object_get(changed, name);
+		struct rejected *r = (struct rejected *)state_rejected(c->state, name);
+
+		w->touched[i] = meant || c->state->interrupted;
+		if (!r)
+			continue;
+		r->replace = c->own_rules && is_named(c, name);
+		if (r->replace)
+			continue;
+		w->touched[i] = false;
+		if (meant) {
+			json_decref(changed);
+			*e = r->why;
+			return -1;
+		}
+		note(c, "%s; until then the tenant's live ACL stays as it is", r->why.text);
+	}
+	json_decref(changed);
+	return 0;
+}
+
+static bool changes(const struct commit *c, const char *path)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(c->diff, i, entry)
+		if (!strcmp(json_string_value(json_object_get(entry, "path")), path))
+			return true;
+	return false;
+}
+
+static void find_pending(struct work *w)
+{
+	for (const struct fact *f = w->facts.by_device; f; f = f->hh.next)
+		if (!f->present && (!w->c->changed_only || changes(w->c, f->path)))
+			note(w->c, "%s: device %s is not there: pending", f->user, f->device);
+}
+
+/* Known only once all is attached. */
+static void find_odd(struct work *w)
+{
+	for (const struct fact *f = w->facts.by_device; f; f = f->hh.next)
+		if (f->note[0])
+			note(w->c, "%s: device %s: %s", f->user, f->device, f->note);
+}
+
+static void drop_plan(struct work *w)
+{
+	if (w->has_sync)
+		sync_free(w->sync);
+	if (w->has_desired)
+		desired_free(&w->desired);
+	w->has_sync = w->has_desired = false;
+}
+
+static int plan(struct work *w, struct error *e)
+{
+	uint32_t hz = w->c->state->host.hz;
+
+	drop_plan(w);
+	/* 250 is what most kernels are built with; a root that load has completed says better. */
+	if (compile(&w->model, &w->facts, hz ? hz : 250, &w->desired, e))
+		return -1;
+	w->has_desired = true;
+	if (sync_plan(w->sync, w->c->root, &w->desired, e))
+		return -1;
+	w->has_sync = true;
+	return 0;
+}
+
+/* All that can be refused without touching anything. */
+static int check(struct work *w, struct error *e)
+{
+	struct commit *c = w->c;
+
+	if (config_check(c->wanted, c->marks, e) ||
+	    (!c->force && config_check_losses(c->state->tree, c->wanted, e)))
+		return -1;
+	w->flat = config_flatten(c->wanted);
+	c->diff = config_diff(c->state->tree, c->wanted);
+	if (identities_assign(&c->state->ids, w->flat, &w->ids, e) ||
+	    commit_pick_host(c->state, c->wanted, w->self, e))
+		return -1;
+	model_make(&w->model, c->wanted, &w->ids, w->self);
+	if (w->self[0] && !w->model.self)
+		note(c, "this host is %s, and the configuration has no host of that name: nothing is bound here",
+		     w->self);
+	if (find_touched(w, e) || facts_gather(&w->facts, c->root, &w->model, e))
+		return -1;
+	w->has_facts = true;
+	find_pending(w);
+	if (facts_check(&w->facts, &w->model, e) ||
+	    tables_open(&w->tables, c->root, &w->model, w->touched, e))
+		return -1;
+	w->tables.everything = c->state->interrupted;
+	return plan(w, e);
+}
+
+static int write_host(struct work *w, bool place, struct error *e)
+{
+	struct host_config host = w->c->state->host, old = host;
+
+	host.next_id = w->ids.next_id;
+	if (place) {
+		memset(host.name, 0, sizeof(host.name));
+		memcpy(host.name, w->self, strnlen(w->self, sizeof(host.name)));
+		memset(host.vtep4, 0, sizeof(host.vtep4));
+		host.slot = 0;
+		if (w->model.self) {
+			memcpy(host.vtep4, w->model.self->vtep4, 4);
+			host.slot = w->model.self->slot;
+		}
+	}
+	if (!memcmp(&host, &old, sizeof(host)))
+		return 0;
+	w->c->state->host = host;
+	return state_write_host(w->c->root, &host, e);
+}
+
+/* Who is to be judged again besides those whose maps differ. */
+static void mark_tenants(struct work *w)
+{
+	struct commit *c = w->c;
+	json_t *changed = tenants_of_diff(c->diff);
+
+	for (size_t i = 0; i < w->model.n_tenants; i++) {
+		const struct model_tenant *t = &w->model.tenants[i];
+
+		if (json_object_get(changed, t->name) || (c->rejudge && is_named(c, t->name)))
+			w->sync->changed[t->slot] = true;
+	}
+	json_decref(changed);
+	if (c->state->interrupted)
+		sync_mark_all(w->sync);
+}
+
+/* Unbind and detach what goes; then policy; then all that leads traffic to it; then bindings and epochs. */
+static int run(struct work *w, struct error *e)
+{
+	const struct root *root = w->c->root;
+	struct sync *s = w->sync;
+
+	if (write_host(w, false, e) || state_set_interrupted(root, true, e) ||
+	    sync_delete(s, MAP_PORTS, e) || facts_detach(&w->facts, root, &w->c->detached, e) ||
+	    sync_restrict_tenants(s, e) || tables_make(&w->tables, root, s, e) ||
+	    sync_delete(s, MAP_NETWORKS, e) || sync_delete(s, MAP_FDB, e) || sync_delete(s, MAP_NEIGH, e) ||
+	    sync_delete(s, MAP_VTEPS, e) || sync_clear_owned(s, root, e) || write_host(w, true, e) ||
+	    sync_write(s, MAP_HOSTS, e) || sync_write(s, MAP_VTEPS, e) || sync_write(s, MAP_CHAINS, e) ||
+	    sync_write(s, MAP_SF, e) || sync_write(s, MAP_PORT_SLOTS, e) || sync_write(s, MAP_FDB, e) ||
+	    sync_write(s, MAP_NEIGH, e) || sync_write(s, MAP_FLOOD, e) || sync_write(s, MAP_NETWORKS, e) ||
+	    sync_delete(s, MAP_FLOOD, e) || sync_delete(s, MAP_SF, e) || sync_write(s, MAP_PORTS, e))
+		return -1;
+	mark_tenants(w);
+	if (sync_finish_tenants(s, e) ||
+	    state_store(root, w->c->state, w->c->wanted, w->flat, &w->ids, e) ||
+	    tables_remove(&w->tables, root, s, w->c->state->tree, w->c->wanted, e))
+		return -1;
+	return state_set_interrupted(root, false, e);
+}
+
+static int execute(struct work *w, struct error *e)
+{
+	struct commit *c = w->c;
+	char why[sizeof(e->text)];
+
+	/* A fresh attachment drops everything until its binding is written; one that fails refuses all. */
+	if (facts_attach(&w->facts, c->root, &c->attached, e))
+		return -1;
+	if (c->attached && plan(w, e))
+		return -1;
+	find_odd(w);
+	if (c->announce)
+		c->announce(c);
+	if (run(w, e)) {
+		snprintf(why, sizeof(why), "%s", e->text);
+		return error_set(e, EXIT_PARTLY, "%.900s (partly done: run the same command, or apply, again)", why);
+	}
+	c->writes = w->sync->writes + w->tables.writes;
+	return EXIT_DONE;
+}
+
+int commit_run(struct commit *c, struct error *e)
+{
+	struct work w = {.c = c, .sync = alloc_zero(1, sizeof(struct sync))};
+	int result;
+
+	c->notes = json_array();
+	result = check(&w, e);
+	if (!result && c->dry_run) {
+		c->writes = w.sync->writes;
+		if (c->announce)
+			c->announce(c);
+	} else if (!result) {
+		result = execute(&w, e);
+	}
+	drop_plan(&w);
+	free(w.sync);
+	tables_close(&w.tables);
+	if (w.has_facts)
+		facts_free(&w.facts);
+	free(w.touched);
+	model_free(&w.model);
+	identities_free(&w.ids);
+	json_decref(w.flat);
+	return result;
+}
+
+bool commit_was_idle(const struct commit *c)
+{
+	return !json_array_size(c->diff) && !c->writes && !c->attached && !c->detached;
+}
+
+void commit_free(struct commit *c)
+{
+	json_decref(c->diff);
+	json_decref(c->notes);
+	c->diff = c->notes = NULL;
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/alloc.h"
+#include "loader/facts.h"
+
+#define TUNNEL_BYTES 50	/* outer IPv4, UDP and VXLAN headers, and the inner Ethernet header */
+
+struct fact *facts_find(const struct facts *facts, const char *device)
+{
+	struct fact *fact;
+
+	HASH_FIND_STR(facts->by_device, device, fact);
+	return fact;
+}
+
+unsigned int facts_ifindex(const struct facts *facts, const char *device)
+{
+	const struct fact *fact = facts_find(facts, device);
+
+	return fact && fact->present ? fact->info.ifindex : 0;
+}
+
+static const struct attachment *attachment_of(const struct facts *facts, const char *device)
+{
+	for (int i = 0; i < facts->n_attachments; i++)
+		if (!strcmp(facts->attachments[i].device, device))
+			return &facts->attachments[i];
+	return NULL;
+}
+
+static bool takes_xdp(const struct root *root, const struct fact *fact)
+{
+	return fact->xdp && fact->role != ROLE_UNDERLAY && device_takes_xdp(root, fact->device);
+}
+
+static void note_attachment(struct fact *fact, const struct root *root, const struct attachment *a)
+{
+	bool guarded = fact->role == ROLE_UNDERLAY || a->guard;
+
+	/* The same name may be another device by now. */
+	fact->attached = fact->present && a->ifindex == fact->info.ifindex && a->role == fact->role &&
+			 a->mode == fact->mode && guarded;
+	fact->xdp = fact->attached && a->xdp;
+	fact->takes_xdp = takes_xdp(root, fact);
+	memcpy(fact->note, a->note, sizeof(fact->note));
+}
+
+static int look(struct facts *facts, const struct root *root, struct fact *fact, struct error *e)
+{
+	const struct attachment *a = attachment_of(facts, fact->device);
+	struct error why = {0};
+
+	if (device_info(fact->device, &fact->info, &why)) {
+		if (!why.exit_code)
+			return 0;	/* not there: pending */
+		*e = why;
+		return -1;
+	}
+	fact->present = true;
+	if (a)
+		note_attachment(fact, root, a);
+	return 0;
+}
+
+static const char *const role_names[] = {
+	[ROLE_PORT] = "a port", [ROLE_UNDERLAY] = "the underlay", [ROLE_SF] = "a function",
+};
+
+/* Who wants a device, and for what. */
+struct user {
+	char name[160], path[CONFIG_PATH_LEN];
+	enum role role;
+	enum device_mode mode;
+};
+
+static int want(struct facts *facts, const struct root *root, const char *device, const struct user *user,
+		struct error *e)
+{
+	struct fact *fact = facts_find(facts, device);
+
+	if (fact) {
+		if (fact->role != user->role)
+			return error_set(e, EXIT_REFUSED, "%s: device %s is bound already, by %s as the device of "
+					 "%s: give it another device", user->name, device, fact->user,
+					 role_names[fact->role]);
+		if (user->mode != MODE_AUTO && fact->mode == MODE_AUTO)
+			fact->mode = user->mode;
+		return 0;
+	}
+	fact = alloc_zero(1, sizeof(*fact));
+	snprintf(fact->device, sizeof(fact->device), "%s", device);
+	memcpy(fact->path, user->path, sizeof(fact->path));
+	fact->user = alloc_text(user->name);
+	fact->role = user->role;
+	fact->mode = user->mode;
+	HASH_ADD_STR(facts->by_device, device, fact);
+	return look(facts, root, fact, e);
+}
+
+static int want_instance(struct facts *facts, const struct root *root, const struct model *m,
+			 const struct model_instance *i, struct error *e)
+{
+	struct user user = {.role = ROLE_SF, .mode = m->self->mode};
+
+	snprintf(user.name, sizeof(user.name), "sf %s/%s", i->function, i->name);
+	snprintf(user.path, sizeof(user.path), "service_functions/%s", i->function);
+	if (want(facts, root, i->leaving, &user, e) || want(facts, root, i->towards, &user, e))
+		return -1;
+	facts_find(facts, i->leaving)->finish = i->finish;
+	facts_find(facts, i->towards)->finish = i->finish;
+	return 0;
+}
+
+static int want_underlay(struct facts *facts, const struct root *root, const struct model_host *h,
+			 struct error *e)
+{
+	struct user user = {.role = ROLE_UNDERLAY, .mode = h->mode};
+	const json_t *item;
+	size_t i;
+
+	snprintf(user.name, sizeof(user.name), "host %s", h->name);
+	snprintf(user.path, sizeof(user.path), "hosts/%s", h->name);
+	json_array_foreach((json_t *)h->underlay, i, item)
+		if (want(facts, root, json_string_value(item), &user, e))
+			return -1;
+	return 0;
+}
+
+static int want_port(struct facts *facts, const struct root *root, const struct model_port *p, struct error *e)
+{
+	struct user user = {.role = ROLE_PORT, .mode = p->mode};
+
+	snprintf(user.name, sizeof(user.name), "port %s/%s", p->tenant->name, p->name);
+	snprintf(user.path, sizeof(user.path), "tenants/%s/ports/%s", p->tenant->name, p->name);
+	return want(facts, root, p->device, &user, e);
+}
+
+static int want_all(struct facts *facts, const struct root *root, const struct model *m, struct error *e)
+{
+	if (want_underlay(facts, root, m->self, e))
+		return -1;
+	for (size_t i = 0; i < m->n_instances; i++)
+		if (m->instances[i].host == m->self && want_instance(facts, root, m, &m->instances[i], e))
+			return -1;
+	for (size_t i = 0; i < m->n_ports; i++)
+		if (m->ports[i].here && want_port(facts, root, &m->ports[i], e))
+			return -1;
+	return 0;
+}
+
+int facts_gather(struct facts *facts, const struct root *root, const struct model *m, struct error *e)
+{
+	*facts = (struct facts){0};
+	facts->n_attachments = attachments(root, &facts->attachments, e);
+	if (facts->n_attachments < 0)
+		return -1;
+	if (m->self && want_all(facts, root, m, e)) {
+		facts_free(facts);
+		return -1;
+	}
+	return 0;
+}
+
+void facts_free(struct facts *facts)
+{
+	struct fact *fact, *next;
+
+	HASH_ITER(hh, facts->by_device, fact, next) {
+		HASH_DEL(facts->by_device, fact);
+		free(fact->user);
+		free(fact);
+	}
+	free(facts->attachments);
+	*facts = (struct facts){0};
+}
+
+/* The underlay device here that carries least; NULL if none is there. */
+static const struct fact *narrowest(const struct facts *facts)
+{
+	const struct fact *least = NULL;
+
+	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
+		if (f->role == ROLE_UNDERLAY && f->present && (!least || f->info.mtu < least->info.mtu))
+			least = f;
+	return least;
+}
+
+static int check_underlay(const struct fact *underlay, const struct model_network *n, struct error *e)
+{
+	bool elsewhere = false;
+
+	for (size_t i = 0; i < n->n_ports; i++)
+		elsewhere |= !n->ports[i]->here;
+	if (!elsewhere || n->mtu + TUNNEL_BYTES <= underlay->info.mtu)
+		return 0;
+	return error_set(e, EXIT_REFUSED, "network %s/%s: mtu %u and %d bytes of tunnel do not fit the MTU %u of the "
+			 "underlay device %s: set mtu to %d or less, or the device's MTU to %u", n->tenant->name,
+			 n->name, n->mtu, TUNNEL_BYTES, underlay->info.mtu, underlay->device,
+			 (int)underlay->info.mtu - TUNNEL_BYTES, n->mtu + TUNNEL_BYTES);
+}
+
+/* A function's frames carry a tag besides, for which Linux devices have room beyond their MTU. */
+static int check_function(const struct facts *facts, const struct model_port *p, const char *device,
+			  struct error *e)
+{
+	const struct fact *fact = facts_find(facts, device);
+
+	if (!fact || !fact->present || p->network->mtu <= fact->info.mtu)
+		return 0;
+	return error_set(e, EXIT_REFUSED, "network %s/%s: mtu %u does not fit the MTU %u of %s, the device of %s, in "
+			 "the wire of port %s: set mtu to %u or less, or the device's MTU to %u",
+			 p->tenant->name, p->network->name, p->network->mtu, fact->info.mtu, device, fact->user,
+			 p->name, fact->info.mtu, p->network->mtu);
+}
+
+int facts_check(const struct facts *facts, const struct model *m, struct error *e)
+{
+	const struct fact *underlay = narrowest(facts);
+
+	for (size_t i = 0; underlay && i < m->n_networks; i++)
+		if (m->networks[i].here && check_underlay(underlay, &m->networks[i], e))
+			return -1;
+	for (size_t i = 0; i < m->n_ports; i++) {
+		const struct model_port *p = &m->ports[i];
+		const struct model_instance *instance = p->here && p->chain ? p->chain->instance : NULL;
+
+		if (instance && (check_function(facts, p, instance->leaving, e) ||
+				 check_function(facts, p, instance->towards, e)))
+			return -1;
+	}
+	return 0;
+}
+
+static void detach_new(const struct root *root, const char (*devices)[IFNAMSIZ], int n)
+{
+	struct error unused = {0};
+
+	while (n-- > 0)
+		detach_device(root, devices[n], &unused);
+}
+
+struct fresh {
+	char (*device)[IFNAMSIZ];
+	int n;
+};
+
+static int attach(struct facts *facts, const struct root *root, struct fact *f, struct fresh *fresh,
+		  int *changed, struct error *e)
+{
+	const struct attachment *had = attachment_of(facts, f->device);
+	struct attachment got = {0};
+
+	/* Another device of this name, or the same in another role, has to go first. */
+	if (had && (had->role != f->role || had->ifindex != f->info.ifindex)) {
+		if (detach_device(root, f->device, e))
+			return -1;
+		had = NULL;
+	}
+	if (!had)
+		memcpy(fresh->device[fresh->n++], f->device, IFNAMSIZ);
+	if (attach_device(root, f->device, f->role, f->mode, f->finish, &got, e)) {
+		/* It was there a moment ago. */
+		if (!e->exit_code)
+			error_set(e, EXIT_REFUSED, "%s: device %s has just gone: apply again", f->user, f->device);
+		return -1;
+	}
+	*changed += !f->attached;
+	f->attached = true;
+	f->xdp = got.xdp;
+	f->takes_xdp = takes_xdp(root, f);
+	memcpy(f->note, got.note, sizeof(f->note));
+	return 0;
+}
+
+int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e)
+{
+	struct fresh fresh = {alloc_zero(HASH_COUNT(facts->by_device), IFNAMSIZ), 0};
+	int failed = 0;
+
+	/* The underlay's mode may follow from its ports', so it comes after them, and again whenever they change. */
+	for (int underlay = 0; underlay <= 1; underlay++)
+		for (struct fact *f = facts->by_device; f && !failed; f = f->hh.next)
+			if (f->present && (f->role == ROLE_UNDERLAY) == underlay &&
+			    (!f->attached || f->role != ROLE_PORT))
+				failed = attach(facts, root, f, &fresh, changed, e);
+	if (failed)
+		detach_new(root, (const char (*)[IFNAMSIZ])fresh.device, fresh.n);
+	free(fresh.device);
+	return failed;
+}
+
+int facts_detach(struct facts *facts, const struct root *root, int *changed, struct error *e)
+{
+	for (int i = 0; i < facts->n_attachments; i++) {
+		const char *device = facts->attachments[i].device;
+
+		if (facts_find(facts, device))
+			continue;
+		if (detach_device(root, device, e))
+			return -1;
+		(*changed)++;
+	}
+	return 0;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "include/acl.h"
+#include "include/flow.h"
+#include "loader/inner.h"
+
+#define CT_TABLE(name, key) \
+	{name, BPF_MAP_TYPE_HASH, sizeof(struct key), sizeof(struct flow), BPF_F_NO_PREALLOC, #key, "flow"}
+#define HALF_TABLE(name, key) \
+	{name, BPF_MAP_TYPE_LRU_HASH, sizeof(struct key), sizeof(struct flow), 0, #key, "flow"}
+#define QUEUE(name, key) {name, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct key), 0, NULL, NULL}
+
+const struct inner_kind inner_kinds[INNERS] = {
+	[INNER_CT4] = CT_TABLE("ct4", ct4_key),
+	[INNER_HALF4] = HALF_TABLE("half4", ct4_key),
+	[INNER_RECENT4] = QUEUE("recent4", ct4_key),
+	[INNER_CT6] = CT_TABLE("ct6", ct6_key),
+	[INNER_HALF6] = HALF_TABLE("half6", ct6_key),
+	[INNER_RECENT6] = QUEUE("recent6", ct6_key),
+	[INNER_ACL] = {"acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, "__u32",
+		       "acl_slot"},
+	[INNER_RULES] = {"rules", BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(struct rule),
+			 BPF_F_NO_PREALLOC, "rule_key", "rule"},
+};
+
+/* Programs whose types together cover all kinds. */
+static const char *const typed_programs[] = {"port_tc", "clock"};
+
+static uint32_t find_type(const struct btf *btf, const char *name, uint32_t size)
+{
+	static const uint32_t kinds[] = {BTF_KIND_STRUCT, BTF_KIND_UNION, BTF_KIND_TYPEDEF};
+
+	for (int i = 0; i < 3; i++) {
+		int id = btf__find_by_name_kind(btf, name, kinds[i]);
+
+		if (id > 0 && btf__resolve_size(btf, (uint32_t)id) == size)
+			return (uint32_t)id;
+	}
+	return 0;
+}
+
+static void types_from(struct inner_types *types, const struct btf *btf, uint32_t btf_id)
+{
+	for (int i = 0; i < INNERS; i++) {
+		const struct inner_kind *kind = &inner_kinds[i];
+
+		if (types->fd[i] >= 0 || !kind->key_type)
+			continue;
+		types->key[i] = find_type(btf, kind->key_type, kind->key_size);
+		types->value[i] = find_type(btf, kind->value_type, kind->value_size);
+		if (types->key[i] && types->value[i])
+			types->fd[i] = bpf_btf_get_fd_by_id(btf_id);
+	}
+}
+
+void inner_types_open(struct inner_types *types, const struct root *root)
+{
+	memset(types, 0, sizeof(*types));
+	for (int i = 0; i < INNERS; i++)
+		types->fd[i] = -1;
+	for (size_t i = 0; i < sizeof(typed_programs) / sizeof(typed_programs[0]); i++) {
+		struct bpf_prog_info info = {0};
+		uint32_t size = sizeof(info);
+		struct error unused = {0};
+		int fd = root_prog(root, typed_programs[i], &unused);
+		struct btf *btf = NULL;
+
+		if (fd < 0)
+			continue;
+		if (!bpf_prog_get_info_by_fd(fd, &info, &size) && info.btf_id)
+			btf = btf__load_from_kernel_by_id(info.btf_id);
+		close(fd);
+		if (btf)
+			types_from(types, btf, info.btf_id);
+		btf__free(btf);
+	}
+}
+
+void inner_types_close(struct inner_types *types)
+{
+	for (int i = 0; i < INNERS; i++)
+		if (types->fd[i] >= 0)
+			close(types->fd[i]);
+}
+
+int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries, struct error *e)
+{
+	const struct inner_kind *k = &inner_kinds[kind];
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = k->flags);
+	int fd;
+
+	if (types->fd[kind] >= 0) {
+		options.btf_fd = (uint32_t)types->fd[kind];
+		options.btf_key_type_id = types->key[kind];
+		options.btf_value_type_id = types->value[kind];
+	}
+	fd = bpf_map_create((enum bpf_map_type)k->type, k->name, k->key_size, k->value_size, entries, &options);
+	if (fd < 0)
+		return error_set(e, EXIT_REFUSED, "map %s of %u entries cannot be made: %s: lower max_flows, or give "
+				 "the machine more memory", k->name, entries, strerror(errno));
+	return fd;
+}
+
+/* "<root>/tenants/<tenant>/<suffix>" */
+static void pin_path(char *path, size_t size, const struct root *root, const char *tenant, const char *name,
+		     const char *suffix)
+{
+	char safe[64];
+
+	snprintf(path, size, "%s/tenants/%s/%s%s", root->path, root_name(safe, sizeof(safe), tenant), name,
+		 suffix);
+}
+
+static int make_directories(const struct root *root, const char *tenant)
+{
+	char path[512];
+	char *last;
+
+	pin_path(path, sizeof(path), root, tenant, "", "");
+	last = strrchr(path, '/');
+	*last = '\0';	/* the tenant's directory, without the slash */
+	if (!mkdir(path, 0711) || errno == EEXIST)
+		return 0;
+	last = strrchr(path, '/');
+	*last = '\0';
+	if (mkdir(path, 0711) && errno != EEXIST)
+		return -1;
+	*last = '/';
+	return mkdir(path, 0711);
+}
+
+int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd, struct error *e)
+{
+	const char *name = inner_kinds[kind].name;
+	char path[512], fresh[512];
+	struct stat had;
+
+	pin_path(path, sizeof(path), root, tenant, name, "");
+	pin_path(fresh, sizeof(fresh), root, tenant, name, ",new");
+	unlink(fresh);
+	if (bpf_obj_pin(fd, fresh) &&
+	    (errno != ENOENT || make_directories(root, tenant) || bpf_obj_pin(fd, fresh)))
+		return error_set(e, EXIT_REFUSED, "%s cannot be pinned: %s", fresh, strerror(errno));
+	if (!stat(path, &had) && (chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777)))
+		return error_set(e, EXIT_REFUSED, "%s cannot be given the owner of the old one: %s", fresh,
+				 strerror(errno));
+	if (rename(fresh, path))
+		return error_set(e, EXIT_REFUSED, "%s cannot be put in place: %s", path, strerror(errno));
+	return 0;
+}
+
+void inner_unpin(const struct root *root, const char *tenant, enum inner kind)
+{
+	char path[512];
+
+	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
+	unlink(path);
+}
+
+int inner_open(const struct root *root, const char *tenant, enum inner kind)
+{
+	char path[512];
+
+	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
+	return bpf_obj_get(path);
+}
+
+void inner_remove_tenant(const struct root *root, const char *tenant)
+{
+	char path[512], pin[800];
+	struct dirent *entry;
+	DIR *directory;
+
+	pin_path(path, sizeof(path), root, tenant, "", "");
+	directory = opendir(path);
+	if (!directory)
+		return;
+	while ((entry = readdir(directory))) {
+		snprintf(pin, sizeof(pin), "%s%s", path, entry->d_name);
+		if (entry->d_name[0] != '.')
+			unlink(pin);
+	}
+	closedir(directory);
+	rmdir(path);
+}
+
+int inner_info(int fd, uint32_t *id, uint32_t *entries)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+
+	if (bpf_map_get_info_by_fd(fd, &info, &size))
+		return -1;
+	*id = info.id;
+	*entries = info.max_entries;
+	return 0;
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/alloc.h"
+#include "loader/config/address.h"
+#include "loader/config/schema.h"
+#include "loader/model.h"
+
+struct model_name {
+	char path[CONFIG_PATH_LEN];
+	void *object;
+	UT_hash_handle hh;
+};
+
+static void *find(const struct model *m, const char *path)
+{
+	struct model_name *name;
+
+	HASH_FIND_STR(m->names, path, name);
+	return name ? name->object : NULL;
+}
+
+static void name_object(struct model *m, const char *path, void *object)
+{
+	struct model_name *name = alloc_zero(1, sizeof(*name));
+
+	snprintf(name->path, sizeof(name->path), "%s", path);
+	name->object = object;
+	HASH_ADD_STR(m->names, path, name);
+}
+
+static void *find_of_tenant(const struct model *m, const char *tenant, const char *part, const char *name)
+{
+	char path[CONFIG_PATH_LEN];
+
+	snprintf(path, sizeof(path), "tenants/%s/%s/%s", tenant, part, name);
+	return find(m, path);
+}
+
+struct model_host *model_host(const struct model *m, const char *name)
+{
+	char path[CONFIG_PATH_LEN];
+
+	snprintf(path, sizeof(path), "hosts/%s", name);
+	return find(m, path);
+}
+
+struct model_tenant *model_tenant(const struct model *m, const char *name)
+{
+	char path[CONFIG_PATH_LEN];
+
+	snprintf(path, sizeof(path), "tenants/%s", name);
+	return find(m, path);
+}
+
+struct model_network *model_network(const struct model *m, const char *tenant, const char *name)
+{
+	return find_of_tenant(m, tenant, "networks", name);
+}
+
+struct model_port *model_port(const struct model *m, const char *tenant, const char *name)
+{
+	return find_of_tenant(m, tenant, "ports", name);
+}
+
+struct model_chain *model_chain(const struct model *m, const char *tenant, const char *name)
+{
+	return find_of_tenant(m, tenant, "chains", name);
+}
+
+int model_prefix(const char *text, struct model_address *prefix)
+{
+	struct address a;
+
+	memset(prefix, 0, sizeof(*prefix));
+	if (!text || prefix_parse(text, &a))
+		return -1;
+	prefix->family = a.family == AF_INET ? FAMILY_IPV4 : FAMILY_IPV6;
+	prefix->bits = (uint8_t)a.bits;
+	memcpy(prefix->addr.bytes, a.bytes, a.family == AF_INET ? 4 : 16);
+	return 0;
+}
+
+int model_mac(const char *text, uint8_t mac[6])
+{
+	unsigned int b[6];
+
+	if (!text || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]) != 6)
+		return -1;
+	for (int i = 0; i < 6; i++)
+		mac[i] = (uint8_t)b[i];
+	return 0;
+}
+
+static enum device_mode mode_of(const char *text, enum device_mode otherwise)
+{
+	if (!text)
+		return otherwise;
+	return !strcmp(text, "xdp") ? MODE_XDP : !strcmp(text, "tc") ? MODE_TC : MODE_AUTO;
+}
+
+static const char *text_at(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
+/* The id and slot of an object; every object of the tree has been given them. */
+static void identify(const struct model *m, const char *path, uint64_t *id, uint32_t *slot)
+{
+	const struct identity *identity = identity_find(m->ids, path);
+
+	*id = identity ? identity->id : 0;
+	*slot = identity ? identity->slot : 0;
+}
+
+static void make_hosts(struct model *m, const char *self)
+{
+	json_t *hosts = json_object_get(m->tree, "hosts"), *object;
+	char path[CONFIG_PATH_LEN];
+	const char *name;
+
+	m->hosts = alloc_zero(json_object_size(hosts), sizeof(*m->hosts));
+	json_object_foreach(hosts, name, object) {
+		struct model_host *h = &m->hosts[m->n_hosts++];
+		const char *vtep = json_string_value(json_array_get(json_object_get(object, "vtep"), 0));
+
+		h->name = name;
+		h->underlay = json_object_get(object, "underlay");
+		h->mode = mode_of(text_at(object, "mode"), MODE_AUTO);
+		if (vtep)
+			inet_pton(AF_INET, vtep, h->vtep4);
+		snprintf(path, sizeof(path), "hosts/%s", name);
+		identify(m, path, &h->id, &h->slot);
+		name_object(m, path, h);
+		if (!strcmp(name, self))
+			m->self = h;
+	}
+}
+
+static void make_instances(struct model *m)
+{
+	json_t *functions = json_object_get(m->tree, "service_functions"), *function, *object;
+	const char *function_name, *name;
+	size_t room = 0;
+
+	json_object_foreach(functions, function_name, function)
+		room += json_object_size(json_object_get(function, "instances"));
+	m->instances = alloc_zero(room, sizeof(*m->instances));
+	json_object_foreach(functions, function_name, function) {
+		json_object_foreach(json_object_get(function, "instances"), name, object) {
+			struct model_instance *i = &m->instances[m->n_instances++];
+			const json_t *two = json_object_get(object, "devices");
+
+			i->function = function_name;
+			i->name = name;
+			i->host = model_host(m, text_at(object, "host"));
+			i->leaving = i->towards = text_at(object, "device");
+			if (two) {
+				i->leaving = json_string_value(json_array_get(two, 0));
+				i->towards = json_string_value(json_array_get(two, 1));
+			}
+			i->finish = strcmp(schema_text("instance", object, "offloads"), "keep");
+		}
+	}
+}
+
+static const struct model_instance *instance_here(const struct model *m, const char *function)
+{
+	for (size_t i = 0; function && m->self && i < m->n_instances; i++)
+		if (m->instances[i].host == m->self && !strcmp(m->instances[i].function, function))
+			return &m->instances[i];
+	return NULL;
+}
+
+static void make_tenant(struct model *m, struct model_tenant *t, const char *name, const json_t *body)
+{
+	const json_t *options = json_object_get(body, "options");
+	char path[CONFIG_PATH_LEN], key[64];
+
+	t->name = name;
+	t->body = body;
+	snprintf(path, sizeof(path), "tenants/%s", name);
+	identify(m, path, &t->id, &t->slot);
+	name_object(m, path, t);
+	if (!strcmp(schema_text("tenant", options, "enforcement"), "monitor"))
+		t->flags |= TENANT_MONITOR;
+	if (!strcmp(schema_text("tenant", options, "default.in"), "allow"))
+		t->flags |= TENANT_ALLOW_IN;
+	if (!strcmp(schema_text("tenant", options, "default.out"), "allow"))
+		t->flags |= TENANT_ALLOW_OUT;
+	if (schema_flag("tenant", options, "conntrack.loose"))
+		t->flags |= TENANT_LOOSE;
+	t->max_flows = (uint32_t)schema_number("tenant", options, "conntrack.max_flows");
+	t->max_half_open = (uint32_t)schema_number("tenant", options, "conntrack.max_half_open");
+#define X(id, text, seconds)                                                                        \
+	snprintf(key, sizeof(key), "conntrack.timeouts.%s", text);                                  \
+	t->timeout_ms[CT_##id] = (uint64_t)schema_number("tenant", options, key);                    \
+	if (!t->timeout_ms[CT_##id])                                                                \
+		t->timeout_ms[CT_##id] = (seconds) * 1000ull;
+	CT_TIMEOUTS(X)
+#undef X
+}
+
+static void make_networks(struct model *m, const struct model_tenant *t)
+{
+	char path[CONFIG_PATH_LEN];
+	const char *name;
+	json_t *object;
+
+	json_object_foreach(json_object_get(t->body, "networks"), name, object) {
+		struct model_network *n = &m->networks[m->n_networks++];
+
+		n->tenant = t;
+		n->name = name;
+		n->vni = (uint32_t)schema_number("network", object, "vni");
+		n->mtu = (uint32_t)schema_number("network", object, "mtu");
+		n->subnets = json_object_get(object, "subnets");
+		snprintf(path, sizeof(path), "tenants/%s/networks/%s", t->name, name);
+		identify(m, path, &n->id, &n->slot);
+		name_object(m, path, n);
+	}
+}
+
+static void make_chains(struct model *m, const struct model_tenant *t)
+{
+	char path[CONFIG_PATH_LEN];
+	const char *name;
+	json_t *object;
+
+	json_object_foreach(json_object_get(t->body, "chains"), name, object) {
+		struct model_chain *c = &m->chains[m->n_chains++];
+		const json_t *step = json_array_get(json_object_get(object, "steps"), 0);
+
+		c->tenant = t->name;
+		c->name = name;
+		c->tag = (uint16_t)schema_number("chain", object, "tag");
+		c->bypass = schema_flag("chain", object, "bypass");
+		c->instance = instance_here(m, text_at(step, "function"));
+		snprintf(path, sizeof(path), "tenants/%s/chains/%s", t->name, name);
+		identify(m, path, &c->id, &c->slot);
+		name_object(m, path, c);
+	}
+}
+
+static void make_addresses(struct model_port *p, const json_t *addresses)
+{
+	const json_t *item;
+	size_t i;
+
+	p->addresses = alloc_zero(json_array_size(addresses), sizeof(*p->addresses));
+	json_array_foreach((json_t *)addresses, i, item)
+		if (!model_prefix(json_string_value(item), &p->addresses[p->n_addresses]))
+			p->n_addresses++;
+}
+
+static bool has_ipv6(const struct model_port *p)
+{
+	for (size_t i = 0; i < p->n_addresses; i++)
+		if (p->addresses[i].family == FAMILY_IPV6)
+			return true;
+	return false;
+}
+
+static void make_ports(struct model *m, struct model_tenant *t)
+{
+	char path[CONFIG_PATH_LEN];
+	const char *name;
+	json_t *object;
+
+	json_object_foreach(json_object_get(t->body, "ports"), name, object) {
+		struct model_port *p = &m->ports[m->n_ports++];
+
+		p->tenant = t;
+		p->name = name;
+		p->device = text_at(object, "device");
+		p->network = model_network(m, t->name, text_at(object, "network"));
+		p->host = model_host(m, text_at(object, "host"));
+		p->mode = mode_of(text_at(object, "mode"), p->host ? p->host->mode : MODE_AUTO);
+		p->vid = (uint16_t)schema_number("port", object, "vlan");
+		p->here = m->self && p->host == m->self;
+		model_mac(text_at(object, "mac"), p->mac);
+		make_addresses(p, json_object_get(object, "addresses"));
+		snprintf(path, sizeof(path), "tenants/%s/ports/%s", t->name, name);
+		identify(m, path, &p->id, &p->slot);
+		name_object(m, path, p);
+		p->network->n_ports++;
+		p->network->here |= p->here;
+		t->here |= p->here;
+		t->here6 |= p->here && has_ipv6(p);
+	}
+}
+
+static void make_inserts(struct model *m, const struct model_tenant *t)
+{
+	const char *name;
+	json_t *object, *ref;
+	size_t i;
+
+	json_object_foreach(json_object_get(t->body, "insert"), name, object) {
+		struct model_chain *chain = model_chain(m, t->name, text_at(object, "chain"));
+
+		json_array_foreach(json_object_get(object, "apply_to"), i, ref) {
+			const char *text = json_string_value(ref);
+			struct model_port *p = NULL;
+
+			if (text && !strncmp(text, "port:", 5))
+				p = model_port(m, t->name, text + 5);
+			if (p)
+				p->chain = chain;
+		}
+	}
+}
+
+/* Each network's ports, now that their number is known. */
+static void list_ports(struct model *m)
+{
+	for (size_t i = 0; i < m->n_networks; i++) {
+		m->networks[i].ports = alloc_zero(m->networks[i].n_ports, sizeof(struct model_port *));
+		m->networks[i].n_ports = 0;
+	}
+	for (size_t i = 0; i < m->n_ports; i++) {
+		struct model_network *n = m->ports[i].network;
+
+		n->ports[n->n_ports++] = &m->ports[i];
+	}
+}
+
+void model_make(struct model *m, const json_t *tree, const struct identities *ids, const char *self)
+{
+	json_t *tenants = json_object_get(tree, "tenants"), *body;
+	size_t networks = 0, ports = 0, chains = 0;
+	const char *name;
+
+	*m = (struct model){.tree = tree, .ids = ids};
+	make_hosts(m, self);
+	make_instances(m);
+	json_object_foreach(tenants, name, body) {
+		networks += json_object_size(json_object_get(body, "networks"));
+		ports += json_object_size(json_object_get(body, "ports"));
+		chains += json_object_size(json_object_get(body, "chains"));
+	}
+	m->tenants = alloc_zero(json_object_size(tenants), sizeof(*m->tenants));
+	m->networks = alloc_zero(networks, sizeof(*m->networks));
+	m->ports = alloc_zero(ports, sizeof(*m->ports));
+	m->chains = alloc_zero(chains, sizeof(*m->chains));
+	json_object_foreach(tenants, name, body) {
+		struct model_tenant *t = &m->tenants[m->n_tenants++];
+
+		make_tenant(m, t, name, body);
+		make_networks(m, t);
+		make_chains(m, t);
+		make_ports(m, t);
+		make_inserts(m, t);
+	}
+	list_ports(m);
+}
+
+void model_free(struct model *m)
+{
+	struct model_name *name, *next;
+
+	HASH_ITER(hh, m->names, name, next) {
+		HASH_DEL(m->names, name);
+		free(name);
+	}
+	for (size_t i = 0; i < m->n_ports; i++)
+		free(m->ports[i].addresses);
+	for (size_t i = 0; i < m->n_networks; i++)
+		free(m->networks[i].ports);
+	free(m->hosts);
+	free(m->instances);
+	free(m->tenants);
+	free(m->networks);
+	free(m->ports);
+	free(m->chains);
+	*m = (struct model){0};
+}

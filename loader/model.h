@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A canonical tree with its references followed: what the compilers read. It points into the tree and the
+ * identities that it was made from, and lives no longer than they do.
+ */
+#ifndef WEFT_MODEL_H
+#define WEFT_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "include/acl.h"
+#include "include/chain.h"
+#include "include/config.h"
+#include "include/flow.h"
+#include "include/host.h"
+#include "include/port.h"
+#include "loader/attach.h"
+#include "loader/identity.h"
+
+struct model_host {
+	const char *name;
+	uint64_t id;
+	uint32_t slot;
+	uint8_t vtep4[4];
+	enum device_mode mode;
+	const json_t *underlay;		/* names of devices */
+};
+
+struct model_address {
+	uint8_t family;			/* enum weft_family */
+	uint8_t bits;			/* of a prefix */
+	union weft_addr addr;
+};
+
+struct model_instance {
+	const char *function, *name;
+	const struct model_host *host;
+	const char *leaving, *towards;	/* devices that frames enter; equal: one-arm */
+	bool finish;			/* offloads */
+};
+
+struct model_chain {
+	const char *tenant, *name;
+	uint64_t id;
+	uint32_t slot;
+	uint16_t tag;
+	bool bypass;
+	const struct model_instance *instance;	/* of its step, on this host; NULL: none here */
+};
+
+struct model_tenant {
+	const char *name;
+	uint64_t id;
+	uint32_t slot;
+	uint32_t flags;			/* enum tenant_flags */
+	uint32_t max_flows, max_half_open;
+	uint64_t timeout_ms[CT_TIMEOUT_COUNT];
+	const json_t *body;		/* networks, ports, groups, acl… */
+	bool here, here6;		/* a port of it is on this host; one with an IPv6 address */
+};
+
+struct model_network {
+	const struct model_tenant *tenant;
+	const char *name;
+	uint64_t id;
+	uint32_t slot, vni, mtu;
+	const json_t *subnets;
+	struct model_port **ports;
+	size_t n_ports;
+	bool here;			/* a port of it is on this host */
+};
+
+struct model_port {
+	const struct model_tenant *tenant;
+	struct model_network *network;
+	const struct model_host *host;
+	const struct model_chain *chain;	/* NULL: none */
+	const char *name, *device;
+	enum device_mode mode;
+	uint64_t id;
+	uint32_t slot;
+	uint16_t vid;
+	uint8_t mac[6];
+	bool here;
+	struct model_address *addresses;
+	size_t n_addresses;
+};
+
+struct model {
+	const json_t *tree;
+	const struct identities *ids;
+	const struct model_host *self;	/* this host; NULL: it is not in the configuration */
+	struct model_host *hosts;
+	struct model_instance *instances;
+	struct model_tenant *tenants;
+	struct model_network *networks;
+	struct model_port *ports;
+	struct model_chain *chains;
+	size_t n_hosts, n_instances, n_tenants, n_networks, n_ports, n_chains;
+	struct model_name *names;	/* path -> object */
+};
+
+/* `self` is the name of this host; "" or one that the tree does not have makes all remote. */
+void model_make(struct model *m, const json_t *tree, const struct identities *ids, const char *self);
+void model_free(struct model *m);
+
+/* By names; NULL if there is none. */
+struct model_host *model_host(const struct model *m, const char *name);
+struct model_tenant *model_tenant(const struct model *m, const char *name);
+struct model_network *model_network(const struct model *m, const char *tenant, const char *name);
+struct model_port *model_port(const struct model *m, const char *tenant, const char *name);
+struct model_chain *model_chain(const struct model *m, const char *tenant, const char *name);
+
+/* "10.0.0.0/8" or a lone address; returns 0, or -1 when it is neither. */
+int model_prefix(const char *text, struct model_address *prefix);
+int model_mac(const char *text, uint8_t mac[6]);
+
+#endif

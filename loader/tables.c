@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loader/alloc.h"
+#include "loader/table_copy.h"
+#include "loader/tables.h"
+
+/* New maps that wait for one common update of the outer map, which waits for all readers, whatever its size. */
+#define FLUSH_AT 400
+
+struct job {
+	size_t tenant;		/* in m->tenants */
+	int fd, old;		/* the new map and the one that it replaces, or -1 */
+};
+
+struct jobs {
+	enum inner kind;
+	size_t n;
+	struct job job[FLUSH_AT];
+};
+
+int tables_open(struct tables *t, const struct root *root, const struct model *m, const bool *touched,
+		struct error *e)
+{
+	*t = (struct tables){.m = m};
+	t->touched = alloc_zero(m->n_tenants, sizeof(*t->touched));
+	t->acl = alloc_zero(m->n_tenants, sizeof(*t->acl));
+	memcpy(t->touched, touched, m->n_tenants * sizeof(*t->touched));
+	for (int i = 0; i < INNERS; i++)
+		t->outer[i] = -1;
+	inner_types_open(&t->types, root);
+	for (int i = 0; i < INNER_RULES; i++) {
+		t->outer[i] = root_map(root, inner_kinds[i].name, e);
+		if (t->outer[i] < 0)
+			goto failed;
+	}
+	for (size_t i = 0; i < m->n_tenants; i++)
+		if (touched[i] && m->tenants[i].here && acl_compile(m, &m->tenants[i], &t->acl[i], e))
+			goto failed;
+	return 0;
+failed:
+	tables_close(t);
+	return -1;
+}
+
+void tables_close(struct tables *t)
+{
+	for (size_t i = 0; t->m && i < t->m->n_tenants; i++)
+		free(t->acl[i].entries);
+	free(t->acl);
+	free(t->touched);
+	for (int i = 0; t->m && i < INNER_RULES; i++)
+		if (t->outer[i] >= 0)
+			close(t->outer[i]);
+	if (t->m)
+		inner_types_close(&t->types);
+	*t = (struct tables){0};
+}
+
+static bool wants(const struct model_tenant *tenant, enum inner kind)
+{
+	if (kind == INNER_CT6 || kind == INNER_HALF6 || kind == INNER_RECENT6)
+		return tenant->here6;
+	return tenant->here;
+}
+
+static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
+{
+	if (kind == INNER_ACL)
+		return (uint32_t)t->acl[i].n + 1;
+	if (kind == INNER_HALF4 || kind == INNER_HALF6)
+		return t->m->tenants[i].max_half_open;
+	return t->m->tenants[i].max_flows;
+}
+
+/* The compiled ACL as the map shall hold it, header first. */
+static void acl_contents(const struct acl_list *acl, struct entries *list)
+{
+	union acl_slot slot = {.header = {.entries = (__u32)acl->n}};
+	uint32_t i = 0;
+
+	entries_init(list, sizeof(uint32_t), sizeof(union acl_slot));
+	entries_add(list, &i, &slot);
+	while (i < acl->n) {
+		slot.entry = acl->entries[i];
+		i++;
+		entries_add(list, &i, &slot);
+	}
+}
+
+static bool same_acl(int fd, const struct acl_list *acl)
+{
+	struct entries wanted, actual;
+	struct error unused = {0};
+	bool same;
+
+	acl_contents(acl, &wanted);
+	entries_init(&actual, sizeof(uint32_t), sizeof(union acl_slot));
+	same = !map_read(fd, "acl", &actual, &unused) && actual.n == wanted.n &&
+	       !memcmp(actual.values, wanted.values, wanted.n * wanted.value_size);
+	entries_free(&wanted);
+	entries_free(&actual);
+	return same;
+}
+
+/* The map that packets of the tenant use now: the outer map says so, not the pin. -1: none. */
+static int map_in_use(const struct tables *t, const struct sync *s, size_t i, enum inner kind)
+{
+	const struct model_tenant *tenant = &t->m->tenants[i];
+	const struct tenant *owner = entries_value(&s->actual[MAP_TENANTS], tenant->slot);
+	uint32_t id;
+
+	/* What a former owner of the slot has left is nobody's. */
+	if (owner->id != tenant->id || bpf_map_lookup_elem(t->outer[kind], &tenant->slot, &id))
+		return -1;
+	return bpf_map_get_fd_by_id(id);
+}
+
+static bool pin_is_right(const struct root *root, const char *tenant, enum inner kind, uint32_t id)
+{
+	int fd = inner_open(root, tenant, kind);
+	uint32_t pinned = 0, entries;
+
+	if (fd < 0)
+		return false;
+	if (inner_info(fd, &pinned, &entries))
+		pinned = 0;
+	close(fd);
+	return pinned == id;
+}
+
+/* Is what is in use as it should be? Then its pin is all that can be missing. */
+static int keep(struct tables *t, const struct root *root, size_t i, enum inner kind, int fd, bool *kept,
+		struct error *e)
+{
+	const char *tenant = t->m->tenants[i].name;
+	uint32_t id, entries;
+
+	*kept = false;
+	if (fd < 0 || inner_info(fd, &id, &entries) || entries != size_wanted(t, i, kind) ||
+	    (kind == INNER_ACL && !same_acl(fd, &t->acl[i])))
+		return 0;
+	*kept = true;
+	if (pin_is_right(root, tenant, kind, id))
+		return 0;
+	t->writes++;
+	return inner_pin(root, tenant, kind, fd, e);
+}
+
+static int fill(const struct tables *t, const struct sync *s, const struct jobs *jobs, const struct job *job,
+		struct error *e)
+{
+	enum inner kind = jobs->kind;
+	struct entries list;
+	int failed, table;
+
+	if (kind == INNER_ACL) {
+		acl_contents(&t->acl[job->tenant], &list);
+		failed = map_write(job->fd, "acl", &list, e);
+		entries_free(&list);
+		return failed;
+	}
+	if (job->old < 0)
+		return 0;
+	if (kind != INNER_RECENT4 && kind != INNER_RECENT6)
+		return table_copy(job->old, job->fd, kind, e);
+	table = map_in_use(t, s, job->tenant, kind == INNER_RECENT4 ? INNER_CT4 : INNER_CT6);
+	failed = table < 0 ? 0 : table_queue_keys(table, job->fd, kind, e);
+	if (table >= 0)
+		close(table);
+	return failed;
+}
+
+static void forget(struct jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->n; i++) {
+		close(jobs->job[i].fd);
+		if (jobs->job[i].old >= 0)
+			close(jobs->job[i].old);
+	}
+	jobs->n = 0;
+}
+
+/* Swaps all new maps in at once, then pins them. */
+static int flush(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,
+		 struct error *e)
+{
+	const char *name = inner_kinds[jobs->kind].name;
+	struct entries list;
+	int failed = 0;
+
+	entries_init(&list, sizeof(uint32_t), sizeof(uint32_t));
+	for (size_t i = 0; i < jobs->n && !failed; i++) {
+		const struct job *job = &jobs->job[i];
+		uint32_t fd = (uint32_t)job->fd;
+
+		failed = fill(t, s, jobs, job, e);
+		entries_add(&list, &t->m->tenants[job->tenant].slot, &fd);
+	}
+	failed = failed || map_write(t->outer[jobs->kind], name, &list, e);
+	for (size_t i = 0; i < jobs->n && !failed; i++) {
+		const struct job *job = &jobs->job[i];
+		const struct model_tenant *tenant = &t->m->tenants[job->tenant];
+
+		/* Flows that were made between the copy and the swap. */
+		if (job->old >= 0 && jobs->kind != INNER_ACL && jobs->kind != INNER_RECENT4 &&
+		    jobs->kind != INNER_RECENT6)
+			failed = table_copy(job->old, job->fd, jobs->kind, e);
+		failed = failed || inner_pin(root, tenant->name, jobs->kind, job->fd, e);
+		s->changed[tenant->slot] = true;
+	}
+	t->writes += jobs->n;
+	entries_free(&list);
+	forget(jobs);
+	return failed ? -1 : 0;
+}
+
+static int make_kind(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,
+		     struct error *e)
+{
+	for (size_t i = 0; i < t->m->n_tenants; i++) {
+		struct job job = {.tenant = i};
+		bool kept;
+
+		if (!t->touched[i] || !wants(&t->m->tenants[i], jobs->kind))
+			continue;
+		job.old = map_in_use(t, s, i, jobs->kind);
+		if (keep(t, root, i, jobs->kind, job.old, &kept, e))
+			return -1;
+		if (kept) {
+			close(job.old);
+			continue;
+		}
+		job.fd = inner_create(&t->types, jobs->kind, size_wanted(t, i, jobs->kind), e);
+		if (job.fd < 0) {
+			if (job.old >= 0)
+				close(job.old);
+			return -1;
+		}
+		jobs->job[jobs->n++] = job;
+		if (jobs->n == FLUSH_AT && flush(t, root, s, jobs, e))
+			return -1;
+	}
+	return jobs->n ? flush(t, root, s, jobs, e) : 0;
+}
+
+int tables_make(struct tables *t, const struct root *root, struct sync *s, struct error *e)
+{
+	struct jobs *jobs = alloc_zero(1, sizeof(*jobs));
+	int failed = 0;
+
+	for (int kind = 0; kind < INNER_RULES && !failed; kind++) {
+		jobs->kind = kind;
+		failed = make_kind(t, root, s, jobs, e);
+		forget(jobs);
+	}
+	free(jobs);
+	return failed;
+}

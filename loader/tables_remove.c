@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Maps of tenants that are gone, or that have no port here any more. */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/alloc.h"
+#include "loader/tables.h"
+
+static bool is_six(enum inner kind)
+{
+	return kind == INNER_CT6 || kind == INNER_HALF6 || kind == INNER_RECENT6;
+}
+
+/* The tenant of a slot, or NULL. */
+static const struct model_tenant **owners(const struct tables *t)
+{
+	const struct model_tenant **owner = alloc_zero(WEFT_TENANTS_MAX, sizeof(*owner));
+
+	for (size_t i = 0; i < t->m->n_tenants; i++)
+		owner[t->m->tenants[i].slot] = &t->m->tenants[i];
+	return owner;
+}
+
+static int empty_slots(struct tables *t, enum inner kind, const struct entries *slots, struct error *e)
+{
+	struct entries full;
+	uint32_t id;
+	int failed;
+
+	entries_init(&full, sizeof(uint32_t), 0);
+	for (size_t i = 0; i < slots->n; i++)
+		if (!bpf_map_lookup_elem(t->outer[kind], entries_key(slots, i), &id))
+			entries_add(&full, entries_key(slots, i), NULL);
+	t->writes += full.n;
+	failed = map_delete(t->outer[kind], inner_kinds[kind].name, &full, e);
+	entries_free(&full);
+	return failed;
+}
+
+/* Slots that may hold what nobody needs: of touched tenants, and where the owner went or came. */
+static bool may_be_stale(const struct tables *t, const struct sync *s, uint32_t slot,
+			 const struct model_tenant *owner)
+{
+	const struct tenant *old = entries_value(&s->actual[MAP_TENANTS], slot);
+
+	if (t->everything || (owner ? owner->id : 0) != old->id)
+		return true;
+	return owner && t->touched[owner - t->m->tenants];
+}
+
+static int remove_kind(struct tables *t, const struct root *root, const struct sync *s,
+		       const struct model_tenant **owner, enum inner kind, struct error *e)
+{
+	struct entries slots;
+	int failed;
+
+	entries_init(&slots, sizeof(uint32_t), 0);
+	for (uint32_t slot = 0; slot < WEFT_TENANTS_MAX; slot++) {
+		const struct model_tenant *o = owner[slot];
+
+		if ((o && (is_six(kind) ? o->here6 : o->here)) || !may_be_stale(t, s, slot, o))
+			continue;
+		entries_add(&slots, &slot, NULL);
+		if (o)
+			inner_unpin(root, o->name, kind);
+	}
+	failed = empty_slots(t, kind, &slots, e);
+	entries_free(&slots);
+	return failed;
+}
+
+/* Directories of no tenant: left by a command that was interrupted. */
+static void remove_strangers(const struct root *root, const json_t *tenants)
+{
+	char path[320], safe[64];
+	json_t *known = json_object(), *unused;
+	struct dirent *entry;
+	const char *name;
+	DIR *directory;
+
+	json_object_foreach((json_t *)tenants, name, unused)
+		json_object_set_new(known, root_name(safe, sizeof(safe), name), json_true());
+	snprintf(path, sizeof(path), "%s/tenants", root->path);
+	directory = opendir(path);
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.' && !json_object_get(known, entry->d_name))
+			inner_remove_tenant(root, entry->d_name);
+	if (directory)
+		closedir(directory);
+	json_decref(known);
+}
+
+int tables_remove(struct tables *t, const struct root *root, const struct sync *s, const json_t *old,
+		  const json_t *new, struct error *e)
+{
+	const json_t *before = json_object_get(old, "tenants"), *after = json_object_get(new, "tenants");
+	const struct model_tenant **owner = owners(t);
+	const char *name;
+	json_t *unused;
+	int failed = 0;
+
+	for (int kind = 0; kind < INNER_RULES && !failed; kind++)
+		failed = remove_kind(t, root, s, owner, kind, e);
+	free(owner);
+	json_object_foreach((json_t *)before, name, unused)
+		if (!json_object_get(after, name))
+			inner_remove_tenant(root, name);
+	if (t->everything)
+		remove_strangers(root, after);
+	return failed;
+}

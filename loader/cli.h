@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "loader/error.h"
 
@@ -63,7 +64,16 @@ const char *cli_option(const struct command_line *cl, const char *name);
 /* Prints a value as JSON with a line break after it, as -p wants, and drops the reference. Returns 0 or -1. */
 int cli_json(const struct command_line *cl, json_t *value, struct error *e);
 
-/* Runs one command line, argv[0] being the object. Used by main() and for each line of a batch. */
-int cli_run(struct command_line *cl, int argc, char **argv, struct error *e);
+/*
+ * Reads one command line without the name of the program into `cl`; argv is reordered. Root, name space and flags that
+ * `cl` has already stay. cl->command stays NULL when there was no word at all.
+ */
+int cli_parse(struct command_line *cl, int argc, char **argv, struct error *e);
+
+/* Runs what was read. */
+int cli_run(struct command_line *cl, struct error *e);
+
+/* The flags and commands, or all about one object, from the table. */
+void cli_help(FILE *out, const char *object);
 
 #endif

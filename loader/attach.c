@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Attaching and detaching a device as a whole. The record in `devices` is written before the device is touched and
+ * deleted after all is undone, so that a weft killed in between leaves nothing that the next one does not know of.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loader/attach_hooks.h"
+#include "loader/devices.h"
+#include "loader/offloads.h"
+#include "loader/probe.h"
+#include "loader/system.h"
+#include "loader/tunnel.h"
+
+static const char *const role_names[] = { "port", "underlay", "function" };
+
+/* One device on its way to be attached. */
+struct work {
+	const struct root *root;
+	struct nl_link link;
+	enum role role;
+	struct device record;
+	struct xdp_plan plan;
+};
+
+/* A record of a device that is gone, or that came back as another one. */
+static bool is_stale(const struct device *record, const struct nl_link *link)
+{
+	return record->ifindex != link->ifindex || record->netns != netns_cookie();
+}
+
+static int find_link(const char *device, struct nl_link *link, struct error *e)
+{
+	int err = nl_link_get(device, link);
+
+	if (err == -ENODEV)
+		return error_set(e, 0, "device %s does not exist", device);
+	return err ? error_set(e, EXIT_REFUSED, "device %s: %s", device, strerror(-err)) : 0;
+}
+
+/* The record to begin with: the device's own, or a new one. Refuses a device with another role. */
+static int begin(struct work *w, struct error *e)
+{
+	int found = device_record_get(w->root, w->link.name, &w->record, e);
+	struct device tunnel;
+
+	if (found < 0)
+		return -1;
+	if (found && is_stale(&w->record, &w->link)) {
+		if (detach_device(w->root, w->link.name, e))
+			return -1;
+		found = 0;
+	}
+	if (found && w->record.role == DEVICE_TUNNEL)
+		return error_set(e, EXIT_REFUSED, "device %s is weft's own tunnel device", w->link.name);
+	if (found && w->record.role != (unsigned int)w->role)
+		return error_set(e, EXIT_REFUSED, "device %s is bound already, as %s: it cannot be %s too", w->link.name,
+				 role_names[w->record.role], role_names[w->role]);
+	if (found)
+		return 1;
+	memset(&w->record, 0, sizeof(w->record));
+	w->record.netns = netns_cookie();
+	w->record.ifindex = w->link.ifindex;
+	w->record.role = (__u8)w->role;
+	found = device_record_get(w->root, TUNNEL_DEVICE, &tunnel, e);
+	if (found < 0)
+		return -1;
+	if (!probe_tcx() || (found && tunnel.flags & DEVICE_CLSACT))
+		w->record.flags |= DEVICE_CLSACT;
+	return 0;
+}
+
+static int check_foreign(const struct work *w, struct error *e)
+{
+	bool clsact = w->record.flags & DEVICE_CLSACT;
+
+	for (enum hook hook = HOOK_TC; hook <= HOOK_GUARD; hook++) {
+		if (hook == HOOK_GUARD && w->role == ROLE_UNDERLAY)
+			continue;
+		if (clsact_check(&w->link, hook, clsact && w->record.flags & (DEVICE_TC | DEVICE_GUARD), e))
+			return -1;
+		if (probe_tcx() && tcx_check(w->root, &w->link, hook, e))
+			return -1;
+	}
+	return xdp_check(w->root, &w->link, e);
+}
+
+/* What the device will have, before it has it. */
+static int announce(struct work *w, enum device_mode mode, unsigned int offloads, struct error *e)
+{
+	__u32 off[DEVICE_FEATURE_BLOCKS];
+
+	memcpy(off, w->record.features, sizeof(off));
+	if (offloads)
+		offloads_off(w->link.name, offloads, off, true);
+	for (int i = 0; i < DEVICE_FEATURE_BLOCKS; i++)
+		w->record.features[i] |= off[i];
+	w->record.mode = (__u8)mode;
+	w->record.flags |= DEVICE_TC | (w->role == ROLE_UNDERLAY ? 0 : DEVICE_GUARD) |
+			   (w->plan.attach ? DEVICE_XDP : 0);
+	if (w->record.flags & DEVICE_CLSACT && clsact_qdisc_missing(&w->link))
+		w->record.flags |= DEVICE_QDISC;
+	return device_record_put(w->root, w->link.name, &w->record, e);
+}
+
+static int set_tc(struct work *w, enum hook hook, struct error *e)
+{
+	const char *name = hook_program(w->role, hook);
+	int fd = root_prog(w->root, name, e), err;
+
+	if (fd < 0)
+		return -1;
+	if (w->record.flags & DEVICE_CLSACT)
+		err = clsact_set(&w->link, hook, fd);
+	else
+		err = link_set(w->root, w->link.name, w->link.ifindex, hook, fd);
+	close(fd);
+	if (err)
+		return error_set(e, EXIT_REFUSED, "device %s: cannot attach %s: %s", w->link.name, name, strerror(-err));
+	return 0;
+}
+
+/* The guard first: what weft vetted must be all that a workload ever gets. */
+static int set_hooks(struct work *w, struct error *e)
+{
+	bool made;
+
+	if (w->record.flags & DEVICE_CLSACT && clsact_qdisc(&w->link, &made, e))
+		return -1;
+	if (w->role != ROLE_UNDERLAY && set_tc(w, HOOK_GUARD, e))
+		return -1;
+	return set_tc(w, HOOK_TC, e);
+}
+
+/* An XDP program of its own for each device is not loaded anew at each apply: `load` renews it. */
+static int set_xdp(struct work *w, bool renew, struct error *e)
+{
+	if (!w->plan.attach) {
+		xdp_drop(w->root, w->link.name, w->role);
+		w->record.flags &= (__u8)~DEVICE_XDP;
+		return 0;
+	}
+	if (!renew && w->plan.metadata && link_live(w->root, w->link.name, w->link.ifindex, HOOK_XDP))
+		return 0;
+	if (!xdp_set(w->root, &w->link, w->role, &w->plan, e))
+		return 0;
+	if (w->record.mode != MODE_AUTO)
+		return -1;
+	/* auto takes what it can get. */
+	w->plan.attach = false;
+	return set_xdp(w, renew, NULL);
+}
+
+static int set_all(struct work *w, enum device_mode mode, bool finish, bool renew, struct error *e)
+{
+	unsigned int offloads = (finish ? OFFLOAD_TRANSMIT : 0) |
+				(w->plan.attach && w->plan.tags_in_frame ? OFFLOAD_VLAN_RECEIVE : 0);
+	int err;
+
+	if (announce(w, mode, offloads, e) || set_hooks(w, e) || set_xdp(w, renew, e))
+		return -1;
+	err = offloads_off(w->link.name, offloads, w->record.features, false);
+	if (err && offloads)
+		return error_set(e, EXIT_REFUSED, "device %s: cannot turn its offloads off: %s%s", w->link.name,
+				 strerror(-err), finish ? ": use `offloads: keep`" : "");
+	w->record.flags = (__u8)((w->record.flags & ~DEVICE_FINISH) | (finish ? DEVICE_FINISH : 0));
+	return device_record_put(w->root, w->link.name, &w->record, e);
+}
+
+static void fill(struct attachment *got, const char *device, const struct device *record,
+		 const char *note)
+{
+	memset(got, 0, sizeof(*got));
+	snprintf(got->device, sizeof(got->device), "%s", device);
+	got->ifindex = record->ifindex;
+	got->role = record->role;
+	got->mode = record->mode;
+	got->xdp = record->flags & DEVICE_XDP;
+	got->guard = record->flags & DEVICE_GUARD;
+	got->clsact = record->flags & DEVICE_CLSACT;
+	got->present = true;
+	snprintf(got->note, sizeof(got->note), "%s", note);
+}
+
+static int attach(const struct root *root, const char *device, enum role role, enum device_mode mode,
+		  bool finish, bool renew, struct attachment *got, struct error *e)
+{
+	struct work w = { .root = root, .role = role };
+	int known;
+
+	if (find_link(device, &w.link, e))
+		return -1;
+	known = begin(&w, e);
+	if (known < 0 || check_foreign(&w, e) || xdp_decide(root, &w.link, role, mode, &w.plan, e))
+		return -1;
+	if (set_all(&w, mode, finish, renew, e)) {
+		if (!known)
+			detach_device(root, device, NULL);
+		return -1;
+	}
+	if (got)
+		fill(got, device, &w.record, w.plan.note);
+	return 0;
+}
+
+int attach_device(const struct root *root, const char *device, enum role role, enum device_mode mode,
+		  bool offloads_finish, struct attachment *got, struct error *e)
+{
+	if (devices_check_netns(root, e))
+		return -1;
+	return attach(root, device, role, mode, offloads_finish, false, got, e);
+}
+
+int attach_renew(const struct root *root, struct error *e)
+{
+	struct device_item *list;
+	int n = device_records(root, &list, e), err = 0;
+
+	for (int i = 0; i < n && !err; i++) {
+		const struct device *r = &list[i].record;
+		struct error why = { 0 };
+
+		if (r->role == DEVICE_TUNNEL)
+			continue;
+		/* An absent device is the next apply's business. */
+		if (attach(root, list[i].name, r->role, r->mode, r->flags & DEVICE_FINISH, true, NULL, &why) &&
+		    why.exit_code)
+			err = error_set(e, EXIT_PARTLY, "%s", why.text);
+	}
+	free(list);
+	return n < 0 || err ? -1 : 0;
+}
+
+static bool any_feature(const struct device *record)
+{
+	__u32 all = 0;
+
+	for (int i = 0; i < DEVICE_FEATURE_BLOCKS; i++)
+		all |= record->features[i];
+	return all;
+}
+
+int detach_device(const struct root *root, const char *device, struct error *e)
+{
+	struct device record;
+	struct nl_link link;
+	int found = device_record_get(root, device, &record, e), err;
+
+	if (found <= 0)
+		return found;
+	link_drop(root, device, HOOK_TC);
+	link_drop(root, device, HOOK_GUARD);
+	if (record.role <= ROLE_SF)
+		xdp_drop(root, device, record.role);
+	/* It may have another name by now. */
+	if (record.netns == netns_cookie() && !nl_link_by_index(record.ifindex, &link)) {
+		if (record.flags & DEVICE_CLSACT) {
+			clsact_drop(&link, HOOK_TC);
+			clsact_drop(&link, HOOK_GUARD);
+		}
+		if (record.flags & DEVICE_QDISC)
+			clsact_qdisc_drop(&link);
+		err = any_feature(&record) ? offloads_off(link.name, 0, record.features, false) : 0;
+		if (err)
+			error_set(e, EXIT_PARTLY, "device %s: cannot turn its offloads on again: %s", link.name,
+				  strerror(-err));
+	}
+	return device_record_delete(root, device, e);
+}
+
+/* The record tells what was begun; the kernel, what is there. */
+static void look(const struct root *root, const struct nl_link *link, struct attachment *a)
+{
+	bool tc;
+
+	if (a->clsact) {
+		tc = clsact_live(link, HOOK_TC);
+		a->guard = a->guard && clsact_live(link, HOOK_GUARD);
+	} else {
+		tc = link_live(root, a->device, a->ifindex, HOOK_TC);
+		a->guard = a->guard && link_live(root, a->device, a->ifindex, HOOK_GUARD);
+	}
+	a->xdp = a->xdp && link_live(root, a->device, a->ifindex, HOOK_XDP);
+	if (!tc || (a->role != ROLE_UNDERLAY && !a->guard))
+		a->ifindex = 0;
+}
+
+int attachments(const struct root *root, struct attachment **list, struct error *e)
+{
+	struct device_item *items;
+	int n = device_records(root, &items, e), got = 0;
+
+	*list = n > 0 ? calloc((size_t)n, sizeof(**list)) : NULL;
+	if (n > 0 && !*list) {
+		free(items);
+		return error_set(e, EXIT_REFUSED, "out of memory");
+	}
+	for (int i = 0; i < n; i++) {
+		struct attachment *a = &(*list)[got];
+		struct nl_link link;
+
+		if (items[i].record.role == DEVICE_TUNNEL)
+			continue;
+		fill(a, items[i].name, &items[i].record, "");
+		a->present = !nl_link_get(items[i].name, &link) && !is_stale(&items[i].record, &link);
+		if (a->present)
+			look(root, &link, a);
+		got++;
+	}
+	free(items);
+	return n < 0 ? -1 : got;
+}

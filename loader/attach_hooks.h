@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ways to attach, behind attach.c: pinned links (TCX, XDP) and clsact filters. */
+#ifndef WEFT_ATTACH_HOOKS_H
+#define WEFT_ATTACH_HOOKS_H
+
+#include "device.h"
+#include "loader/attach.h"
+#include "loader/netlink.h"
+
+enum hook { HOOK_TC, HOOK_GUARD, HOOK_XDP, HOOKS };
+
+/* "tc", "guard", "xdp": the last part of a link's pin. */
+const char *hook_name(enum hook hook);
+
+/* The name of the program of a role at a hook: "port_tc", "guard_tc", "sf_xdp". */
+const char *hook_program(enum role role, enum hook hook);
+
+/*
+ * Pinned links, attach_link.c. link_set() updates the link that is pinned, if it is still of this device, or makes
+ * one. Returns 0 or -errno.
+ */
+int link_set(const struct root *root, const char *device, unsigned int ifindex, enum hook hook, int program);
+/* Detaches at once, then unpins; fine if there is none. */
+void link_drop(const struct root *root, const char *device, enum hook hook);
+/* Id of the link if it is pinned and attached to this device, else 0. */
+__u32 link_live(const struct root *root, const char *device, unsigned int ifindex, enum hook hook);
+
+/* Each refuses with its name and id a program at the hook that is not weft's. */
+int tcx_check(const struct root *root, const struct nl_link *link, enum hook hook, struct error *e);
+int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, struct error *e);
+int xdp_check(const struct root *root, const struct nl_link *link, struct error *e);
+
+/* "foo" (id 12) for messages. */
+const char *program_text(__u32 id, char *buf, size_t size);
+#define PROGRAM_TEXT_SIZE 64
+
+/* clsact filters. `made` tells whether the qdisc was missing. Returns 0 or -errno. */
+int clsact_set(const struct nl_link *link, enum hook hook, int program);
+int clsact_qdisc(const struct nl_link *link, bool *made, struct error *e);
+bool clsact_qdisc_missing(const struct nl_link *link);
+bool clsact_live(const struct nl_link *link, enum hook hook);
+void clsact_drop(const struct nl_link *link, enum hook hook);
+/* Removes the qdisc if there is nothing in it. */
+void clsact_qdisc_drop(const struct nl_link *link);
+
+/*
+ * XDP. xdp_decide() tells whether the device gets XDP; if not though it was asked for and that is no error, `note`
+ * says why. Returns 0, or -1 when `mode` cannot be had.
+ */
+struct xdp_plan {
+	bool attach;
+	bool metadata;		/* the program is loaded for this device and asks for VLAN tags */
+	bool tags_in_frame;	/* the device must leave VLAN tags in frames */
+	char note[ATTACH_NOTE_SIZE];
+};
+
+int xdp_decide(const struct root *root, const struct nl_link *link, enum role role, enum device_mode mode,
+	       struct xdp_plan *plan, struct error *e);
+int xdp_set(const struct root *root, const struct nl_link *link, enum role role, const struct xdp_plan *plan,
+	    struct error *e);
+void xdp_drop(const struct root *root, const char *device, enum role role);
+
+#endif

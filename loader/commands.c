@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The table of all commands: the only registry. */
+#include "loader/commands.h"
+
+#define WRITES COMMAND_WRITES
+#define BATCH (COMMAND_WRITES | COMMAND_BATCH)
+
+/* The verbs that every kind of configuration object has. */
+#define OBJECT(kind, name)                                                                         \
+	{ kind, "add", name " KEY VALUE...", "", 1, -1, BATCH, cmd_object_add, "make one" },       \
+	{ kind, "set", name " KEY VALUE...", "", 1, -1, BATCH, cmd_object_set,                     \
+	  "change some keys; an empty value removes a key" },                                      \
+	{ kind, "replace", name " KEY VALUE...", "", 1, -1, BATCH, cmd_object_replace,             \
+	  "make one, or make it new" },                                                            \
+	{ kind, "del", name, "", 1, 1, BATCH, cmd_object_del, "remove one" },                      \
+	{ kind, "show", "[" name "]", "", 0, 1, 0, cmd_object_show, "show one, or all" }
+
+const struct command commands[] = {
+	{ "load", NULL, "", "host= clsact", 0, 0, WRITES, cmd_load,
+	  "load the programs and make the maps, or renew the programs in place" },
+	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
+	{ "apply", NULL, "FILE...", "prune force dry-run", 1, -1, WRITES, cmd_apply,
+	  "make the configuration what the files say; - is standard input" },
+	{ "diff", NULL, "FILE...", "prune", 1, -1, 0, cmd_diff,
+	  "what apply would change; exit code 3 if anything" },
+	{ "save", NULL, "", "", 0, 0, 0, cmd_save, "print the configuration as apply takes it" },
+	{ "status", NULL, "", "", 0, 0, 0, cmd_status, "what is loaded, attached and pending" },
+	{ "check-host", NULL, "", "", 0, 0, 0, cmd_check_host, "can this machine run weft?" },
+	{ "counters", NULL, "", "", 0, 0, 0, cmd_counters, "drops by reason, and totals" },
+	{ "version", NULL, "", "", 0, 0, 0, cmd_version, "version of the command and of the maps" },
+
+	OBJECT("host", "NAME"),
+	OBJECT("tenant", "NAME"),
+	OBJECT("network", "TENANT/NAME"),
+	OBJECT("port", "TENANT/NAME"),
+	{ "port", "bind", "TENANT/NAME [device DEVICE]", "", 1, 3, WRITES, cmd_port_bind,
+	  "attach a pending port whose device has come" },
+	OBJECT("group", "TENANT/NAME"),
+	OBJECT("acl", "TENANT/NAME"),
+	{ "acl", "commit", "[TENANT]", "", 0, 1, WRITES, cmd_acl_commit,
+	  "compile the rules after edits with other tools" },
+	OBJECT("sf", "NAME[/INSTANCE]"),
+	OBJECT("chain", "TENANT/NAME"),
+	OBJECT("insert", "TENANT/NAME"),
+
+	{ "ct", "show", "[TENANT]", "", 0, 1, 0, cmd_ct_show, "the flows" },
+	{ "fdb", "show", "[TENANT[/NETWORK]]", "", 0, 1, 0, cmd_fdb_show, "which MAC is where" },
+	{ "fdb", "add", "TENANT/NETWORK/MAC port NAME | host NAME", "", 3, 3, WRITES, cmd_fdb_add,
+	  "put an entry in by hand" },
+	{ "fdb", "del", "TENANT/NETWORK/MAC", "", 1, 1, WRITES, cmd_fdb_del, "remove an entry" },
+	{ "neigh", "show", "[TENANT[/NETWORK]]", "", 0, 1, 0, cmd_neigh_show,
+	  "which address has which MAC" },
+	{ "neigh", "add", "TENANT/NETWORK/ADDRESS mac MAC", "", 3, 3, WRITES, cmd_neigh_add,
+	  "put an entry in by hand" },
+	{ "neigh", "del", "TENANT/NETWORK/ADDRESS", "", 1, 1, WRITES, cmd_neigh_del,
+	  "remove an entry" },
+	{ "epoch", "bump", "TENANT", "", 1, 1, WRITES, cmd_epoch_bump,
+	  "judge the tenant's flows again" },
+
+	{ "help", NULL, "[OBJECT]", "", 0, 1, 0, cmd_help, "this, or all about one object" },
+	{ 0 },
+};

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* weft: reads a command line, enters the network namespace, runs the command or the batch. */
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loader/commands.h"
+#include "loader/root.h"
+#include "loader/system.h"
+
+#define BATCH_WORDS_MAX 256
+
+/*
+ * Cuts a line into words in place. Quotes keep spaces, `#` at the start of a word begins a comment.
+ * Returns how many words, or -1.
+ */
+static int split(char *line, char **words, struct error *e)
+{
+	char *to = line, *p = line;
+	int n = 0;
+
+	for (;;) {
+		char quote = 0;
+
+		while (isspace((unsigned char)*p))
+			p++;
+		if (!*p || *p == '#')
+			return n;
+		if (n == BATCH_WORDS_MAX)
+			return error_set(e, EXIT_USAGE, "more than %d words", BATCH_WORDS_MAX);
+		words[n++] = to;
+		for (; *p && (quote || !isspace((unsigned char)*p)); p++) {
+			if (quote && *p == quote)
+				quote = 0;
+			else if (!quote && (*p == '"' || *p == '\''))
+				quote = *p;
+			else
+				*to++ = *p;
+		}
+		if (quote)
+			return error_set(e, EXIT_USAGE, "a quote is not closed");
+		p += *p != '\0';
+		*to++ = '\0';
+	}
+}
+
+static int run_line(const struct command_line *outer, struct batch *batch, char *line,
+		    struct error *e)
+{
+	char *words[BATCH_WORDS_MAX];
+	struct command_line cl = *outer;
+	int n = split(line, words, e);
+
+	if (n <= 0)
+		return n;
+	cl.batch_file = NULL;
+	cl.batch = batch;
+	if (cli_parse(&cl, n, words, e))
+		return -1;
+	if (!cl.command || !(cl.command->flags & COMMAND_BATCH))
+		return error_set(e, EXIT_USAGE, "only add, set, replace and del of configuration objects may stand in a batch");
+	return cli_run(&cl, e) < 0 ? -1 : 0;
+}
+
+/* Says where in the file it was. */
+static int at_line(struct error *e, const char *file, unsigned int number)
+{
+	return error_set(e, e->exit_code, "%s:%u: %s", file, number, e->text);
+}
+
+static int run_batch(struct command_line *cl, struct error *e)
+{
+	bool standard = !strcmp(cl->batch_file, "-");
+	FILE *in = standard ? stdin : fopen(cl->batch_file, "re");
+	unsigned int number = 0;
+	struct batch *batch;
+	char *line = NULL;
+	size_t size = 0;
+	int ret;
+
+	if (!in)
+		return error_set(e, EXIT_REFUSED, "batch file %s: %s", cl->batch_file, strerror(errno));
+	ret = batch_begin(cl, &batch, e);
+	if (ret)
+		goto close;
+	while (!ret && getline(&line, &size, in) >= 0) {
+		number++;
+		if (run_line(cl, batch, line, e) < 0)
+			ret = at_line(e, cl->batch_file, number);
+	}
+	if (!ret && ferror(in))
+		ret = error_set(e, EXIT_REFUSED, "batch file %s: %s", cl->batch_file, strerror(errno));
+	if (!ret)
+		ret = batch_commit(batch, e);
+	batch_end(batch);
+	free(line);
+close:
+	if (!standard)
+		fclose(in);
+	return ret;
+}
+
+static int run(struct command_line *cl, int argc, char **argv, struct error *e)
+{
+	if (cli_parse(cl, argc, argv, e))
+		return -1;
+	if (!cl->command && !cl->batch_file) {
+		cli_help(stderr, NULL);
+		return EXIT_USAGE;
+	}
+	if (cl->netns && netns_enter(cl->netns, e))
+		return -1;
+	return cl->batch_file ? run_batch(cl, e) : cli_run(cl, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct command_line cl = { .root = ROOT_DEFAULT };
+	struct error e = { 0 };
+	int ret;
+
+	/* A reader of our output that goes away must not kill a command half-way through a change. */
+	signal(SIGPIPE, SIG_IGN);
+	ret = run(&cl, argc - 1, argv + 1, &e);
+	if (ret < 0) {
+		fprintf(stderr, "weft: %s\n", e.text);
+		return e.exit_code ? e.exit_code : EXIT_REFUSED;
+	}
+	if (fflush(stdout) && ret == EXIT_DONE) {
+		fprintf(stderr, "weft: cannot write the output: %s\n", strerror(errno));
+		return EXIT_PARTLY;
+	}
+	return ret;
+}

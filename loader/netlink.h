@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Devices, qdiscs and filters of the current network namespace, over rtnetlink and generic netlink. */
+#ifndef WEFT_NETLINK_H
+#define WEFT_NETLINK_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct nl_link {
+	char name[IFNAMSIZ];
+	unsigned int ifindex;
+	unsigned int mtu;
+	unsigned int peer;	/* ifindex of a veth's peer, or of the lower device; 0: none */
+	bool peer_elsewhere;	/* `peer` is of another network namespace */
+	int32_t peer_netns;	/* its id in this namespace, or -1 */
+	bool up;
+	char kind[16];		/* "veth", "tun", …; "" for hardware */
+	uint8_t mac[6];
+};
+
+/* By name. Returns 0 or -errno; -ENODEV if there is none. */
+int nl_link_get(const char *name, struct nl_link *link);
+/* By index. */
+int nl_link_by_index(unsigned int ifindex, struct nl_link *link);
+
+/* `vxlan external dstport PORT nolearning`, down. Returns 0 or -errno. */
+int nl_vxlan_create(const char *name, const uint8_t mac[6], uint16_t port);
+/* A pair of veth devices, down. */
+int nl_veth_create(const char *name, const char *peer);
+int nl_link_up(unsigned int ifindex);
+int nl_link_delete(unsigned int ifindex);
+
+struct nl_filter {
+	uint32_t handle;
+	uint32_t priority;
+	uint32_t program;	/* id; 0: not a BPF filter */
+	char kind[16];
+	char name[64];
+};
+
+/*
+ * The filters at a device's clsact (or ingress) qdisc. Returns how many there are, of which the first `room` are
+ * stored; 0 also without such a qdisc; or -errno.
+ */
+int nl_filters(unsigned int ifindex, bool egress, struct nl_filter *list, int room);
+
+/* Is there a qdisc of ingress kind, and which: "clsact", "ingress" or "". Returns 0 or -errno. */
+int nl_ingress_qdisc(unsigned int ifindex, char kind[16]);
+int nl_clsact_add(unsigned int ifindex);
+int nl_clsact_delete(unsigned int ifindex);
+
+/* What the kernel says that a device's driver can do for XDP (6.3 and later). Returns 0 or -errno. */
+struct nl_xdp_features {
+	uint64_t actions;	/* NETDEV_XDP_ACT_* */
+	uint64_t metadata;	/* NETDEV_XDP_RX_METADATA_* */
+};
+
+int nl_xdp_features(unsigned int ifindex, struct nl_xdp_features *features);
+
+#define NL_XDP_BASIC 1u			/* NETDEV_XDP_ACT_BASIC */
+#define NL_XDP_NDO_XMIT 4u		/* NETDEV_XDP_ACT_NDO_XMIT */
+#define NL_XDP_METADATA_VLAN 4u		/* NETDEV_XDP_RX_METADATA_VLAN_TAG */
+
+#endif

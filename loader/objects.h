@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The BPF objects inside the command: opening, loading with shared pinned maps, pinning programs. */
+#ifndef WEFT_OBJECTS_H
+#define WEFT_OBJECTS_H
+
+#include "loader/root.h"
+
+/*
+ * Loads every object: missing maps are made and pinned under the root, others are shared. Then pins all programs
+ * as prog/<name>; each replaces an older one at once. Fails before any program is replaced.
+ */
+int objects_load(const struct root *root, struct error *e);
+
+/*
+ * Loads one program for one device alone ("port_xdp"), which may then ask for the VLAN tag of frames, and pins it as
+ * prog/<name>:<device>. Returns its fd, or -1.
+ */
+int objects_load_bound(const struct root *root, const char *name, const char *device,
+		       unsigned int ifindex, struct error *e);
+void objects_drop_bound(const struct root *root, const char *name, const char *device);
+
+#endif

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#define _GNU_SOURCE 1
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "loader/root.h"
+
+#define BPFFS "/sys/fs/bpf"
+
+/* A second writer waits this long for the first, then gives up. */
+#define LOCK_TRIES 100
+#define LOCK_PAUSE_US 50000
+
+static bool in_bpffs(const char *path)
+{
+	struct statfs fs;
+
+	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
+}
+
+/*
+ * `ip netns exec` gives its command a mount namespace of its own, where a bpffs mounted by us would vanish with
+ * the command, and all programs with it.
+ */
+static bool own_mount_namespace(void)
+{
+	struct stat self, init;
+
+	return !stat("/proc/self/ns/mnt", &self) && !stat("/proc/1/ns/mnt", &init) &&
+	       self.st_ino != init.st_ino;
+}
+
+static int mount_bpffs(const char *parent, struct error *e)
+{
+	if (strcmp(parent, BPFFS))
+		return error_set(e, EXIT_REFUSED, "root: %s is not in a bpffs: `mount -t bpf bpf %s` first, or choose a root below "
+				 BPFFS, parent, parent);
+	if (own_mount_namespace())
+		return error_set(e, EXIT_REFUSED, "root: there is no bpffs at " BPFFS
+				 " in this mount namespace (as under `ip netns exec`): run `weft -n NAME` from outside instead, or mount one and keep the namespace");
+	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+		return error_set(e, EXIT_REFUSED, "root: cannot mount bpffs at " BPFFS ": %s: the kernel needs CONFIG_BPF_SYSCALL, and this user CAP_SYS_ADMIN",
+				 strerror(errno));
+	return 0;
+}
+
+/* Absolute, without links, and short enough; the last part need not exist. */
+static int set_path(struct root *root, const char *path, struct error *e)
+{
+	char copy[PATH_MAX], copy2[PATH_MAX], parent[PATH_MAX];
+	const char *last;
+
+	root->lock = -1;
+	if (strlen(path) >= sizeof(copy))
+		return error_set(e, EXIT_USAGE, "root: the path is too long");
+	strcpy(copy, path);
+	strcpy(copy2, path);
+	last = basename(copy2);
+	if (!realpath(dirname(copy), parent)) {
+		strcpy(copy, path);
+		return error_set(e, EXIT_REFUSED, "root %s: %s: %s", path, dirname(copy), strerror(errno));
+	}
+	if (strchr(last, '.') || !strcmp(last, "/"))
+		return error_set(e, EXIT_USAGE, "root %s: bpffs takes no name with a dot", path);
+	if (snprintf(root->path, sizeof(root->path), "%s/%s", parent, last) >= (int)sizeof(root->path))
+		return error_set(e, EXIT_USAGE, "root %s: the path is too long", path);
+	return 0;
+}
+
+/* 1: locked; 0: the directory was removed meanwhile, look again; -1: error. */
+static int lock_directory(struct root *root, int fd, struct error *e)
+{
+	struct stat held, now;
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return error_set(e, EXIT_REFUSED, "root %s: cannot lock: %s", root->path, strerror(errno));
+		if (i == LOCK_TRIES)
+			return error_set(e, EXIT_REFUSED, "root %s: another weft is changing it: wait until it is done",
+					 root->path);
+		usleep(LOCK_PAUSE_US);
+	}
+	if (stat(root->path, &now) || fstat(fd, &held) || now.st_ino != held.st_ino)
+		return 0;
+	root->lock = fd;
+	return 1;
+}
+
+static int open_directory(struct root *root, bool lock, struct error *e)
+{
+	for (;;) {
+		int fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
+
+		if (fd < 0 && errno == ENOENT)
+			return error_set(e, EXIT_REFUSED, "root %s does not exist: run `weft load` first", root->path);
+		if (fd < 0)
+			return error_set(e, EXIT_REFUSED, "root %s: %s%s", root->path, strerror(errno),
+					 errno == EACCES ? ": run as root" : "");
+		if (!in_bpffs(root->path)) {
+			close(fd);
+			return error_set(e, EXIT_REFUSED, "root %s is not in a bpffs", root->path);
+		}
+		ret = lock ? lock_directory(root, fd, e) : 1;
+		if (ret <= 0 || !lock)
+			close(fd);
+		if (ret)
+			return ret < 0 ? -1 : 0;
+	}
+}
+
+static int check_abi(const struct root *root, struct error *e)
+{
+	struct abi abi = { 0 };
+	__u32 zero = 0;
+	int fd = root_map(root, "abi", e);
+
+	if (fd < 0) {
+		if (errno == EACCES || errno == EPERM)
+			return -1;
+		return error_set(e, EXIT_REFUSED, "root %s is half made (a `weft load` was interrupted): run `weft load` again, or `weft unload`",
+				 root->path);
+	}
+	if (bpf_map_lookup_elem(fd, &zero, &abi))
+		abi.version = 0;
+	close(fd);
+	if (abi.version == 0)
+		return error_set(e, EXIT_REFUSED, "root %s is half made (a `weft load` was interrupted): run `weft load` again, or `weft unload`",
+				 root->path);
+	if (abi.version != WEFT_ABI)
+		return error_set(e, EXIT_REFUSED, "root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: use that weft, or save, unload, load and apply",
+				 root->path, abi.version, abi.build, WEFT_ABI);
+	return 0;
+}
+
+int root_open(struct root *root, const char *path, bool write, struct error *e)
+{
+	if (set_path(root, path, e) || open_directory(root, write, e))
+		return -1;
+	if (check_abi(root, e)) {
+		root_close(root);
+		return -1;
+	}
+	return 0;
+}
+
+int root_create(struct root *root, const char *path, struct error *e)
+{
+	char parent[sizeof(root->path)];
+
+	if (set_path(root, path, e))
+		return -1;
+	strcpy(parent, root->path);
+	dirname(parent);
+	if (!in_bpffs(parent) && mount_bpffs(parent, e))
+		return -1;
+	for (;;) {
+		if (mkdir(root->path, 0700) && errno != EEXIST)
+			return error_set(e, EXIT_REFUSED, "root %s: cannot be made: %s", root->path, strerror(errno));
+		if (!open_directory(root, true, e))
+			return 0;
+		if (access(root->path, F_OK) == 0)
+			return -1;
+	}
+}
+
+void root_close(struct root *root)
+{
+	if (root->lock >= 0)
+		close(root->lock);
+	root->lock = -1;
+}
+
+static int get_pin(const struct root *root, const char *directory, const char *name, const char *what,
+		   struct error *e)
+{
+	char path[512], safe[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s%s", root->path, directory,
+		 root_name(safe, sizeof(safe), name));
+	fd = bpf_obj_get(path);
+	if (fd < 0) {
+		int err = errno;
+
+		error_set(e, EXIT_REFUSED, "%s %s: %s%s", what, path, strerror(err),
+			  err == ENOENT ? ": run `weft load`" : err == EPERM || err == EACCES ? ": run as root" : "");
+		errno = err;
+	}
+	return fd < 0 ? -1 : fd;
+}
+
+int root_map(const struct root *root, const char *name, struct error *e)
+{
+	return get_pin(root, "", name, "map", e);
+}
+
+int root_prog(const struct root *root, const char *name, struct error *e)
+{
+	return get_pin(root, "prog/", name, "program", e);
+}
+
+const char *root_name(char *buf, size_t size, const char *name)
+{
+	size_t i;
+
+	for (i = 0; name[i] && i + 1 < size; i++)
+		buf[i] = name[i] == '.' ? ',' : name[i];
+	buf[i] = '\0';
+	return buf;
+}

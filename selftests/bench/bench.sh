@@ -53,10 +53,10 @@ figure() {
 	echo "$1=$2"
 }
 
-ratio() { awk -v a="$2" -v b="$3" -v n="${4:-2}" 'BEGIN { printf "%.*f\n", n, b > 0 ? a / b : 0 }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f\n", (b > 0 ? a / b : 0) }'; }
 
 # ratio_figure NAME SAMPLES SAMPLES
-ratio_figure() { figure "$1" "$(ratio "$1" "$(median "$2")" "$(median "$3")")"; }
+ratio_figure() { figure "$1" "$(ratio "$(median "$2")" "$(median "$3")")"; }
 
 # --- topologies -----------------------------------------------------------------------------------------
 
@@ -131,8 +131,9 @@ flood_one() {
 	local -A mac=([1]=$MAC_A [2]=$MAC_B) a4=([1]=$A4 [2]=$B4) a6=([1]=$A6 [2]=$B6)
 	local src=${a4[$from]} dst=${a4[$to]}
 	[ "$family" = v6 ] && src=${a6[$from]} dst=${a6[$to]}
-	"$TOOLS/flood" --netns "$(netns_of "$x$from.p0")" --dev eth0 --src-mac "${mac[$from]}" --dst-mac "${mac[$to]}" \
-		--src-ip "$src" --dst-ip "$dst" --flows "$flows" --size 64 --cpu "$cpu" --seconds "$seconds" "$@"
+	"$TOOLS/flood" --netns "$(netns_of "$x$from.p0")" --dev eth0 --src-mac "${mac[$from]}" \
+		--dst-mac "${mac[$to]}" --src-ip "$src" --dst-ip "$dst" --flows "$flows" --size 64 \
+		--cpu "$cpu" --seconds "$seconds" "$@"
 }
 
 sink_one() {
@@ -174,13 +175,15 @@ bench_pps() {
 		for name in 1flow:1:v4 4k_flows:4096:v4 60k_flows:60000:v4 60k_flows_v6:60000:v6; do
 			IFS=: read -r name flows family <<< "$name"
 			for x in $variants; do
-				[ "$x$name" = t4k_flows ] || sample "pps_${x}_$name" "$(pps "$x" "$family" "$flows")"
+				sample "pps_${x}_$name" "$(pps "$x" "$family" "$flows")"
 			done
 		done
 	done
 	for x in $variants; do napi "$x" off; done
 	for name in 1flow 4k_flows 60k_flows 60k_flows_v6; do
-		for x in $variants; do figure "pps_$(long "$x")_$name" "$(median "pps_${x}_$name")"; done
+		for x in $variants; do
+			figure "pps_$(long "$x")_$name" "$(median "pps_${x}_$name")"
+		done
 		has_weft && ratio_figure "overlay_pps_ratio_$name" "pps_x_$name" "pps_k_$name"
 	done
 	has_weft && ratio_figure overlay_tc_pps_ratio_60k_flows pps_t_60k_flows pps_k_60k_flows
@@ -264,8 +267,9 @@ runs() {
 bench_cost() {
 	local hook t0 n0 t1 n1 empty stats host
 	has_weft || return
-	stats=$(sysctl -n kernel.bpf_stats_enabled)
-	sysctl -qw kernel.bpf_stats_enabled=1
+	bg "$TOOLS/flood" --stats > "$STATE/stats"
+	stats=$BG_PID
+	wait_for 5 grep -q ready "$STATE/stats" || die "no bpf_stats"
 	empty=$("$TOOLS/flood" --empty | sed -n 's/^empty_ns=//p')
 	figure program_ns_empty "$empty"
 	for hook in port underlay; do
@@ -277,7 +281,7 @@ bench_cost() {
 		figure "program_ns_$hook" "$(awk -v t=$((t1 - t0)) -v n=$((n1 - n0)) -v e="$empty" \
 			'BEGIN { printf "%.0f\n", n ? t / n - e : 0 }')"
 	done
-	sysctl -qw kernel.bpf_stats_enabled="$stats"
+	bg_stop "$stats"
 }
 
 # --- many tenants -------------------------------------------------------------------------------------------
@@ -288,11 +292,16 @@ tenants_yaml() {
 	awk -v n="$TENANTS" 'BEGIN {
 		print "version: 1\nhosts:\n  m1: {vtep: 192.168.70.1, underlay: [u0]}\ntenants:"
 		for (i = 1; i <= n; i++) {
-			printf "  t%d:\n    networks:\n      net: {vni: %d, subnets: [10.0.1.0/24]}\n    ports:\n", i, i + 1000
-			for (p = 0; p < 2; p++)
-				printf "      %s: {network: net, host: m1, device: %s%d, mac: \"02:%02x:%02x:%02x:00:0%d\", addresses: [10.0.1.%d]}\n",
-					p ? "b" : "a", p ? "b" : "a", i, i / 65536, i / 256 % 256, i % 256, p, p + 1
-			print "    acl:\n      - {name: ping, direction: in, priority: 50, protocol: icmp, action: allow}"
+			printf "  t%d:\n    networks:\n      net: {vni: %d, subnets: [10.0.1.0/24]}\n", i, i + 1000
+			print "    ports:"
+			for (p = 0; p < 2; p++) {
+				name = p ? "b" : "a"
+				printf "      %s: {network: net, host: m1, device: %s%d, ", name, name, i
+				printf "mac: \"02:%02x:%02x:%02x:00:0%d\", ", i / 65536, i / 256 % 256, i % 256, p
+				printf "addresses: [10.0.1.%d]}\n", p + 1
+			}
+			print "    acl:"
+			print "      - {name: ping, direction: in, priority: 50, protocol: icmp, action: allow}"
 		}
 	}'
 }
@@ -304,7 +313,7 @@ tenants_devices() {
 }
 
 map_bytes() { bpftool -j map show | jq '[.[].bytes_memlock // 0] | add // 0'; }
-used_kb() { awk '/^MemAvailable/ { print $2 }' /proc/meminfo; }
+free_kb() { awk '/^MemAvailable/ { print $2 }' /proc/meminfo; }
 
 bench_tenants() {
 	local start bytes kb
@@ -316,12 +325,12 @@ bench_tenants() {
 	tenants_yaml > "$STATE/tenants.yaml"
 	weft_load m1
 	bytes=$(map_bytes)
-	kb=$(used_kb)
+	kb=$(free_kb)
 	start=$(now_ms)
 	expect_ok -t "apply of $TENANTS tenants" weft_on m1 apply "$STATE/tenants.yaml"
-	figure "tenants_${TENANTS}_apply_s" "$(ratio - $(($(now_ms) - start)) 1000 1)"
-	figure tenant_idle_kb "$(ratio - $(($(map_bytes) - bytes)) $((TENANTS * 1024)) 1)"
-	figure tenant_idle_kb_of_meminfo "$(ratio - $((kb - $(used_kb))) "$TENANTS" 1)"
+	figure "tenants_${TENANTS}_apply_s" "$(ratio $(($(now_ms) - start)) 1000)"
+	figure tenant_idle_kb "$(ratio $(($(map_bytes) - bytes)) $((TENANTS * 1024)))"
+	figure tenant_idle_kb_of_meminfo "$(ratio $((kb - $(free_kb))) "$TENANTS")"
 }
 
 # --- the run ------------------------------------------------------------------------------------------------
@@ -329,9 +338,11 @@ bench_tenants() {
 check_targets() {
 	local name comparison target value
 	while read -r name comparison target; do
+		[ -n "$name" ] || continue
 		value=${FIGURE[$name]:-}
-		[ -n "$name" ] && [ -n "$value" ] || continue
-		if awk -v a="$value" -v b="$target" -v c="$comparison" 'BEGIN { exit !(c == ">=" ? a >= b : a <= b) }'; then
+		[ -n "$value" ] || continue
+		if awk -v a="$value" -v b="$target" -v c="$comparison" \
+			'BEGIN { exit !(c == ">=" ? a >= b : a <= b) }'; then
 			ok "$name = $value ($comparison $target)"
 		else
 			fail "$name = $value, not $comparison $target"
@@ -367,7 +378,7 @@ if has_weft; then
 else
 	note "$WEFT is not built: its figures are left out"
 fi
-[ $FAILS -eq 0 ] || exit 1
+[ "$FAILS" -eq 0 ] || exit 1
 for group in pps rr stream cut cost tenants; do
 	wanted $group && "bench_$group"
 done

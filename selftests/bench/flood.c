@@ -20,13 +20,14 @@ static const char help[] =
 	"             [--flows N] [--size BYTES] [--seconds S | --count N] [--cpu C]\n"
 	"             [--sport PORT] [--dport PORT] [--swap] [--srcs N] [--dsts N]\n"
 	"             [--udp-check] [--tcp-syn | --proto N]\n"
-	"       flood --empty    prints empty_ns=: what an empty program costs with bpf_stats on";
+	"       flood --empty    prints empty_ns=: what an empty program costs with bpf_stats on\n"
+	"       flood --stats    keeps bpf_stats on until it is killed";
 
 struct options {
 	const char *netns, *dev, *src_mac, *dst_mac, *src_ip, *dst_ip;
 	long flows, size, cpu, sport, dport, srcs, dsts, proto, count;
 	double seconds;
-	int swap, udp_check, tcp_syn, empty;
+	int swap, udp_check, tcp_syn, empty, stats;
 };
 
 struct frame {
@@ -204,19 +205,33 @@ static int program(struct bpf_object *obj, const char *name)
 	return bpf_program__fd(bpf_object__find_program_by_name(obj, name));
 }
 
+/* By a descriptor and not by sysctl: they go off with the process, however it ends. */
+static void enable_stats(void)
+{
+	if (bpf_enable_stats(BPF_STATS_RUN_TIME) < 0)
+		die("bpf_enable_stats");
+}
+
+static int hold_stats(void)
+{
+	enable_stats();
+	puts("ready");
+	fflush(stdout);
+	return pause();
+}
+
 static int measure_empty(void)
 {
 	struct flood_state state = {};
 	struct bpf_object *obj = load(&state);
-	int fd = program(obj, "empty"), stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	int fd = program(obj, "empty");
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
 	__u8 frame[64] = {};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame),
 		    .repeat = 2000000);
 
-	if (stats < 0)
-		die("bpf_enable_stats");
+	enable_stats();
 	if (bpf_prog_test_run_opts(fd, &run))
 		die("test run");
 	if (bpf_prog_get_info_by_fd(fd, &info, &len))
@@ -274,11 +289,12 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "udp-check", SWITCH, &o->udp_check, 0, 0 },
 		{ "tcp-syn", SWITCH, &o->tcp_syn, 0, 0 },
 		{ "empty", SWITCH, &o->empty, 0, 0 },
+		{ "stats", SWITCH, &o->stats, 0, 0 },
 		{},
 	};
 
 	parse_flags(argc, argv, flags, help);
-	if (!o->empty && !o->dev)
+	if (!o->empty && !o->stats && !o->dev)
 		usage(help);
 }
 
@@ -297,6 +313,8 @@ int main(int argc, char **argv)
 	pin_to(o.cpu);
 	if (o.empty)
 		return measure_empty();
+	if (o.stats)
+		return hold_stats();
 	enter_netns(o.netns);
 	build(&o, &state.config, &frame);
 	spread(&o, &state.config);

@@ -38,7 +38,8 @@ fetch_kernel() {
 		find_kernel && return
 		apt-get update -qq 2>"$CACHE/apt.log"
 		package=$(kernel_package)
-		[ -n "$package" ] || skip "apt knows no linux-image-cloud-amd64 in $SUITE: $(tail -n 1 "$CACHE/apt.log")"
+		[ -n "$package" ] ||
+			skip "apt knows no linux-image-cloud-amd64 in $SUITE: $(tail -n 1 "$CACHE/apt.log")"
 	fi
 	[ -e "$CACHE/$package/unpacked" ] && { ROOT=$CACHE/$package; return; }
 	(cd "$CACHE" && rm -f -- *.deb && apt-get download -qq "$package" 2>apt.log) || {
@@ -127,7 +128,8 @@ mkdir -p /run/netns
 for m in $(cat /modules/order); do insmod /modules/$m.ko || echo "module $m did not load"; done
 ip link set lo up
 echo "guest: Linux $(uname -r), up after $(cut -d" " -f1 /proc/uptime) s"
-if grep -q guest_shell /proc/cmdline; then setsid cttyhack sh; else bash $(sed "s/.*guest_command=\([^ ]*\).*/\1/" /proc/cmdline) </dev/null; fi
+command=$(sed "s/.*guest_command=\([^ ]*\).*/\1/" /proc/cmdline)
+if grep -q guest_shell /proc/cmdline; then setsid cttyhack sh; else bash $command </dev/null; fi
 echo "guest: end $?"
 poweroff -f'
 
@@ -140,8 +142,8 @@ CPU=max,cx16=off,la57=off
 boot() {
 	local append="console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0 guest_command=$COMMAND"
 	[ -z "${SHELL_IN_GUEST:-}" ] || append+=' guest_shell'
-	timeout --foreground "$GUEST_SECONDS" qemu-system-x86_64 -accel tcg,thread=multi -cpu "$CPU" -smp 2 -m "$MEMORY" \
-		-nodefaults -no-user-config -display none -no-reboot -serial stdio \
+	timeout --foreground "$GUEST_SECONDS" qemu-system-x86_64 \
+		-accel tcg,thread=multi -cpu "$CPU" -smp 2 -m "$MEMORY" -nodefaults -no-user-config -display none -no-reboot -serial stdio \
 		-kernel "$ROOT"/boot/vmlinuz-* -initrd "$WORK/initramfs" -append "$append" 2>&1 |
 		tr -d '\r' | tee "$WORK/serial"
 }

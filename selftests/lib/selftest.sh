@@ -75,7 +75,8 @@ flooding() {
 	have tshark || return
 	offloads h1 p0 gro on
 	capture_start h1 p0 "$STATE/flood.pcap"
-	for kind in '' --udp-check --tcp-syn '--proto 47' '--size 1400 --udp-check' '--srcs 100 --dsts 300 --udp-check --swap'; do
+	for kind in '' --udp-check --tcp-syn '--proto 47' '--size 1400 --udp-check' \
+		'--srcs 100 --dsts 300 --udp-check --swap'; do
 		# shellcheck disable=SC2086
 		expect_ok "$TOOLS/flood" "${ends[@]}" "${v4[@]}" --count 100 --flows 50 $kind
 		# shellcheck disable=SC2086
@@ -104,7 +105,13 @@ killed() {
 	expect_ok -t "a killed test is cleaned up" wait_for 5 gone "$id"
 }
 
-gone() { [ -n "$1" ] && [ ! -e "/run/netns/weft-$1.h1" ] && [ ! -e "$BPFFS/weft-test-$1-h1" ] && [ ! -e "/run/weft-test/$1" ]; }
+gone() {
+	local path
+	[ -n "$1" ] || return
+	for path in "/run/netns/weft-$1.h1" "$BPFFS/weft-test-$1-h1" "/run/weft-test/$1"; do
+		[ ! -e "$path" ] || return
+	done
+}
 
 routed_underlay
 switched_underlay

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# make help lists the targets.
+
+CC ?= gcc
+CLANG ?= clang-19
+BPFTOOL ?= bpftool
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+BUILD := build
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+WARNINGS := -Wall -Wextra -Werror
+CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf -DWEFT_VERSION='"$(VERSION)"'
+LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl
+
+# A hook is compiled once for TC and once for XDP (bpf/lib/weft.h); the port's XDP once more for kernels that
+# tell a bound program of a tag kept beside the frame (bpf/lib/ctx_xdp.h).
+BPF_OBJECTS := port_tc port_xdp port_xdp_bound underlay_tc underlay_xdp sf_tc sf_xdp guard_tc clock
+BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 -I. -Ibpf
+BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
+
+LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c)
+LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
+SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
+TOOLS :=
+
+.PHONY: all demo check unit net verifier kernels bench format lint install uninstall clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/weft ## the command, its programs and the test tools
+
+include selftests/bench/module.mk
+include examples/module.mk
+include selftests/unit/module.mk
+
+all: $(TOOLS)
+
+$(BUILD)/bpf/port_xdp_bound.o: bpf/port.bpf.c $(BPF_HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -DFLAVOUR_XDP -DFLAVOUR_XDP_BOUND -c $< -o $@
+
+$(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -DFLAVOUR_XDP -c $< -o $@
+
+$(BUILD)/bpf/%_tc.o: bpf/%.bpf.c $(BPF_HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -c $< -o $@
+
+$(BUILD)/bpf/clock.o: bpf/clock.bpf.c $(BPF_HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_FLAGS) -c $< -o $@
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.o
+	$(BPFTOOL) gen skeleton $< name $* > $@
+
+$(BUILD)/loader/%.o: loader/%.c $(SKELETONS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/weft: $(LOADER_OBJECTS)
+	$(CC) $(CFLAGS) $^ -o $@ $(LDLIBS)
+
+-include $(LOADER_OBJECTS:.o=.d)
+
+demo: all ## the main job on two hosts and two tenants, shown (./setup demo installs first)
+	./selftests/demo/demo.sh
+
+check: all ## every test
+	./selftests/run -j 2
+
+unit: all ## configuration, rules, layout, and packets through single programs
+	./selftests/run -j 2 unit
+
+net: all ## real packets between network namespaces
+	./selftests/run -j 2 net
+
+verifier: all ## every program loads, with both values of every switch
+	./selftests/run verifier
+
+kernels: all ## Debian's own kernels under qemu
+	./selftests/run kernels
+
+bench: all ## figures against the kernel's own overlay and plain veth, name=value
+	./selftests/bench/bench.sh
+
+format: ## clang-format over our own sources
+	git ls-files '*.c' '*.h' | grep -v '^vmlinux.h$$' | xargs clang-format -i
+
+lint: ## shell and C linters, where installed
+	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh
+	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr -Iinclude loader
+
+vmlinux.h: bpf/vmlinux.py ## cut the kernel types we use out of a kernel's BTF
+	@[ -s $@ ] || { [ -r /sys/kernel/btf/vmlinux ] || { echo "no BTF in this kernel" >&2; exit 1; }; \
+	$(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c | python3 bpf/vmlinux.py > $@; }
+
+install: all ## weft into $(PREFIX)
+	install -D -m 755 $(BUILD)/weft $(DESTDIR)$(PREFIX)/sbin/weft
+	for page in docs/man/*.8; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/}; done
+
+uninstall: ## and out of it again
+	rm -f $(DESTDIR)$(PREFIX)/sbin/weft $(DESTDIR)$(PREFIX)/share/man/man8/weft*.8
+
+clean: ## all that was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

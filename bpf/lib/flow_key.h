@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A packet's flow: the key, and which of the flow's two directions the packet has. */
+#ifndef WEFT_BPF_FLOW_KEY_H
+#define WEFT_BPF_FLOW_KEY_H
+
+#include "lib/weft.h"
+
+/* 64-bit finalizer of MurmurHash3: the source port of the tunnel, so only spread matters. */
+static __always_inline __u32 mix(__u64 h)
+{
+	h ^= h >> 33;
+	h *= 0xff51afd7ed558ccdULL;
+	h ^= h >> 33;
+	return h ^ h >> 32;
+}
+
+static __always_inline void flow_key4(struct pkt *p)
+{
+	__u64 source = (__u64)p->source.v4 << 16 | p->source_port;
+	__u64 destination = (__u64)p->destination.v4 << 16 | p->destination_port;
+	__u64 low, high;
+
+	p->dir = source > destination;
+	low = p->dir ? destination : source;
+	high = p->dir ? source : destination;
+	p->key4.low_address = low >> 16;
+	p->key4.high_address = high >> 16;
+	p->key4.low_port = low;
+	p->key4.high_port = high;
+	p->key4.protocol = p->flow_protocol;
+	p->key4.pad = 0;
+	p->key4.zone = p->zone;
+	p->hash = mix(low * 0x9e3779b97f4a7c15ULL ^ high ^ (__u64)p->flow_protocol << 56);
+}
+
+
+static __always_inline void flow_key6(struct pkt *p)
+{
+	__u64 s0 = p->source.halves[0], d0 = p->destination.halves[0];
+	__u64 s1 = p->source.halves[1], d1 = p->destination.halves[1];
+	const union weft_addr *low, *high;
+
+	if (s0 != d0)
+		p->dir = s0 > d0;
+	else if (s1 != d1)
+		p->dir = s1 > d1;
+	else
+		p->dir = p->source_port > p->destination_port;
+	low = p->dir ? &p->destination : &p->source;
+	high = p->dir ? &p->source : &p->destination;
+	__builtin_memcpy(p->key6.low_address, low, 16);
+	__builtin_memcpy(p->key6.high_address, high, 16);
+	p->key6.low_port = p->dir ? p->destination_port : p->source_port;
+	p->key6.high_port = p->dir ? p->source_port : p->destination_port;
+	p->key6.protocol = p->flow_protocol;
+	p->key6.pad = 0;
+	p->key6.zone = p->zone;
+	p->hash = mix((s0 ^ d0) * 0x9e3779b97f4a7c15ULL ^ s1 ^ d1 ^
+		      (__u64)(p->source_port ^ p->destination_port) << 32 ^ p->flow_protocol);
+}
+
+static __always_inline void flow_key(struct pkt *p)
+{
+	if (p->family == FAMILY_IPV4)
+		flow_key4(p);
+	else
+		flow_key6(p);
+}
+
+#endif

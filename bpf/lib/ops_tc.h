@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What TC does to a frame: tags, tunnel, sending. ops_xdp.h is the twin. All return 0, or less when the
+ * frame is unchanged and must be dropped.
+ */
+#ifndef WEFT_BPF_OPS_TC_H
+#define WEFT_BPF_OPS_TC_H
+
+#include "lib/outer.h"
+
+/* Load-time switch: the kernel (6.3+) sets the protocol of a decapsulated skb, so that a peer takes IPv6. */
+const volatile bool decap_l3 = true;
+
+#define BPF_F_ADJ_ROOM_DECAP_L3_IPV4 (1ULL << 7)
+#define BPF_F_ADJ_ROOM_DECAP_L3_IPV6 (1ULL << 8)
+#define BPF_F_ADJ_ROOM_ENCAP_L2_(len) ((__u64)(len) << 56)
+#define BPF_F_ADJ_ROOM_ENCAP_L2_ETH_ (1ULL << 6)
+#define PACKET_HOST 0
+
+static __always_inline int op_push_tag(ctx_t *ctx, __u16 tci)
+{
+	return bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), tci);
+}
+
+static __always_inline int op_pop_tag(ctx_t *ctx)
+{
+	return bpf_skb_vlan_pop(ctx);
+}
+
+/*
+ * bpf_skb_adjust_room tells the kernel of the tunnel, so that super-packets stay whole; it refuses what is
+ * not IP, and an skb that came out of a tunnel and never lost the mark of it. bpf_skb_change_head does
+ * those; for GSO it relies on the device's own segmentation.
+ */
+static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer *outer)
+{
+	__u8 eth[ETH_HLEN];
+	__u64 flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
+		      BPF_F_ADJ_ROOM_NO_CSUM_RESET | BPF_F_ADJ_ROOM_ENCAP_L2_ETH_ |
+		      BPF_F_ADJ_ROOM_ENCAP_L2_(ETH_HLEN);
+
+	if (bpf_skb_load_bytes(ctx, 0, eth, sizeof(eth)))
+		return -1;
+	if (p->family && !bpf_skb_adjust_room(ctx, OUTER_LEN, BPF_ADJ_ROOM_MAC, flags)) {
+		if (bpf_skb_store_bytes(ctx, OUTER_LEN, eth, sizeof(eth), 0))
+			return -1;
+	} else if (bpf_skb_change_head(ctx, OUTER_LEN, 0)) {
+		return -1;
+	}
+	return bpf_skb_store_bytes(ctx, 0, outer, sizeof(*outer), 0);
+}
+
+/* What follows the outer Ethernet header goes, and that header takes the inner frame's. */
+static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
+{
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
+	__u8 eth[ETH_HLEN];
+
+	if (decap_l3 && p->family == FAMILY_IPV6)
+		flags |= BPF_F_ADJ_ROOM_DECAP_L3_IPV6;
+	if (bpf_skb_load_bytes(ctx, OUTER_LEN, eth, sizeof(eth)) ||
+	    bpf_skb_adjust_room(ctx, -OUTER_LEN, BPF_ADJ_ROOM_MAC, flags))
+		return -1;
+	return bpf_skb_store_bytes(ctx, 0, eth, sizeof(eth), 0);
+}
+
+/* The mark is what the egress guard lets through. */
+static __always_inline void op_mark(ctx_t *ctx)
+{
+	const struct host_config *us = this_host();
+
+	if (us)
+		ctx->mark = us->mark;
+}
+
+static __always_inline int op_send(ctx_t *ctx, __u32 ifindex)
+{
+	op_mark(ctx);
+	return bpf_redirect(ifindex, 0);
+}
+
+/* To the underlay no mark goes: it would mean something to the host's own policy routing. */
+static __always_inline int op_send_underlay(ctx_t *ctx, __u32 ifindex, bool ask_neighbour)
+{
+	/* The kernel asks for the neighbour, and keeps the packet meanwhile. */
+	return ask_neighbour ? bpf_redirect_neigh(ifindex, NULL, 0, 0) : bpf_redirect(ifindex, 0);
+}
+
+/*
+ * Straight into the workload's namespace where that is possible: it saves a softirq. The kernel goes by
+ * skb->protocol there, which must be the frame's own.
+ */
+static __always_inline int op_deliver(ctx_t *ctx, const struct pkt *p, const struct port *port)
+{
+	if (port->vid) {
+		if (bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
+			return TC_ACT_SHOT;
+	} else if (port->flags & PORT_PEER && ctx->protocol == bpf_htons(p->ethertype)) {
+		bpf_skb_change_type(ctx, PACKET_HOST);
+		return bpf_redirect_peer(port->ifindex, 0);
+	}
+	return op_send(ctx, port->ifindex);
+}
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a packet is, once parsed: stages judge on this and never on the packet's bytes. Each field says
+ * which stage writes it; until then it is zero.
+ */
+#ifndef WEFT_BPF_PKT_H
+#define WEFT_BPF_PKT_H
+
+#include "include/base.h"
+#include "include/drop_reasons.h"
+#include "include/flow.h"
+#include "lib/verdict.h"
+
+#define ETH_ALEN 6
+#define ETH_HLEN 14
+#define VLAN_HLEN 4
+#define VID_MASK 0x0fff
+#define PCP_SHIFT 13
+
+#define ETH_P_IP 0x0800
+#define ETH_P_ARP 0x0806
+#define ETH_P_8021Q 0x8100
+#define ETH_P_8021AD 0x88a8
+#define ETH_P_IPV6 0x86dd
+
+#define IPPROTO_ICMP 1
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define IPPROTO_ICMPV6 58
+#define IPPROTO_SCTP 132
+
+enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32 };
+
+enum pkt_flags {
+	PKT_MULTICAST = 1 << 0,		/* parse: group bit of the destination MAC (broadcast too) */
+	PKT_ICMP_ERROR = 1 << 1,	/* parse: the ports and protocol are those of the quoted packet, reversed */
+	PKT_ICMP_QUERY = 1 << 2,	/* parse: asks, and may begin a flow */
+	PKT_ICMP_REPLY = 1 << 3,	/* parse: answers a query */
+	PKT_XDP = 1 << 4,		/* hook: running in XDP */
+	PKT_STATELESS = 1 << 5,		/* flow: judged without a flow */
+	PKT_NO_CREATE = 1 << 6,		/* hook: came back from a function: it may not begin a flow */
+	PKT_HALF_OPEN = 1 << 7,		/* flow: the flow is in the half-open table */
+};
+
+struct pkt {
+	/* hook */
+	__u32 ifindex;
+	__u32 len;		/* bytes of the (inner) frame, tags in the data included */
+	__u32 from;		/* FLOW_TARGET of the sender: a port here, or a host */
+	__u32 port;		/* slot of the port that the frame is from (port, sf) */
+
+	/* parse */
+	__u16 l2, l3, l4;	/* offsets in the data */
+	__u16 l4_len;		/* header bytes of L4 */
+	__u16 ethertype;	/* after the tags */
+	__u16 tci;		/* of the outer tag */
+	__u8 tags;		/* 0–2 */
+	__u8 tag_in_data;	/* the outer tag is in the data, not beside it */
+	__u8 family;		/* enum weft_family */
+	__u8 protocol;		/* of the packet */
+	__u8 flow_protocol;	/* of its flow: differs for ICMP errors */
+	__u8 icmp_type;		/* ARP: the operation */
+	__u8 icmp_code;
+	__u8 tcp_flags;
+	__u8 flags;		/* enum pkt_flags */
+	__u8 reason;		/* enum drop_reason, with V_DROP and V_REJECT */
+	__be16 source_port;	/* ICMP query: the id on the asker's side */
+	__be16 destination_port;
+	__u32 tcp_seq;
+	__u32 tcp_ack;
+	__u16 payload;		/* TCP payload bytes */
+	__u8 ttl;
+	__u8 pad;
+	__u8 source_mac[6] __attribute__((aligned(8)));	/* compared as 4 + 2 bytes */
+	__u8 destination_mac[6] __attribute__((aligned(8)));
+	union weft_addr source;	/* ARP: sender and target */
+	union weft_addr destination;
+
+	/* network: whose it is */
+	__u32 tenant;		/* slot */
+	__u32 vni;
+	__u32 zone;		/* slot of the network */
+
+	/* flow */
+	__u32 to;		/* FLOW_TARGET of the receiver */
+	__u32 hash;		/* of the flow's key, both directions alike */
+	__u32 rule;		/* id of the rule that decided */
+	__u32 dir;		/* index in flow.dir of this packet's direction */
+	union {
+		struct ct4_key key4;
+		struct ct6_key key6;
+	};
+
+	int action;		/* with V_SENT: TC_ACT_* or XDP_* as the redirect helper gave it */
+};
+
+static __always_inline enum verdict drop(struct pkt *p, enum drop_reason reason)
+{
+	p->reason = reason;
+	return V_DROP;
+}
+
+static __always_inline bool mac_equal(const __u8 *a, const __u8 *b)
+{
+	return *(const __u32 *)a == *(const __u32 *)b && *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
+}
+
+static __always_inline bool addr6_equal(const union weft_addr *a, const __u8 *b)
+{
+	return a->halves[0] == *(const __u64 *)b && a->halves[1] == *(const __u64 *)(b + 8);
+}
+
+#endif

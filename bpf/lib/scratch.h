@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Room that the 512 bytes of stack do not give: the packet at work, and a new flow on its way into a table.
+ * One a CPU is enough: a hook runs to its end before another begins on that CPU (the guard, which copies
+ * sent by a hook may meet while that hook still runs, uses none of it).
+ */
+#ifndef WEFT_BPF_SCRATCH_H
+#define WEFT_BPF_SCRATCH_H
+
+#include "lib/weft.h"
+
+struct scratch {
+	struct pkt pkt;
+	struct flow flow;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+static __always_inline struct scratch *scratch_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratch, &zero);
+}
+
+/* A fresh struct pkt. Never NULL, but the verifier cannot know. */
+static __always_inline struct pkt *pkt_new(void)
+{
+	struct scratch *s = scratch_here();
+
+	if (!s)
+		return NULL;
+	__builtin_memset(&s->pkt, 0, sizeof(s->pkt));
+	return &s->pkt;
+}
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Hook `port`: frames from a workload. */
+#include "lib/weft.h"
+#include "stages/forward.h"
+
+/* The tag of the workload's frames tells the port; XDP leaves tagged frames to TC. */
+static __always_inline const struct port *find_port(struct pkt *p)
+{
+	__u16 vid = p->tags ? p->tci & VID_MASK : 0;
+	const struct port *port = port_bound_to(p->ifindex, vid, &p->port);
+
+	/* A tag that no port has: say that it is the tag, if the device has a port. */
+	if (!port)
+		p->reason = vid && port_bound_to(p->ifindex, 0, &p->port) ? DROP_VLAN_NOT_ALLOWED :
+									      DROP_UNKNOWN_PORT;
+	return port;
+}
+
+static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, bool *known)
+{
+	const struct port *port;
+	enum verdict v, parsed;
+	__u32 chain;
+
+	p->ifindex = ctx_ifindex(ctx);
+	parsed = parse(ctx, p, 0);
+	if (WEFT_XDP && p->tags)
+		return V_UP;
+	port = find_port(p);
+	if (!port)
+		return V_DROP;
+	*known = true;
+	if (parsed)
+		return parsed;
+	p->tenant = port->tenant;
+	p->zone = port->network;
+	p->vni = port->vni;
+	p->from = FLOW_TARGET(TARGET_PORT, p->port);
+	v = antispoof(p, port);
+	if (v)
+		return v;
+	v = neighbour(ctx, p, p->port);
+	if (v)
+		return v;
+	chain = chain_on_wire(port);
+	if (!chain)
+		return forward(ctx, p, false);
+	if (WEFT_XDP && !chain_takes_xdp(chain))
+		return V_UP;
+	v = unwrap(ctx, p);
+	return v ? v : to_function(ctx, p, chain, PCP_LEAVING);
+}
+
+HOOK(port)
+{
+	struct pkt *p = pkt_new();
+	bool known = false;
+	enum verdict v;
+
+	if (!p)
+		return verdict_to_action(V_DROP, p);
+	v = from_workload(ctx, p, &known);
+	if (v == V_DROP) {
+		count_drop(p->reason);
+		if (known)
+			count_port_drop(p->port);
+	} else if (v == V_SENT || v == V_CONSUMED) {
+		count_from(p, p->port);
+	}
+	return verdict_to_action(v, p);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Hook `sf`: frames back from a function's device. Nothing is believed but what a chain sends there. */
+#include "lib/weft.h"
+#include "stages/forward.h"
+#include "stages/returned.h"
+
+static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
+{
+	struct returned back = {};
+	enum verdict v;
+
+	p->ifindex = ctx_ifindex(ctx);
+	v = parse(ctx, p, 0);
+	if (v)
+		return v;
+	v = returned(p, &back);
+	if (v)
+		return v;
+	if (back.pcp == PCP_LEAVING)
+		return forward(ctx, p, false);
+	if (p->flags & PKT_MULTICAST)
+		return returned_multicast(ctx, p, &back);
+	return forward(ctx, p, true);
+}
+
+HOOK(sf)
+{
+	struct pkt *p = pkt_new();
+	enum verdict v;
+
+	if (!p)
+		return verdict_to_action(V_DROP, p);
+	v = from_function(ctx, p);
+	if (v == V_DROP)
+		count_drop(p->reason);
+	return verdict_to_action(v, p);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

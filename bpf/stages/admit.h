@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * admit: the slow part of flow: a packet without a flow, or with one that must be judged again, gets its
+ * target and its verdict. A function of its own, verified once for all hooks.
+ * reads:  struct pkt
+ * writes: pkt.to, pkt.rule, PKT_STATELESS; a new flow, or this direction's verdict in a known one
+ * maps:   as flow
+ * drops:  as flow
+ */
+#ifndef WEFT_STAGE_ADMIT_H
+#define WEFT_STAGE_ADMIT_H
+
+#include "lib/scratch.h"
+#include "stages/flow.h"
+
+/* Over: idle too long, or a closed connection whose ports are used anew. */
+static __always_inline bool flow_is_over(const struct flow *f, const struct pkt *p, const struct tenant *t)
+{
+	if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && tcp_closed(f))
+		return true;
+	return flow_expired(f, p->flow_protocol, t);
+}
+
+static __always_inline void flow_remove(struct pkt *p)
+{
+	bool ipv4 = p->family == FAMILY_IPV4;
+	void *table;
+
+	if (p->flags & PKT_HALF_OPEN)
+		table = ipv4 ? bpf_map_lookup_elem(&half4, &p->tenant) :
+			       bpf_map_lookup_elem(&half6, &p->tenant);
+	else
+		table = ipv4 ? bpf_map_lookup_elem(&ct4, &p->tenant) :
+			       bpf_map_lookup_elem(&ct6, &p->tenant);
+	if (table)
+		bpf_map_delete_elem(table, &p->key6);
+	p->flags &= ~PKT_HALF_OPEN;
+}
+
+static __always_inline enum verdict judge_ends(struct pkt *p, struct acl_query *q, const struct tenant *t,
+					       __u32 sender, __u32 receiver)
+{
+	enum verdict v = V_NEXT;
+
+	if (FLOW_TARGET_KIND(sender) == TARGET_PORT)
+		v = judge_port(p, q, t, FLOW_TARGET_INDEX(sender), FROM_WORKLOAD);
+	if (!v && FLOW_TARGET_KIND(receiver) == TARGET_PORT)
+		v = judge_port(p, q, t, FLOW_TARGET_INDEX(receiver), TO_WORKLOAD);
+	return v;
+}
+
+static __always_inline void flow_remember(struct flow *f, const struct pkt *p, __u32 epoch, enum verdict v)
+{
+	struct flow_dir *us = &f->dir[p->dir & 1];
+
+	us->flags &= ~(FLOW_DENIED | FLOW_REJECT);
+	if (v)
+		us->flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
+	us->reason = v ? p->reason : DROP_NONE;
+	us->rule = p->rule;
+	us->target = p->to;
+	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
+	/* Last: a packet on another CPU that sees the epoch sees the verdict too. */
+	barrier();
+	us->epoch = epoch;
+}
+
+static __always_inline enum verdict flow_create(struct pkt *p, const struct tenant *t, __u32 epoch)
+{
+	struct tenant_traffic *stats;
+	struct scratch *room = scratch_here();
+	struct flow *f;
+	enum verdict v;
+
+	if (p->flags & PKT_NO_CREATE)
+		return drop(p, DROP_SF_NO_FLOW);
+	if (!room)
+		return drop(p, DROP_INTERNAL);
+	f = &room->flow;
+	flow_begin(f, p, t, epoch);
+	v = flow_store(p, f, t);
+	stats = tenant_counters(p->tenant);
+	if (!v && stats)
+		stats->flows++;
+	return v;
+}
+
+__noinline int flow_admit(struct pkt *p)
+{
+	struct acl_query q = {};
+	const struct tenant *t;
+	struct flow *f = NULL;
+	bool original;
+	enum verdict v;
+	__u32 epoch;
+
+	if (!p)
+		return V_DROP;
+	t = tenant_at(p->tenant);
+	if (!t)
+		return drop(p, DROP_INTERNAL);
+	/* Before the ACL is looked at: the writer swaps that first and bumps the epoch after. */
+	epoch = *(const volatile __u32 *)&t->epoch;
+	v = resolve(p);
+	if (v)
+		return v;
+	if (WEFT_XDP && !can_output(p))
+		return V_UP;
+	query_from(&q, p);
+	if (is_stateless(p)) {
+		p->flags |= PKT_STATELESS;
+	} else {
+		f = flow_find(p);
+		if (f && flow_is_over(f, p, t)) {
+			flow_remove(p);
+			f = NULL;
+		}
+		if (!f && p->flags & PKT_ICMP_ERROR)
+			return drop(p, DROP_ICMP_UNRELATED);
+		if (!f && !may_begin(p, t))
+			q.ct_state = CT_STATE_INVALID;
+	}
+	original = !f || f->dir[p->dir & 1].flags & FLOW_ORIGINAL;
+	if (f) {
+		query_again(&q, p, f, original);
+		/* Judged in this epoch by the other direction: only the target was not known. */
+		if (f->dir[p->dir & 1].epoch == epoch && !(f->dir[p->dir & 1].flags & FLOW_DENIED)) {
+			flow_remember(f, p, epoch, V_NEXT);
+			return V_NEXT;
+		}
+	} else {
+		v = check_origin(p);
+		if (v)
+			return v;
+	}
+	v = original ? judge_ends(p, &q, t, p->from, p->to) : judge_ends(p, &q, t, p->to, p->from);
+	if (WEFT_XDP && v == V_REJECT)
+		return V_UP;
+	if (f) {
+		/* A flow in progress stays one, also where a stateless rule matches now. */
+		p->flags &= ~PKT_STATELESS;
+		flow_remember(f, p, epoch, v);
+		return v;
+	}
+	if (v || p->flags & PKT_STATELESS)
+		return v;
+	return flow_create(p, t, epoch);
+}
+
+/* ---- the fast part ---- */
+
+#define RECENT_JIFFIES 100	/* no timeout is shorter than a second, and HZ is 100 or more */
+
+static __always_inline bool flow_is_settled(const struct flow_dir *us, const struct pkt *p,
+					    const struct tenant *t)
+{
+	return us->epoch == t->epoch && mac_equal(us->mac, p->destination_mac) &&
+	       jiffies32() - us->last_seen < RECENT_JIFFIES &&
+	       !(us->flags & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
+}
+
+/* The packet's flow, judged, in *flow; NULL there if the packet passes without one. */
+static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
+{
+	const struct tenant *t = tenant_at(p->tenant);
+	struct flow *f = NULL;
+	struct flow_dir *us;
+	enum verdict v;
+
+	*flow = NULL;
+	if (!t)
+		return drop(p, DROP_INTERNAL);
+	if (!is_stateless(p)) {
+		flow_key(p);
+		f = flow_find(p);
+	}
+	if (!f || !flow_is_settled(&f->dir[p->dir & 1], p, t)) {
+		v = flow_admit(p);
+		if (v || p->flags & PKT_STATELESS)
+			return v;
+		f = flow_find(p);
+		if (!f)
+			return drop(p, DROP_INTERNAL);
+	}
+	us = &f->dir[p->dir & 1];
+	p->to = us->target;
+	p->rule = us->rule;
+	if (us->flags & FLOW_DENIED) {
+		p->reason = us->reason;
+		return us->flags & FLOW_REJECT ? (WEFT_XDP ? V_UP : V_REJECT) : V_DROP;
+	}
+	*flow = f;
+	return can_output(p) ? V_NEXT : V_UP;
+}
+
+/* A handshake is done: the flow moves to where nothing evicts it. */
+static __noinline int flow_promote(struct pkt *p, struct flow *f)
+{
+	const struct tenant *t = tenant_at(p->tenant);
+	bool ipv4 = p->family == FAMILY_IPV4;
+	void *ct, *half, *recent;
+	long error;
+
+	if (ipv4) {
+		ct = bpf_map_lookup_elem(&ct4, &p->tenant);
+		half = bpf_map_lookup_elem(&half4, &p->tenant);
+		recent = bpf_map_lookup_elem(&recent4, &p->tenant);
+	} else {
+		ct = bpf_map_lookup_elem(&ct6, &p->tenant);
+		half = bpf_map_lookup_elem(&half6, &p->tenant);
+		recent = bpf_map_lookup_elem(&recent6, &p->tenant);
+	}
+	if (!t || !ct || !half || !recent)
+		return drop(p, DROP_CT_MISSING);
+	error = flow_insert(ct, recent, &p->key6, f, ipv4, t);
+	if (error && error != -EEXIST)
+		return flow_insert_failed(p, error);
+	bpf_map_delete_elem(half, &p->key6);
+	return V_NEXT;
+}
+
+static __always_inline bool handshake_done(const struct flow *f)
+{
+	__u8 a = f->dir[0].tcp_state, b = f->dir[1].tcp_state;
+
+	return a >= TCP_HALF_ESTABLISHED && b >= TCP_HALF_ESTABLISHED && a != TCP_HALF_RESET &&
+	       b != TCP_HALF_RESET;
+}
+
+/* The packet really goes on its way: only now does the flow move, so a segment that a function drops does not. */
+static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
+{
+	struct flow_dir *us;
+	enum verdict v;
+
+	if (!f)
+		return V_NEXT;
+	us = &f->dir[p->dir & 1];
+	if (p->flags & PKT_ICMP_ERROR)
+		return V_NEXT;
+	if (p->protocol == IPPROTO_TCP) {
+		v = tcp_advance(p, f);
+		if (v)
+			return v;
+	}
+	us->packets++;
+	us->bytes += p->len;
+	us->last_seen = jiffies32();
+	if (p->flags & PKT_HALF_OPEN && handshake_done(f))
+		return flow_promote(p, f);
+	return V_NEXT;
+}
+
+#endif

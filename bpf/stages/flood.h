@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * flood: broadcast, multicast and unknown unicast, copied to the ports of this host and to the hosts that
+ * have ports in the network, and to no other. TC alone: XDP cannot copy. Judged packet by packet, since a
+ * copy has no one flow: ACL out once, ACL in for each receiver.
+ * reads:  struct pkt
+ * writes: copies of the frame; the frame itself is spent
+ * maps:   flood networks port_slots hosts next_hops chains
+ * drops:  acl_out acl_in flood_failed, and those of insert and output
+ */
+#ifndef WEFT_STAGE_FLOOD_H
+#define WEFT_STAGE_FLOOD_H
+
+#if !WEFT_XDP
+
+#include "stages/output.h"
+
+#define FLOOD_CHAINS 4		/* chains that one flooded frame passes on one host */
+
+struct flooding {
+	__u32 chains[FLOOD_CHAINS];	/* got their copy already */
+	__u32 encapsulated;
+};
+
+static __always_inline int copy_to(ctx_t *ctx, __u32 ifindex)
+{
+	op_mark(ctx);
+	return bpf_clone_redirect(ctx, ifindex, 0);
+}
+
+/* One copy a chain, whatever the number of its ports: what it returns goes to all of them. */
+static __always_inline bool first_for_chain(struct flooding *state, __u32 chain)
+{
+	for (int i = 0; i < FLOOD_CHAINS; i++) {
+		if (state->chains[i] == chain)
+			return false;
+		if (!state->chains[i]) {
+			state->chains[i] = chain;
+			return true;
+		}
+	}
+	return false;
+}
+
+static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, __u32 slot)
+{
+	const struct chain *chain = chain_at(slot);
+	struct chain_traffic *stats = chain_counters(slot);
+	const struct host_config *us = this_host();
+
+	if (!chain || !us)
+		return drop(p, DROP_INTERNAL);
+	if (!chain->step[0].towards_ifindex || function_is_silent(slot, us))
+		return drop(p, DROP_SF_DOWN);
+	if (bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), PCP_TOWARDS << PCP_SHIFT | chain->tag))
+		return drop(p, DROP_FLOOD_FAILED);
+	if (stats)
+		stats->sent++;
+	copy_to(ctx, chain->step[0].towards_ifindex);
+	return bpf_skb_vlan_pop(ctx) ? drop(p, DROP_FLOOD_FAILED) : V_NEXT;
+}
+
+__noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 slot)
+{
+	const struct port *port = port_at(slot);
+	struct acl_query q = {};
+	const struct tenant *t;
+	enum verdict v;
+	__u32 chain;
+
+	if (!p || !state)
+		return V_DROP;
+	t = tenant_at(p->tenant);
+	if (!port || !t)
+		return drop(p, DROP_INTERNAL);
+	if (!port->ifindex || p->from == FLOW_TARGET(TARGET_PORT, slot))
+		return V_NEXT;
+	query_from(&q, p);
+	v = judge_port(p, &q, t, slot, TO_WORKLOAD);
+	if (v)
+		return v;
+	chain = chain_on_wire(port);
+	if (chain)
+		return first_for_chain(state, chain) ? copy_to_function(ctx, p, chain) : V_NEXT;
+	if (port->vid && bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
+		return drop(p, DROP_FLOOD_FAILED);
+	count_to(p, slot);
+	copy_to(ctx, port->ifindex);
+	if (port->vid && bpf_skb_vlan_pop(ctx))
+		return drop(p, DROP_FLOOD_FAILED);
+	return V_NEXT;
+}
+
+/* The frame is encapsulated for the first host; for the others only the outer addresses change. */
+__noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 slot)
+{
+	const struct host_config *us = this_host();
+	struct next_hop *hop = next_hop_of(slot);
+	const struct host *to = host_at(slot);
+	struct outer outer;
+
+	if (!p || !state)
+		return V_DROP;
+	if (!us || !to || !hop || !*(const __u32 *)to->vtep4)
+		return drop(p, DROP_HOST_UNKNOWN);
+	if (!next_hop_fresh(hop, 1) && next_hop_refresh(ctx, slot)) {
+		/* A copy cannot wait for the neighbour: let the kernel find it for the next one. */
+		return drop(p, DROP_NO_ROUTE);
+	}
+	if (!state->encapsulated && outer_size(ctx, p) > hop->mtu)
+		return drop(p, DROP_TOO_BIG);
+	outer_fill(&outer, hop, us, to, p->vni, p->hash, p->len);
+	if (state->encapsulated) {
+		if (ctx_store(ctx, 0, &outer, sizeof(outer)))
+			return drop(p, DROP_FLOOD_FAILED);
+	} else if (op_encap(ctx, p, &outer)) {
+		return drop(p, DROP_ENCAP_FAILED);
+	}
+	state->encapsulated = 1;
+	ctx->mark = 0;
+	return bpf_clone_redirect(ctx, hop->ifindex, 0) ? drop(p, DROP_FLOOD_FAILED) : V_NEXT;
+}
+
+/* To everybody in the network; what came from another host stays on this one. */
+static __always_inline enum verdict flood_all(ctx_t *ctx, struct pkt *p)
+{
+	const struct network *network = network_of(p->vni);
+	struct flooding state = {};
+	__u32 targets;
+
+	if (!network)
+		return drop(p, DROP_NETWORK_UNKNOWN);
+	targets = network->flood;
+	p->hash = mix(*(__u32 *)p->source_mac);
+	for (__u32 n = 0; n < FLOOD_MAX; n++) {
+		struct flood_key key = { .vni = p->vni, .n = n };
+		struct flood_target *target;
+		enum verdict v = V_NEXT;
+
+		if (n >= targets)
+			break;
+		target = bpf_map_lookup_elem(&flood, &key);
+		if (!target)
+			continue;
+		if (target->kind == TARGET_PORT)
+			v = flood_to_port(ctx, p, &state, target->index);
+		else if (FLOW_TARGET_KIND(p->from) != TARGET_HOST)
+			v = flood_to_host(ctx, p, &state, target->index);
+		if (v)
+			count_drop(p->reason);
+	}
+	return V_CONSUMED;
+}
+
+/* ACL out, once, where the sender is a port of this host; then the copies. */
+__noinline int flooded(ctx_t *ctx, struct pkt *p)
+{
+	const struct tenant *t;
+	struct acl_query q = {};
+	enum verdict v;
+
+	if (!p)
+		return V_DROP;
+	t = tenant_at(p->tenant);
+	if (!t)
+		return drop(p, DROP_INTERNAL);
+	if (FLOW_TARGET_KIND(p->from) == TARGET_PORT) {
+		query_from(&q, p);
+		v = judge_port(p, &q, t, FLOW_TARGET_INDEX(p->from), FROM_WORKLOAD);
+	} else {
+		v = check_origin(p);
+	}
+	/* A broadcast is never answered with a reject (RFC 1122, 3.2.2). */
+	if (v)
+		return V_DROP;
+	v = unwrap(ctx, p);
+	return v ? v : flood_all(ctx, p);
+}
+
+#endif
+
+/* V_UP in XDP. */
+static __always_inline enum verdict flood_stage(ctx_t *ctx, struct pkt *p)
+{
+#if WEFT_XDP
+	return V_UP;
+#else
+	return flooded(ctx, p);
+#endif
+}
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * flow: what is known of the packet's flow; a new one, or one judged in an older epoch, is judged here.
+ * reads:  struct pkt
+ * writes: pkt.to, pkt.rule; a new flow, or the verdict and target of this direction of a known one
+ * maps:   ct4 ct6 half4 half6 recent4 recent6 tenants fdb acl
+ * drops:  acl_in acl_out rejected ct_invalid ct_full ct_missing icmp_unrelated sf_no_flow wrong_host
+ *         not_here same_port internal
+ */
+#ifndef WEFT_STAGE_FLOW_H
+#define WEFT_STAGE_FLOW_H
+
+#include "lib/flow_key.h"
+#include "lib/flow_table.h"
+#include "stages/judge.h"
+#include "stages/output_check.h"
+
+/* Where the packet's destination MAC is. */
+static __always_inline enum verdict resolve(struct pkt *p)
+{
+	const struct fdb_entry *entry = fdb_find(p->vni, p->destination_mac);
+
+	if (!entry)
+		return V_FLOOD;
+	p->to = FLOW_TARGET(entry->kind, entry->index);
+	/* What came from another host is never sent on to one: no loops. */
+	if (FLOW_TARGET_KIND(p->from) == TARGET_HOST && entry->kind != TARGET_PORT)
+		return drop(p, DROP_NOT_HERE);
+	if (p->to == p->from)
+		return drop(p, DROP_SAME_PORT);
+	return V_NEXT;
+}
+
+/* A host speaks for the MACs that live there alone. */
+static __always_inline enum verdict check_origin(struct pkt *p)
+{
+	const struct fdb_entry *entry;
+
+	if (FLOW_TARGET_KIND(p->from) != TARGET_HOST)
+		return V_NEXT;
+	entry = fdb_find(p->vni, p->source_mac);
+	if (!entry || FLOW_TARGET(entry->kind, entry->index) != p->from)
+		return drop(p, DROP_WRONG_HOST);
+	return V_NEXT;
+}
+
+/* May this packet, which belongs to no flow, begin one? */
+static __always_inline bool may_begin(const struct pkt *p, const struct tenant *t)
+{
+	switch (p->protocol) {
+	case IPPROTO_TCP:
+		if (p->tcp_flags & TCP_RST)
+			return false;
+		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ||
+		       (t->flags & TENANT_LOOSE && !(p->tcp_flags & TCP_SYN));
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return p->flags & PKT_ICMP_QUERY;
+	}
+	return true;
+}
+
+/* ICMP that is neither query, reply nor error (ND between workloads, say) is judged packet by packet. */
+static __always_inline bool is_stateless(const struct pkt *p)
+{
+	if (p->family == FAMILY_NONE)
+		return true;
+	return (p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) &&
+	       !(p->flags & (PKT_ICMP_QUERY | PKT_ICMP_REPLY | PKT_ICMP_ERROR));
+}
+
+static __always_inline void flow_begin(struct flow *f, struct pkt *p, const struct tenant *t, __u32 epoch)
+{
+	struct flow_dir *us = &f->dir[p->dir & 1], *them = &f->dir[!(p->dir & 1)];
+
+	__builtin_memset(f, 0, sizeof(*f));
+	us->epoch = them->epoch = epoch;
+	us->last_seen = them->last_seen = jiffies32();
+	us->target = p->to;
+	us->rule = them->rule = p->rule;
+	us->flags = FLOW_ORIGINAL;
+	us->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;
+	us->first_code = p->icmp_code;
+	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
+	/* Picked up in the middle (loose): both ends are believed to have shaken hands. */
+	if (p->protocol == IPPROTO_TCP && !(p->tcp_flags & TCP_SYN)) {
+		us->tcp_state = them->tcp_state = TCP_HALF_ESTABLISHED;
+		us->tcp_end = p->tcp_seq;
+		them->tcp_end = p->tcp_ack;
+	}
+}
+
+static __always_inline enum verdict flow_insert_failed(struct pkt *p, long error)
+{
+	/* Another CPU was faster with the same flow: this packet goes on with that. */
+	if (error == -EEXIST)
+		return V_NEXT;
+	return drop(p, error == -E2BIG ? DROP_CT_FULL : DROP_INTERNAL);
+}
+
+static __always_inline enum verdict flow_store(struct pkt *p, const struct flow *f, const struct tenant *t)
+{
+	bool ipv4 = p->family == FAMILY_IPV4;
+	bool handshake = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
+	void *table, *recent;
+	long error;
+
+	if (handshake) {
+		/* Any expired or closed flow with this key was removed by flow_admit. */
+		table = ipv4 ? bpf_map_lookup_elem(&half4, &p->tenant) :
+			       bpf_map_lookup_elem(&half6, &p->tenant);
+		if (!table)
+			return drop(p, DROP_CT_MISSING);
+		error = bpf_map_update_elem(table, &p->key6, f, BPF_NOEXIST);
+		return error ? flow_insert_failed(p, error) : V_NEXT;
+	}
+	if (ipv4) {
+		table = bpf_map_lookup_elem(&ct4, &p->tenant);
+		recent = bpf_map_lookup_elem(&recent4, &p->tenant);
+	} else {
+		table = bpf_map_lookup_elem(&ct6, &p->tenant);
+		recent = bpf_map_lookup_elem(&recent6, &p->tenant);
+	}
+	if (!table || !recent)
+		return drop(p, DROP_CT_MISSING);
+	error = flow_insert(table, recent, &p->key6, f, ipv4, t);
+	return error ? flow_insert_failed(p, error) : V_NEXT;
+}
+
+#endif

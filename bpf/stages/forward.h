@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * forward: what is the same for every frame that leaves a workload, whether it comes from the port or back
+ * from the chain on the port's wire: flow, then output; flooding and rejecting where these are called for.
+ * reads:  struct pkt
+ * writes: pkt.action
+ * maps:   those of flow, flood, output and reject
+ * drops:  those of flow, flood, output and reject
+ */
+#ifndef WEFT_STAGE_FORWARD_H
+#define WEFT_STAGE_FORWARD_H
+
+#include "stages/flood.h"
+#include "stages/reject.h"
+
+static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p, bool inspected)
+{
+	struct flow *f = NULL;
+	enum verdict v;
+
+	if (p->flags & PKT_MULTICAST)
+		return flood_stage(ctx, p);
+	v = flow(p, &f);
+	if (v == V_FLOOD)
+		return flood_stage(ctx, p);
+	if (v == V_REJECT)
+		return reject(ctx, p);
+	return v ? v : output(ctx, p, f, inspected);
+}
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * insert: into the wire of a chain's function: the frame as the workload sent it, with the chain's tag and
+ * the PCP of the pass. Comes after all that judges the packet, and before the flow moves.
+ * reads:  pkt, the chain
+ * writes: the frame's tag; chain_state
+ * maps:   chains chain_state chain_stats
+ * drops:  sf_down internal
+ */
+#ifndef WEFT_STAGE_INSERT_H
+#define WEFT_STAGE_INSERT_H
+
+#include "lib/count.h"
+#include "lib/ops.h"
+
+/* A function that has returned nothing for a second, of at least as many frames, is taken for dead. */
+#define SILENT_FRAMES 4
+
+static __always_inline struct chain_traffic *chain_counters(__u32 slot)
+{
+	return bpf_map_lookup_elem(&chain_stats, &slot);
+}
+
+static __always_inline void chain_bypassed(__u32 slot)
+{
+	struct chain_traffic *stats = chain_counters(slot);
+
+	if (stats)
+		stats->bypassed++;
+}
+
+/*
+ * The passive watch. One frame a tick still goes to a silent function: it comes back to life by answering,
+ * and one that merely drops what it does not like gets all of a slow flow.
+ */
+static __always_inline bool function_is_silent(__u32 slot, const struct host_config *us)
+{
+	struct chain_state *state = bpf_map_lookup_elem(&chain_state, &slot);
+	__u32 now = bpf_jiffies64();
+
+	if (!state)
+		return false;
+	if (!state->outstanding) {
+		state->waiting_since = now;
+		state->outstanding = 1;
+		return false;
+	}
+	if (state->outstanding < SILENT_FRAMES) {
+		state->outstanding++;
+		return false;
+	}
+	if (now - state->waiting_since < us->hz || state->last_try != now) {
+		state->last_try = now;
+		return false;
+	}
+	return true;
+}
+
+static __always_inline void function_answered(__u32 slot)
+{
+	struct chain_state *state = bpf_map_lookup_elem(&chain_state, &slot);
+	struct chain_traffic *stats = chain_counters(slot);
+
+	if (state && state->outstanding)
+		state->outstanding = 0;
+	if (stats)
+		stats->returned++;
+}
+
+/* The chain on the port's wire, or 0 if there is none or the operator bypasses it. */
+static __always_inline __u32 chain_on_wire(const struct port *port)
+{
+	const struct chain *chain;
+
+	if (!port->chain)
+		return 0;
+	chain = chain_at(port->chain);
+	if (!chain || !chain->steps)
+		return 0;
+	if (chain->flags & CHAIN_BYPASS) {
+		chain_bypassed(port->chain);
+		return 0;
+	}
+	return port->chain;
+}
+
+/* The frame begins with its own Ethernet header and has no tag. */
+static __always_inline enum verdict to_function(ctx_t *ctx, struct pkt *p, __u32 slot, enum chain_pcp pcp)
+{
+	const struct chain *chain = chain_at(slot);
+	const struct host_config *us = this_host();
+	struct chain_traffic *stats;
+	__u32 ifindex;
+
+	if (!chain || !us)
+		return drop(p, DROP_INTERNAL);
+	ifindex = pcp == PCP_LEAVING ? chain->step[0].leaving_ifindex : chain->step[0].towards_ifindex;
+	if (!ifindex || function_is_silent(slot, us))
+		return drop(p, DROP_SF_DOWN);
+	if (op_push_tag(ctx, pcp << PCP_SHIFT | chain->tag))
+		return drop(p, DROP_INTERNAL);
+	stats = chain_counters(slot);
+	if (stats)
+		stats->sent++;
+	p->action = op_send(ctx, ifindex);
+	return V_SENT;
+}
+
+#endif

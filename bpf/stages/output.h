@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * output: the packet goes where its flow says: to a port of this host, through the chain on that port's
+ * wire if there is one, or through the tunnel to another host. Here the flow moves.
+ * reads:  pkt.to, the flow
+ * writes: the frame; the flow's counters and state
+ * maps:   port_slots hosts next_hops, and those of insert and flow
+ * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_tcp_state ct_full sf_down
+ */
+#ifndef WEFT_STAGE_OUTPUT_H
+#define WEFT_STAGE_OUTPUT_H
+
+#include "stages/admit.h"
+#include "stages/insert.h"
+
+/* Off with what the frame came in: the tunnel's header, or the workload's tag. */
+static __always_inline enum verdict unwrap(ctx_t *ctx, struct pkt *p)
+{
+	if (p->l2) {
+		if (op_decap(ctx, p))
+			return drop(p, DROP_DECAP_FAILED);
+		p->l3 -= p->l2;
+		p->l4 -= p->l2;
+		p->l2 = 0;
+	} else if (p->tags) {
+		if (op_pop_tag(ctx))
+			return drop(p, DROP_INTERNAL);
+		if (p->tag_in_data) {
+			p->l3 -= VLAN_HLEN;
+			p->l4 -= VLAN_HLEN;
+			p->len -= VLAN_HLEN;
+		}
+		p->tags = 0;
+	}
+	return V_NEXT;
+}
+
+/* Bytes of the largest IP packet that the outer frame will be cut into. */
+static __always_inline __u32 outer_size(const ctx_t *ctx, const struct pkt *p)
+{
+	__u32 inner = p->len;
+
+#if !WEFT_XDP
+	if (ctx->gso_size)
+		inner = p->l4 - p->l2 + p->l4_len + ctx->gso_size;
+#endif
+	return inner + OUTER_LEN - ETH_HLEN;
+}
+
+/* `f` is NULL for a packet without a flow; here and in to_host. */
+__noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected)
+{
+	const struct port *port;
+	__u32 slot, chain;
+	enum verdict v;
+
+	if (!p)
+		return V_DROP;
+	slot = FLOW_TARGET_INDEX(p->to);
+	port = port_at(slot);
+	if (!port || !port->ifindex)
+		return drop(p, DROP_PORT_UNBOUND);
+	chain = inspected ? 0 : chain_on_wire(port);
+	if (!chain) {
+		v = flow_advance(p, f);
+		if (v)
+			return v;
+	}
+	v = unwrap(ctx, p);
+	if (v)
+		return v;
+	if (chain)
+		return to_function(ctx, p, chain, PCP_TOWARDS);
+	count_to(p, slot);
+	p->action = op_deliver(ctx, p, port);
+	return V_SENT;
+}
+
+__noinline int encap(ctx_t *ctx, struct pkt *p, __u32 slot)
+{
+	const struct host_config *us = this_host();
+	struct next_hop *hop = next_hop_of(slot);
+	const struct host *to = host_at(slot);
+	struct outer outer;
+	int answer;
+
+	if (!p)
+		return V_DROP;
+	if (!us || !to || !hop || !*(const __u32 *)to->vtep4)
+		return drop(p, DROP_HOST_UNKNOWN);
+	answer = next_hop_ready(ctx, hop, slot);
+	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return drop(p, DROP_NO_ROUTE);
+	if (outer_size(ctx, p) > hop->mtu)
+		return drop(p, DROP_TOO_BIG);
+	outer_fill(&outer, hop, us, to, p->vni, p->hash, p->len);
+	if (op_encap(ctx, p, &outer))
+		return drop(p, DROP_ENCAP_FAILED);
+	p->action = op_send_underlay(ctx, hop->ifindex, answer == BPF_FIB_LKUP_RET_NO_NEIGH);
+	return V_SENT;
+}
+
+__noinline int to_host(ctx_t *ctx, struct pkt *p, struct flow *f)
+{
+	enum verdict v;
+
+	if (!p)
+		return V_DROP;
+	v = flow_advance(p, f);
+	if (v)
+		return v;
+	v = unwrap(ctx, p);
+	if (v)
+		return v;
+	return encap(ctx, p, FLOW_TARGET_INDEX(p->to));
+}
+
+/* `inspected`: the frame comes back from the chain on the receiver's wire. */
+static __always_inline enum verdict output(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected)
+{
+	if (FLOW_TARGET_KIND(p->to) == TARGET_PORT)
+		return to_port(ctx, p, f, inspected);
+	if (FLOW_TARGET_KIND(p->to) == TARGET_HOST)
+		return to_host(ctx, p, f);
+	return drop(p, DROP_INTERNAL);
+}
+
+#endif

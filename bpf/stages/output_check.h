@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * output_check: can this program send the packet where it goes? XDP asks before it has any effect; what it
+ * cannot send it passes up to TC, which can send everything.
+ * reads:  pkt.to
+ * writes: nothing
+ * maps:   port_slots next_hops chains
+ * drops:  none
+ */
+#ifndef WEFT_STAGE_OUTPUT_CHECK_H
+#define WEFT_STAGE_OUTPUT_CHECK_H
+
+#include "lib/next_hop.h"
+#include "lib/outer.h"
+
+static __always_inline bool chain_takes_xdp(__u32 slot)
+{
+	const struct chain *chain = chain_at(slot);
+
+	return chain && (chain->flags & CHAIN_BYPASS || chain->step[0].flags & STEP_XDP_DELIVER);
+}
+
+static __always_inline bool port_takes_xdp(__u32 slot)
+{
+	const struct port *port = port_at(slot);
+
+	if (!port || !(port->flags & PORT_XDP_DELIVER) || port->vid)
+		return false;
+	return !port->chain || chain_takes_xdp(port->chain);
+}
+
+static __always_inline bool can_output(const struct pkt *p)
+{
+	const struct next_hop *hop;
+
+	if (!WEFT_XDP)
+		return true;
+	if (FLOW_TARGET_KIND(p->to) == TARGET_PORT)
+		return port_takes_xdp(FLOW_TARGET_INDEX(p->to));
+	hop = next_hop_of(FLOW_TARGET_INDEX(p->to));
+	return hop && next_hop_fresh(hop, 2) && p->len + OUTER_LEN - ETH_HLEN <= hop->mtu;
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * parse: the frame's headers into struct pkt; hostile lengths end here.
+ * reads:  the packet
+ * writes: every "parse" field of struct pkt
+ * maps:   none
+ * drops:  short_frame bad_vlan bad_arp bad_ipv4 bad_ipv6 bad_extension bad_l4 fragment
+ */
+#ifndef WEFT_STAGE_PARSE_H
+#define WEFT_STAGE_PARSE_H
+
+#include "lib/weft.h"
+#include "stages/parse_l4.h"
+
+#define EXTENSIONS_MAX 6	/* RFC 8200 names six that may precede the upper layer, once each */
+
+struct arp_ipv4 {
+	__be16 hardware, protocol;
+	__u8 hardware_len, protocol_len;
+	__be16 operation;
+	__u8 sender_mac[6], sender[4], target_mac[6], target[4];
+} __attribute__((packed));
+
+static __always_inline enum verdict parse_arp(ctx_t *ctx, struct pkt *p)
+{
+	const struct arp_ipv4 *arp = at(ctx, p->l3, sizeof(*arp));
+
+	if (!arp || arp->hardware != bpf_htons(1) || arp->protocol != bpf_htons(ETH_P_IP) ||
+	    arp->hardware_len != 6 || arp->protocol_len != 4)
+		return drop(p, DROP_BAD_ARP);
+	p->icmp_type = bpf_ntohs(arp->operation) > 2 ? 0 : bpf_ntohs(arp->operation);
+	__builtin_memcpy(&p->source, arp->sender, 4);
+	__builtin_memcpy(&p->destination, arp->target, 4);
+	return V_NEXT;
+}
+
+static __always_inline enum verdict parse_ipv4(ctx_t *ctx, struct pkt *p)
+{
+	const struct iphdr *ip = at(ctx, p->l3, sizeof(*ip));
+	__u32 header, total;
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return drop(p, DROP_BAD_IPV4);
+	header = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
+	if (total < header || p->l3 + total > p->l2 + p->len)
+		return drop(p, DROP_BAD_IPV4);
+	p->family = FAMILY_IPV4;
+	p->protocol = ip->protocol;
+	p->ttl = ip->ttl;
+	p->source.v4 = ip->saddr;
+	p->destination.v4 = ip->daddr;
+	if (ip->frag_off & bpf_htons(0x3fff))
+		return drop(p, DROP_FRAGMENT);
+	p->l4 = p->l3 + header;
+	return parse_l4(ctx, p, total - header);
+}
+
+struct extension {
+	__u8 next;
+	__u8 len;
+};
+
+/* Walks to the upper layer. Returns its offset from the fixed header's end, or -1. */
+static __always_inline int skip_extensions(ctx_t *ctx, struct pkt *p, __u32 payload)
+{
+	const struct extension *ext;
+	__u32 skipped = 0;
+
+	for (int i = 0; i < EXTENSIONS_MAX; i++) {
+		if (p->protocol != 0 && p->protocol != 43 && p->protocol != 60 && p->protocol != 51)
+			return skipped;
+		/* Hop-by-hop stands first or nowhere (RFC 8200, 4.1). */
+		if (p->protocol == 0 && i > 0)
+			return -1;
+		ext = at(ctx, p->l3 + sizeof(struct ipv6hdr) + skipped, sizeof(*ext));
+		if (!ext)
+			return -1;
+		skipped += p->protocol == 51 ? (ext->len + 2) * 4 : (ext->len + 1) * 8;
+		p->protocol = ext->next;
+		if (skipped > payload || skipped > HEADERS_SKIP_MAX)
+			return -1;
+	}
+	return -1;
+}
+
+static __always_inline enum verdict parse_ipv6(ctx_t *ctx, struct pkt *p)
+{
+	const struct ipv6hdr *ip = at(ctx, p->l3, sizeof(*ip));
+	__u32 payload;
+	int skipped;
+
+	if (!ip || *(const __u8 *)ip >> 4 != 6)
+		return drop(p, DROP_BAD_IPV6);
+	payload = bpf_ntohs(ip->payload_len);
+	if (p->l3 + sizeof(*ip) + payload > p->l2 + p->len)
+		return drop(p, DROP_BAD_IPV6);
+	p->family = FAMILY_IPV6;
+	p->protocol = ip->nexthdr;
+	p->ttl = ip->hop_limit;
+	__builtin_memcpy(&p->source, &ip->saddr, 16);
+	__builtin_memcpy(&p->destination, &ip->daddr, 16);
+	skipped = skip_extensions(ctx, p, payload);
+	if (skipped < 0)
+		return drop(p, DROP_BAD_EXTENSION);
+	if (p->protocol == 44)
+		return drop(p, DROP_FRAGMENT);
+	p->l4 = p->l3 + sizeof(*ip) + skipped;
+	return parse_l4(ctx, p, payload - skipped);
+}
+
+/* Up to two tags: the first may be kept beside the data. */
+static __always_inline enum verdict parse_tags(ctx_t *ctx, struct pkt *p)
+{
+	__u16 beside;
+
+	if (ctx_tag_beside(ctx, &beside)) {
+		p->tci = beside;
+		p->tags = 1;
+	}
+	for (int i = 0; i < 2; i++) {
+		const struct vlan_hdr *tag;
+
+		if (p->ethertype != ETH_P_8021Q && p->ethertype != ETH_P_8021AD)
+			return V_NEXT;
+		tag = at(ctx, p->l3, sizeof(*tag));
+		if (!tag)
+			return drop(p, DROP_SHORT_FRAME);
+		if (p->tags == 0) {
+			p->tci = bpf_ntohs(tag->h_vlan_TCI);
+			p->tag_in_data = 1;
+		}
+		p->tags++;
+		p->ethertype = bpf_ntohs(tag->h_vlan_encapsulated_proto);
+		p->l3 += VLAN_HLEN;
+	}
+	if (p->tags > 2 || p->ethertype == ETH_P_8021Q || p->ethertype == ETH_P_8021AD)
+		return drop(p, DROP_BAD_VLAN);
+	return V_NEXT;
+}
+
+/* The Ethernet frame that begins `l2` bytes into the data: 0 or OUTER_LEN. */
+__noinline int parse(ctx_t *ctx, struct pkt *p, __u32 l2)
+{
+	const struct ethhdr *eth;
+	enum verdict v;
+
+	if (!p || l2 > HEADERS_SKIP_MAX)
+		return V_DROP;
+	ctx_make_linear(ctx, l2);
+	p->l2 = l2;
+	p->l3 = l2 + ETH_HLEN;
+	eth = at(ctx, l2, sizeof(*eth));
+	if (!eth)
+		return drop(p, DROP_SHORT_FRAME);
+	p->len = ctx_len(ctx) - l2;
+	__builtin_memcpy(p->destination_mac, eth->h_dest, 6);
+	__builtin_memcpy(p->source_mac, eth->h_source, 6);
+	p->ethertype = bpf_ntohs(eth->h_proto);
+	if (p->destination_mac[0] & 1)
+		p->flags |= PKT_MULTICAST;
+	if (!l2) {
+		v = parse_tags(ctx, p);
+		if (v)
+			return v;
+	} else if (p->ethertype == ETH_P_8021Q || p->ethertype == ETH_P_8021AD) {
+		/* Tags never cross the overlay: a workload's tag tells its port and ends there. */
+		return drop(p, DROP_BAD_VLAN);
+	}
+	switch (p->ethertype) {
+	case ETH_P_IP:
+		return parse_ipv4(ctx, p);
+	case ETH_P_IPV6:
+		return parse_ipv6(ctx, p);
+	case ETH_P_ARP:
+		return parse_arp(ctx, p);
+	}
+	return V_NEXT;
+}
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * reject: tells the sender that the ACL refused: a TCP RST, or ICMP "administratively prohibited". The
+ * answer takes the packet's place and goes back to where it came from. TC alone.
+ * reads:  struct pkt, the packet
+ * writes: the frame, made into the answer
+ * maps:   port_slots, and those of output
+ * drops:  rejected (the packet itself)
+ */
+#ifndef WEFT_STAGE_REJECT_H
+#define WEFT_STAGE_REJECT_H
+
+#include "stages/neighbour.h"
+#include "stages/output.h"
+
+#if !WEFT_XDP
+
+#define ICMP_UNREACHABLE 3
+#define ICMP_ADMIN_PROHIBITED 13	/* RFC 1812, 5.2.7.1 */
+#define ICMPV6_UNREACHABLE 1
+#define ICMPV6_ADMIN_PROHIBITED 1	/* RFC 4443, 3.1 */
+#define QUOTE_L4 8			/* bytes of the refused packet's L4 header that are quoted */
+
+struct ip4_answer {
+	struct ethhdr eth;
+	__u8 version_ihl, tos;
+	__be16 total_length, id, fragment;
+	__u8 ttl, protocol;
+	__be16 checksum;
+	__be32 source, destination;
+} __attribute__((packed));
+
+struct ip6_answer {
+	struct ethhdr eth;
+	__u8 version_class, class_flow, flow[2];
+	__be16 payload;
+	__u8 next, hops;
+	union weft_addr source, destination;
+} __attribute__((packed));
+
+struct rst {
+	__be16 source, destination;
+	__be32 seq, ack;
+	__u8 offset, flags;
+	__be16 window, checksum, urgent;
+};
+
+struct unreachable {
+	__u8 type, code;
+	__be16 checksum;
+	__be32 unused;
+};
+
+#define answer_eth(eth, p, ethertype)                                          \
+	do {                                                                    \
+		__builtin_memcpy((eth).h_dest, (p)->source_mac, ETH_ALEN);      \
+		__builtin_memcpy((eth).h_source, (p)->destination_mac, ETH_ALEN); \
+		(eth).h_proto = bpf_htons(ethertype);                           \
+	} while (0)
+
+static __always_inline void answer_ip4(struct ip4_answer *a, const struct pkt *p, __u8 protocol, __u32 payload)
+{
+	answer_eth(a->eth, p, ETH_P_IP);
+	a->version_ihl = 0x45;
+	a->tos = 0;
+	a->total_length = bpf_htons(20 + payload);
+	a->id = 0;
+	a->fragment = bpf_htons(0x4000);
+	a->ttl = 64;
+	a->protocol = protocol;
+	a->checksum = 0;
+	a->source = p->destination.v4;
+	a->destination = p->source.v4;
+	a->checksum = fold(bpf_csum_diff(NULL, 0, (void *)&a->version_ihl, 20, 0));
+}
+
+static __always_inline void answer_ip6(struct ip6_answer *a, const struct pkt *p, __u8 protocol, __u32 payload)
+{
+	answer_eth(a->eth, p, ETH_P_IPV6);
+	a->version_class = 0x60;
+	a->class_flow = a->flow[0] = a->flow[1] = 0;
+	a->payload = bpf_htons(payload);
+	a->next = protocol;
+	a->hops = 64;
+	a->source = p->destination;
+	a->destination = p->source;
+}
+
+/* RFC 9293, 3.10.7.1: what would answer a segment to a port where nobody listens. */
+static __always_inline void rst_fill(struct rst *r, const struct pkt *p)
+{
+	r->source = p->destination_port;
+	r->destination = p->source_port;
+	r->offset = 5 << 4;
+	r->window = r->urgent = r->checksum = 0;
+	if (p->tcp_flags & TCP_ACK) {
+		r->seq = bpf_htonl(p->tcp_ack);
+		r->ack = 0;
+		r->flags = TCP_RST;
+	} else {
+		r->seq = 0;
+		r->ack = bpf_htonl(p->tcp_seq + p->payload + !!(p->tcp_flags & TCP_SYN) +
+				   !!(p->tcp_flags & TCP_FIN));
+		r->flags = TCP_RST | TCP_ACK;
+	}
+}
+
+static __always_inline __u32 pseudo_header(const struct pkt *p, __u32 len, __u8 protocol)
+{
+	__u32 size = p->family == FAMILY_IPV4 ? 4 : 16;
+	__u32 sum = bpf_htons(len) + bpf_htons(protocol);
+
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p->source, size, sum);
+	return bpf_csum_diff(NULL, 0, (__be32 *)&p->destination, size, sum);
+}
+
+/*
+ * A locally sent segment has an unfinished checksum: the sum of the pseudo header alone, which the device
+ * or the receiver is told of beside the data. The kernel keeps telling, so the answer's must be unfinished
+ * in the same way; BPF cannot see the mark, but the value tells.
+ */
+static __always_inline bool checksum_is_unfinished(ctx_t *ctx, const struct pkt *p, __u32 len)
+{
+	__be16 found;
+	__u16 pseudo = ~fold(pseudo_header(p, len, IPPROTO_TCP));
+
+	return !bpf_skb_load_bytes(ctx, p->l4 + 16, &found, 2) && found == pseudo;
+}
+
+__noinline int reject_tcp(ctx_t *ctx, struct pkt *p)
+{
+	struct {
+		union {
+			struct ip4_answer ip4;
+			struct ip6_answer ip6;
+		};
+	} head = {};
+	struct rst rst = {};
+	__u32 ip_len, sum;
+	bool unfinished;
+
+	if (!p)
+		return -1;
+	ip_len = p->family == FAMILY_IPV4 ? 20 : 40;
+	/* With options or extension headers the unfinished checksum would be finished in the wrong place. */
+	if (p->tcp_flags & TCP_RST || p->l4 != ETH_HLEN + ip_len)
+		return -1;
+	unfinished = checksum_is_unfinished(ctx, p, p->l4_len + p->payload);
+	rst_fill(&rst, p);
+	sum = pseudo_header(p, sizeof(rst), IPPROTO_TCP);
+	rst.checksum = unfinished ? ~fold(sum) : fold(bpf_csum_diff(NULL, 0, (__be32 *)&rst, sizeof(rst), sum));
+	if (bpf_skb_change_tail(ctx, ETH_HLEN + ip_len + sizeof(rst), 0))
+		return -1;
+	if (p->family == FAMILY_IPV4) {
+		answer_ip4(&head.ip4, p, IPPROTO_TCP, sizeof(rst));
+		if (ctx_store(ctx, 0, &head.ip4, sizeof(head.ip4)))
+			return -1;
+	} else {
+		answer_ip6(&head.ip6, p, IPPROTO_TCP, sizeof(rst));
+		if (ctx_store(ctx, 0, &head.ip6, sizeof(head.ip6)))
+			return -1;
+	}
+	p->len = ETH_HLEN + ip_len + sizeof(rst);
+	return ctx_store(ctx, ETH_HLEN + ip_len, &rst, sizeof(rst));
+}
+
+__noinline int reject_icmp4(ctx_t *ctx, struct pkt *p)
+{
+	struct {
+		struct ip4_answer ip;
+		struct unreachable icmp;
+		__u8 quote[20 + QUOTE_L4];
+	} __attribute__((packed)) a = {};
+	__u32 payload = sizeof(a.icmp) + sizeof(a.quote);
+
+	/* Never an error about an error (RFC 1122, 3.2.2). */
+	if (!p || p->flags & PKT_ICMP_ERROR || p->l4 != ETH_HLEN + 20)
+		return -1;
+	if (bpf_skb_load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)))
+		return -1;
+	answer_ip4(&a.ip, p, IPPROTO_ICMP, payload);
+	a.icmp.type = ICMP_UNREACHABLE;
+	a.icmp.code = ICMP_ADMIN_PROHIBITED;
+	a.icmp.checksum = fold(bpf_csum_diff(NULL, 0, (void *)&a.icmp, payload, 0));
+	if (bpf_skb_change_tail(ctx, sizeof(a), 0))
+		return -1;
+	p->len = sizeof(a);
+	return ctx_store(ctx, 0, &a, sizeof(a));
+}
+
+__noinline int reject_icmp6(ctx_t *ctx, struct pkt *p)
+{
+	struct {
+		struct ip6_answer ip;
+		struct unreachable icmp;
+		__u8 quote[40 + QUOTE_L4];
+	} __attribute__((packed)) a = {};
+	__u32 payload = sizeof(a.icmp) + sizeof(a.quote);
+
+	if (!p || p->flags & PKT_ICMP_ERROR || p->l4 != ETH_HLEN + 40)
+		return -1;
+	if (bpf_skb_load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)))
+		return -1;
+	answer_ip6(&a.ip, p, IPPROTO_ICMPV6, payload);
+	a.icmp.type = ICMPV6_UNREACHABLE;
+	a.icmp.code = ICMPV6_ADMIN_PROHIBITED;
+	a.icmp.checksum = fold(bpf_csum_diff(NULL, 0, (void *)&a.icmp, payload,
+					     pseudo_header(p, payload, IPPROTO_ICMPV6)));
+	if (bpf_skb_change_tail(ctx, sizeof(a), 0))
+		return -1;
+	p->len = sizeof(a);
+	return ctx_store(ctx, 0, &a, sizeof(a));
+}
+
+/* Back to where it came from: the port, or through the tunnel to the host that sent it. */
+static __always_inline enum verdict answer_sender(ctx_t *ctx, struct pkt *p)
+{
+	const struct port *port;
+
+	if (FLOW_TARGET_KIND(p->from) == TARGET_HOST)
+		return encap(ctx, p, FLOW_TARGET_INDEX(p->from));
+	port = port_at(FLOW_TARGET_INDEX(p->from));
+	if (!port || !port->ifindex)
+		return drop(p, DROP_REJECTED);
+	p->action = op_deliver(ctx, p, port);
+	return V_SENT;
+}
+
+#endif
+
+/* Every reject counts as a drop; that the answer went out is V_SENT. */
+__noinline int reject(ctx_t *ctx, struct pkt *p)
+{
+#if WEFT_XDP
+	return V_UP;
+#else
+	int error;
+
+	if (!p)
+		return V_DROP;
+
+	count_drop(DROP_REJECTED);
+	if (unwrap(ctx, p))
+		return V_CONSUMED;
+	if (p->protocol == IPPROTO_TCP)
+		error = reject_tcp(ctx, p);
+	else if (p->family == FAMILY_IPV4)
+		error = reject_icmp4(ctx, p);
+	else if (p->family == FAMILY_IPV6)
+		error = reject_icmp6(ctx, p);
+	else
+		error = -1;
+	return error ? V_CONSUMED : answer_sender(ctx, p);
+#endif
+}
+
+#endif

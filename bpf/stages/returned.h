@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * returned: what comes from a function's device: which chain, which pass, which workload. Told by the
+ * device, the tag with its PCP, and the protected workload's MAC; by nothing that a workload can write.
+ * reads:  struct pkt
+ * writes: pkt.from, port, tenant, vni, zone
+ * maps:   sf chains port_slots fdb flood
+ * drops:  sf_untagged sf_unknown sf_no_flow
+ */
+#ifndef WEFT_STAGE_RETURNED_H
+#define WEFT_STAGE_RETURNED_H
+
+#include "stages/flood.h"
+
+struct returned {
+	__u32 chain;
+	__u32 pcp;
+};
+
+static __always_inline const struct sf_return *sf_find(const struct pkt *p, const __u8 mac[6])
+{
+	struct sf_key key = { .ifindex = p->ifindex, .tci = p->tci };
+
+	__builtin_memcpy(key.mac, mac, ETH_ALEN);
+	return bpf_map_lookup_elem(&sf, &key);
+}
+
+static __always_inline void belongs_to(struct pkt *p, const struct port *port)
+{
+	p->tenant = port->tenant;
+	p->zone = port->network;
+	p->vni = port->vni;
+}
+
+/* Broadcast towards the workloads: the network is the one in which the sender's MAC is known. */
+static __always_inline enum verdict find_sender(struct pkt *p, const struct chain *chain)
+{
+	const struct network *network;
+	const struct fdb_entry *entry;
+
+	for (int i = 0; i < CHAIN_NETWORKS; i++) {
+		if (!chain->vnis[i])
+			break;
+		entry = fdb_find(chain->vnis[i], p->source_mac);
+		network = network_of(chain->vnis[i]);
+		if (!entry || !network)
+			continue;
+		p->vni = chain->vnis[i];
+		p->tenant = network->tenant;
+		p->zone = network->slot;
+		p->from = FLOW_TARGET(entry->kind, entry->index);
+		return V_NEXT;
+	}
+	return drop(p, DROP_SF_UNKNOWN);
+}
+
+static __always_inline enum verdict returned_towards(struct pkt *p, const struct sf_return *found)
+{
+	const struct chain *chain = chain_at(found->chain);
+	const struct fdb_entry *entry;
+	const struct port *port;
+
+	if (!chain)
+		return drop(p, DROP_SF_UNKNOWN);
+	p->flags |= PKT_NO_CREATE;
+	if (p->flags & PKT_MULTICAST)
+		return find_sender(p, chain);
+	port = port_at(found->port);
+	if (!port)
+		return drop(p, DROP_SF_UNKNOWN);
+	belongs_to(p, port);
+	entry = fdb_find(p->vni, p->source_mac);
+	if (!entry)
+		return drop(p, DROP_SF_UNKNOWN);
+	p->from = FLOW_TARGET(entry->kind, entry->index);
+	return V_NEXT;
+}
+
+static __always_inline enum verdict returned(struct pkt *p, struct returned *back)
+{
+	static const __u8 all_ones[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const struct sf_return *found;
+	const struct port *port;
+
+	/* XDP does not see a tag that is kept beside the frame: TC does. */
+	if (!p->tags)
+		return WEFT_XDP ? V_UP : drop(p, DROP_SF_UNTAGGED);
+	back->pcp = p->tci >> PCP_SHIFT;
+	if (back->pcp == PCP_LEAVING)
+		found = sf_find(p, p->source_mac);
+	else
+		found = sf_find(p, p->flags & PKT_MULTICAST ? all_ones : p->destination_mac);
+	if (!found || p->tags != 1)
+		return drop(p, DROP_SF_UNKNOWN);
+	back->chain = found->chain;
+	/* XDP is to have no effect on what TC will see again. */
+	if (!WEFT_XDP || !(p->flags & PKT_MULTICAST))
+		function_answered(found->chain);
+	if (back->pcp != PCP_LEAVING)
+		return returned_towards(p, found);
+	port = port_at(found->port);
+	if (!port || port->chain != found->chain)
+		return drop(p, DROP_SF_UNKNOWN);
+	p->port = found->port;
+	p->from = FLOW_TARGET(TARGET_PORT, found->port);
+	belongs_to(p, port);
+	return V_NEXT;
+}
+
+#if !WEFT_XDP
+/* To the ports of this network that the chain protects; the ACL let the frame to them before. */
+__noinline int returned_copy(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 chain)
+{
+	const struct port *port = port_at(slot);
+
+	if (!p)
+		return V_DROP;
+	if (!port || !port->ifindex || port->chain != chain || p->from == FLOW_TARGET(TARGET_PORT, slot))
+		return V_NEXT;
+	if (port->vid && bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
+		return drop(p, DROP_FLOOD_FAILED);
+	count_to(p, slot);
+	copy_to(ctx, port->ifindex);
+	if (port->vid && bpf_skb_vlan_pop(ctx))
+		return drop(p, DROP_FLOOD_FAILED);
+	return V_NEXT;
+}
+#endif
+
+static __always_inline enum verdict returned_multicast(ctx_t *ctx, struct pkt *p, const struct returned *back)
+{
+#if WEFT_XDP
+	return V_UP;
+#else
+	const struct network *network = network_of(p->vni);
+	enum verdict v = unwrap(ctx, p);
+	__u32 targets;
+
+	if (v || !network)
+		return v ? v : drop(p, DROP_NETWORK_UNKNOWN);
+	targets = network->flood;
+	for (__u32 n = 0; n < FLOOD_MAX; n++) {
+		struct flood_key key = { .vni = p->vni, .n = n };
+		struct flood_target *target;
+
+		if (n >= targets)
+			break;
+		target = bpf_map_lookup_elem(&flood, &key);
+		/* Local ports stand first. */
+		if (!target || target->kind != TARGET_PORT)
+			break;
+		if (returned_copy(ctx, p, target->index, back->chain))
+			count_drop(p->reason);
+	}
+	return V_CONSUMED;
+#endif
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * tcp: the connection's state, one half an end, as in pf; advanced when a segment really goes on its way.
+ * reads:  pkt.tcp_*, both directions of the flow
+ * writes: flow.dir[].tcp_state, tcp_end, flags
+ * maps:   none
+ * drops:  ct_tcp_state
+ */
+#ifndef WEFT_STAGE_TCP_H
+#define WEFT_STAGE_TCP_H
+
+#include "lib/weft.h"
+
+static __always_inline __u32 tcp_timeout(__u8 a, __u8 b)
+{
+	if (a == TCP_HALF_RESET || b == TCP_HALF_RESET)
+		return CT_TCP_CLOSED;
+	if (a == TCP_HALF_FIN_ACKED && b == TCP_HALF_FIN_ACKED)
+		return CT_TCP_TIME_WAIT;
+	if (a >= TCP_HALF_FIN || b >= TCP_HALF_FIN)
+		return CT_TCP_FIN;
+	if (a == TCP_HALF_ESTABLISHED && b == TCP_HALF_ESTABLISHED)
+		return CT_TCP_ESTABLISHED;
+	return CT_TCP_SYN;
+}
+
+static __always_inline bool tcp_closed(const struct flow *f)
+{
+	__u32 state = tcp_timeout(f->dir[0].tcp_state, f->dir[1].tcp_state);
+
+	return state == CT_TCP_CLOSED || state == CT_TCP_TIME_WAIT;
+}
+
+/* Sequence numbers wrap (RFC 9293, 3.4). */
+static __always_inline bool seq_after(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) > 0;
+}
+
+/* The state of an end that has sent a FIN or got a RST concerns the other direction's packets too. */
+static __always_inline void tcp_mark_closing(struct flow_dir *us, struct flow_dir *them)
+{
+	us->flags |= FLOW_CLOSING;
+	them->flags |= FLOW_CLOSING;
+}
+
+static __always_inline enum verdict tcp_syn(struct pkt *p, struct flow_dir *us, struct flow_dir *them)
+{
+	/* SYN-ACK answers a SYN, and may be repeated; a lone SYN begins, repeats, or opens from both sides. */
+	if (p->tcp_flags & TCP_ACK) {
+		if (them->tcp_state == TCP_HALF_NONE)
+			return drop(p, DROP_CT_TCP_STATE);
+		if (them->tcp_state == TCP_HALF_SYN)
+			them->tcp_state = TCP_HALF_ESTABLISHED;
+	}
+	/* In an established flow it changes nothing: the receiver answers with a challenge ACK (RFC 5961, 4). */
+	if (us->tcp_state == TCP_HALF_NONE) {
+		us->tcp_state = TCP_HALF_SYN;
+		us->tcp_end = p->tcp_seq + p->payload + 1;
+	}
+	return V_NEXT;
+}
+
+/* Everything but the plain segment of an established connection. */
+static __noinline int tcp_advance_slowly(struct pkt *p, struct flow_dir *us, struct flow_dir *them)
+{
+	__u32 end = p->tcp_seq + p->payload;
+
+	if (p->tcp_flags & TCP_SYN)
+		return tcp_syn(p, us, them);
+	if (p->tcp_flags & TCP_RST) {
+		/* The other end must have spoken, else there is nothing to reset. */
+		if (them->tcp_state == TCP_HALF_NONE && us->tcp_state == TCP_HALF_NONE)
+			return drop(p, DROP_CT_TCP_STATE);
+		us->tcp_state = TCP_HALF_RESET;
+		them->tcp_state = TCP_HALF_RESET;
+		tcp_mark_closing(us, them);
+		return V_NEXT;
+	}
+	/* Neither SYN nor RST, from an end that never sent a SYN. */
+	if (us->tcp_state == TCP_HALF_NONE || !(p->tcp_flags & TCP_ACK))
+		return drop(p, DROP_CT_TCP_STATE);
+	if (them->tcp_state == TCP_HALF_SYN)
+		them->tcp_state = TCP_HALF_ESTABLISHED;
+	if (p->tcp_flags & TCP_FIN) {
+		end++;
+		if (us->tcp_state < TCP_HALF_FIN)
+			us->tcp_state = TCP_HALF_FIN;
+		tcp_mark_closing(us, them);
+	}
+	if (seq_after(end, us->tcp_end))
+		us->tcp_end = end;
+	if (them->tcp_state == TCP_HALF_FIN && !seq_after(them->tcp_end, p->tcp_ack))
+		them->tcp_state = TCP_HALF_FIN_ACKED;
+	return V_NEXT;
+}
+
+static __always_inline enum verdict tcp_advance(struct pkt *p, struct flow *f)
+{
+	struct flow_dir *us = &f->dir[p->dir & 1], *them = &f->dir[!(p->dir & 1)];
+	__u32 end = p->tcp_seq + p->payload;
+
+	/* The one state that most packets meet: nothing of the other end's line is touched. */
+	if (us->tcp_state == TCP_HALF_ESTABLISHED && !(us->flags & FLOW_CLOSING) &&
+	    !(p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) && p->tcp_flags & TCP_ACK &&
+	    !(p->flags & PKT_HALF_OPEN)) {
+		if (seq_after(end, us->tcp_end))
+			us->tcp_end = end;
+		return V_NEXT;
+	}
+	return tcp_advance_slowly(p, us, them);
+}
+
+#endif

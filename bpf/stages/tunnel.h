@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * tunnel: is the packet of our tunnel, and may it be believed? Only hosts that we know speak to us, and
+ * only of networks that have ports here.
+ * reads:  the outer headers
+ * writes: pkt.from, tenant, vni, zone
+ * maps:   host vteps networks
+ * drops:  outer_bad vtep_unknown vni_unknown
+ */
+#ifndef WEFT_STAGE_TUNNEL_H
+#define WEFT_STAGE_TUNNEL_H
+
+#include "lib/outer.h"
+
+/* V_PASS unless it is UDP 4789 to our own address, unfragmented and without options. */
+static __always_inline enum verdict tunnel(ctx_t *ctx, struct pkt *p)
+{
+	const struct host_config *us = this_host();
+	const struct network *network;
+	const struct outer *outer;
+	const struct vtep *sender;
+
+	p->ifindex = ctx_ifindex(ctx);
+	ctx_make_linear(ctx, OUTER_LEN);
+	outer = at(ctx, 0, OUTER_LEN - sizeof(struct vxlan_header));
+	if (!us || !outer || outer->ethertype != bpf_htons(ETH_P_IP) || outer->version_ihl != 0x45 ||
+	    outer->protocol != IPPROTO_UDP || outer->destination_port != bpf_htons(VXLAN_PORT) ||
+	    outer->fragment & bpf_htons(0x3fff) ||
+	    *(const __be32 *)outer->destination != *(const __be32 *)us->vtep4)
+		return V_PASS;
+	outer = at(ctx, 0, sizeof(*outer));
+	if (!outer || !(outer->vxlan.flags & VXLAN_FLAG_VNI))
+		return drop(p, DROP_OUTER_BAD);
+	p->vni = bpf_ntohl(outer->vxlan.vni) >> 8;
+	sender = vtep_of(outer->source);
+	if (!sender)
+		return drop(p, DROP_VTEP_UNKNOWN);
+	network = network_of(p->vni);
+	if (!network)
+		return drop(p, DROP_VNI_UNKNOWN);
+	p->from = FLOW_TARGET(TARGET_HOST, sender->host);
+	p->tenant = network->tenant;
+	p->zone = network->slot;
+	return V_NEXT;
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Hook `underlay`: tunnel packets from other hosts. All else passes untouched. */
+#include "lib/weft.h"
+#include "stages/tunnel.h"
+#include "stages/forward.h"
+
+static __always_inline enum verdict from_underlay(ctx_t *ctx, struct pkt *p)
+{
+	enum verdict v = tunnel(ctx, p);
+
+	if (v)
+		return v;
+	v = parse(ctx, p, OUTER_LEN);
+	return v ? v : forward(ctx, p, false);
+}
+
+HOOK(underlay)
+{
+	struct pkt *p = pkt_new();
+	enum verdict v;
+
+	if (!p)
+		return verdict_to_action(V_DROP, p);
+	v = from_underlay(ctx, p);
+	if (v == V_DROP)
+		count_drop(p->reason);
+	return verdict_to_action(v, p);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Service insertion: chains, and what may come back from a function's device. */
+#ifndef WEFT_CHAIN_H
+#define WEFT_CHAIN_H
+
+#include "base.h"
+
+#define CHAIN_STEPS 8
+#define CHAIN_NETWORKS 4	/* networks whose ports one chain may protect */
+
+/* The PCP bits of the tag tell the pass. */
+enum chain_pcp { PCP_LEAVING = 1, PCP_TOWARDS = 2 };
+
+enum chain_flags { CHAIN_BYPASS = 1 << 0 };
+enum step_flags { STEP_XDP_DELIVER = 1 << 0 };	/* XDP may redirect to the function's devices */
+
+struct chain_step {
+	__u32 leaving_ifindex;	/* where a frame that leaves the workload enters the function */
+	__u32 towards_ifindex;	/* where a frame towards the workload enters it; equal: one-arm */
+	__u32 flags;
+};
+
+/* chains[slot]; slot 0 is never used, so that a port's chain 0 means none */
+struct chain {
+	__u64 id;
+	__u32 tenant;
+	__u16 tag;		/* VLAN ID at the function */
+	__u8 steps;
+	__u8 flags;
+	__u32 vnis[CHAIN_NETWORKS];	/* of the ports that it protects; 0: unused */
+	struct chain_step step[CHAIN_STEPS];
+};
+
+/*
+ * sf: what is believed when it comes from a function's device: the tag with its PCP, and the protected
+ * workload's MAC (source when leaving, destination towards it; broadcast towards it has all-ones).
+ */
+struct sf_key {
+	__u32 ifindex;
+	__u16 tci;		/* PCP << 13 | VID, DEI 0 */
+	__u8 mac[6];
+};
+
+struct sf_return {
+	__u32 port;		/* slot of the protected port; unused for all-ones */
+	__u16 chain;		/* slot in chains */
+	__u8 step;
+	__u8 pad;
+};
+
+/* chain_state[slot]: the passive watch of the chain's function; state, written by the datapath */
+struct chain_state {
+	__u32 waiting_since;	/* jiffies of the oldest frame that has not been answered by any; 0: none */
+	__u32 outstanding;	/* frames sent since anything came back */
+	__u32 last_try;		/* jiffies of the last frame sent to a silent function */
+	__u32 pad;
+};
+
+/* chain_stats[slot], per CPU */
+struct chain_traffic {
+	__u64 sent;		/* frames to the function */
+	__u64 returned;		/* frames back from it */
+	__u64 bypassed;		/* frames that went round it */
+};
+
+weft_static_assert(sizeof(struct chain) == 128);
+weft_static_assert(sizeof(struct sf_key) == 12);
+
+#endif

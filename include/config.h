@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Configuration objects as the operator wrote them: what `weft save` prints. All else in the maps
+ * that is not state follows from these and from the tenants' rules.
+ */
+#ifndef WEFT_CONFIG_H
+#define WEFT_CONFIG_H
+
+#include "base.h"
+
+#define CONFIG_PATH_LEN 92
+#define CONFIG_TEXT_LEN 840
+
+/* An object that needs more text than one value holds goes on in part 1, 2, …; part 0 comes first. */
+struct config_key {
+	char path[CONFIG_PATH_LEN];	/* "tenants/red/ports/web1", NUL-padded */
+	__u32 part;
+};
+
+struct config_value {
+	__u64 id;		/* never reused */
+	__u32 slot;		/* place in the array of its kind on this host; meaningful in part 0 */
+	__u16 parts;		/* how many parts the object has */
+	__u16 length;		/* bytes of text used in this part */
+	char text[CONFIG_TEXT_LEN];	/* JSON, NUL-padded */
+};
+
+weft_static_assert(sizeof(struct config_key) == 96);
+weft_static_assert(sizeof(struct config_value) == 856);
+
+/* abi[0]: written once by load; a loader of another version refuses to touch the root. */
+struct abi {
+	__u32 version;		/* WEFT_ABI */
+	__u32 pad;
+	char build[32];		/* version string of the loader that made the root */
+};
+
+#endif

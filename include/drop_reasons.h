@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Why a packet was dropped. Append only: a number is never reused, since history refers to it.
+ * X(NAME, "name in the command's output", "what happened")
+ */
+#ifndef WEFT_DROP_REASONS_H
+#define WEFT_DROP_REASONS_H
+
+#define WEFT_DROP_REASONS(X)                                                                        \
+	X(NONE, "none", "not dropped")                                                              \
+	X(SHORT_FRAME, "short_frame", "shorter than its headers say")                               \
+	X(BAD_VLAN, "bad_vlan", "more than two VLAN tags, or a priority tag in the wrong place")    \
+	X(BAD_ARP, "bad_arp", "ARP that is not Ethernet and IPv4, or of a wrong length")            \
+	X(BAD_IPV4, "bad_ipv4", "IPv4 version, header length or total length is wrong")             \
+	X(BAD_IPV6, "bad_ipv6", "IPv6 version or payload length is wrong")                          \
+	X(BAD_EXTENSION, "bad_extension", "IPv6 extension headers too many, too long or out of order") \
+	X(BAD_L4, "bad_l4", "TCP, UDP or ICMP header cut off, or lengths or flags that cannot be")  \
+	X(FRAGMENT, "fragment", "an IP fragment (fragments are not carried yet)")                   \
+	X(UNKNOWN_PORT, "unknown_port", "no port is bound to this device and VLAN")                 \
+	X(VLAN_NOT_ALLOWED, "vlan_not_allowed", "a VLAN tag that the port does not have")           \
+	X(SPOOFED_MAC, "spoofed_mac", "source MAC is not the port's")                               \
+	X(SPOOFED_IPV4, "spoofed_ipv4", "source IPv4 address is not the port's")                    \
+	X(SPOOFED_IPV6, "spoofed_ipv6", "source IPv6 address is not the port's")                    \
+	X(SPOOFED_ARP, "spoofed_arp", "ARP sender is not the port")                                 \
+	X(SPOOFED_ND, "spoofed_nd", "neighbour discovery speaks for another than the port")         \
+	X(ROUTER_ADVERT, "router_advert", "router advertisement or redirect from a workload")       \
+	X(NEIGH_UNKNOWN, "neigh_unknown", "ARP or ND asks for an address that no port has")         \
+	X(NEIGH_CONSUMED, "neigh_consumed", "gratuitous ARP or ND that needs no answer")            \
+	X(NETWORK_UNKNOWN, "network_unknown", "the port's network is not configured")               \
+	X(ACL_IN, "acl_in", "ACL towards the workload")                                             \
+	X(ACL_OUT, "acl_out", "ACL leaving the workload")                                           \
+	X(REJECTED, "rejected", "ACL reject: answered with RST or ICMP")                            \
+	X(CT_INVALID, "ct_invalid", "belongs to no flow and cannot start one")                      \
+	X(CT_FULL, "ct_full", "the tenant's conntrack table is full")                               \
+	X(CT_MISSING, "ct_missing", "the tenant has no conntrack table for this address family")    \
+	X(CT_TCP_STATE, "ct_tcp_state", "TCP flags that do not fit the flow's state")               \
+	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error that quotes no live flow")                  \
+	X(OUTER_BAD, "outer_bad", "VXLAN header without a VNI, or cut off")                         \
+	X(VTEP_UNKNOWN, "vtep_unknown", "tunnel packet from an address that is no host")            \
+	X(VNI_UNKNOWN, "vni_unknown", "tunnel packet for a VNI that is not here")                   \
+	X(WRONG_HOST, "wrong_host", "inner source MAC does not live at the sending host")           \
+	X(NOT_HERE, "not_here", "tunnel packet for a MAC that is not on this host")                 \
+	X(HOST_UNKNOWN, "host_unknown", "the flow's host is gone")                                  \
+	X(NO_ROUTE, "no_route", "the underlay has no route to the host")                            \
+	X(ENCAP_FAILED, "encap_failed", "the frame could not be encapsulated")                      \
+	X(DECAP_FAILED, "decap_failed", "the frame could not be decapsulated")                      \
+	X(TOO_BIG, "too_big", "larger than the underlay carries")                                   \
+	X(PORT_UNBOUND, "port_unbound", "the destination port has no device yet")                   \
+	X(SF_UNKNOWN, "sf_unknown", "from a function's device, but of no chain, MAC or PCP that goes there") \
+	X(SF_UNTAGGED, "sf_untagged", "an untagged frame from a function's device")                 \
+	X(SF_NO_FLOW, "sf_no_flow", "a function returned a frame of no admitted flow")              \
+	X(SF_DOWN, "sf_down", "the chain's function does not answer, and the chain is closed")      \
+	X(GUARD, "guard", "sent to a port or a function's device by another than weft")             \
+	X(SAME_PORT, "same_port", "the destination is the port that the frame came from")           \
+	X(FLOOD_FAILED, "flood_failed", "a copy of a flooded frame could not be sent")              \
+	X(INTERNAL, "internal", "a look-up failed that cannot fail: please report it")
+
+enum drop_reason {
+#define X(id, name, text) DROP_##id,
+	WEFT_DROP_REASONS(X)
+#undef X
+	DROP_REASONS
+};
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tenants' options and their conntrack tables. */
+#ifndef WEFT_FLOW_H
+#define WEFT_FLOW_H
+
+#include "base.h"
+
+/* Idle times after which a flow is gone; defaults in seconds are nf_conntrack's. */
+#define CT_TIMEOUTS(X)                              \
+	X(TCP_SYN, "tcp_syn", 120)                  \
+	X(TCP_ESTABLISHED, "tcp_established", 432000) \
+	X(TCP_FIN, "tcp_fin", 120)                  \
+	X(TCP_CLOSED, "tcp_closed", 10)             \
+	X(TCP_TIME_WAIT, "tcp_time_wait", 120)      \
+	X(UDP, "udp", 30)                           \
+	X(UDP_REPLIED, "udp_replied", 120)          \
+	X(ICMP, "icmp", 30)                         \
+	X(OTHER, "other", 600)
+
+enum ct_timeout {
+#define X(id, name, seconds) CT_##id,
+	CT_TIMEOUTS(X)
+#undef X
+	CT_TIMEOUT_COUNT
+};
+
+enum tenant_flags {
+	TENANT_ALLOW_IN = 1 << 0,	/* no rule matches: allow (else deny) */
+	TENANT_ALLOW_OUT = 1 << 1,
+	TENANT_MONITOR = 1 << 2,	/* ACL denies are counted as would_drop and passed */
+	TENANT_LOOSE = 1 << 3,		/* a TCP segment without SYN may start a flow */
+};
+
+/* tenant_slots[slot] */
+struct tenant {
+	__u64 id;		/* 0: the slot is free */
+	__u32 epoch;		/* of the policy; a flow judged in another is judged again. Never 0. */
+	__u32 flags;		/* enum tenant_flags */
+	__u32 timeout[CT_TIMEOUT_COUNT];	/* jiffies */
+	__u32 pad;
+};
+
+/* tenant_stats[slot], per CPU */
+struct tenant_traffic {
+	__u64 flows;		/* flows made */
+	__u64 would_drop_in;	/* passed only since enforcement is `monitor` */
+	__u64 would_drop_out;
+	__u64 reclaimed;	/* expired flows whose place a new one took */
+};
+
+/*
+ * A flow's key: its endpoints ordered jointly by (address, port), so that both directions have one key.
+ * Ports are as on the wire. ICMP queries carry their id as the asker's port and 0 as the other's: two
+ * hosts that ping each other with one id are two flows.
+ */
+struct ct4_key {
+	__be32 low_address;
+	__be32 high_address;
+	__be16 low_port;
+	__be16 high_port;
+	__u8 protocol;
+	__u8 pad;
+	__u16 zone;
+};
+
+struct ct6_key {
+	__be32 low_address[4];
+	__be32 high_address[4];
+	__be16 low_port;
+	__be16 high_port;
+	__u8 protocol;
+	__u8 pad;
+	__u16 zone;
+};
+
+enum flow_flags {
+	FLOW_ORIGINAL = 1 << 0,	/* this direction began the flow */
+	FLOW_DENIED = 1 << 1,	/* the verdict of `epoch` */
+	FLOW_REJECT = 1 << 2,	/* denied, with an answer */
+	FLOW_CLOSING = 1 << 3,	/* TCP: a FIN or RST was seen, from either end */
+};
+
+/*
+ * What one end of a TCP connection has done (as in pf). Segments of an established connection in which no
+ * end has sent FIN or RST touch one direction's line alone; FLOW_CLOSING, in both, tells the rest.
+ */
+enum tcp_half {
+	TCP_HALF_NONE = 0,
+	TCP_HALF_SYN,		/* sent SYN */
+	TCP_HALF_ESTABLISHED,	/* its SYN was acknowledged */
+	TCP_HALF_FIN,		/* sent FIN */
+	TCP_HALF_FIN_ACKED,	/* its FIN was acknowledged */
+	TCP_HALF_RESET,		/* the connection was reset */
+};
+
+#define FLOW_TARGET(kind, index) ((__u32)(kind) << 28 | (index))
+#define FLOW_TARGET_KIND(target) ((target) >> 28)
+#define FLOW_TARGET_INDEX(target) ((target) & 0x0fffffff)
+
+/* One direction of a flow: a cache line that packets of this direction write. */
+struct flow_dir {
+	__u64 packets;
+	__u64 bytes;		/* of Ethernet frames */
+	__u32 last_seen;	/* jiffies, low 32 bits */
+	__u32 epoch;		/* tenant epoch of the verdict; 0 is always stale */
+	__u32 target;		/* FLOW_TARGET: where packets of this direction go */
+	__u32 rule;		/* id of the deciding rule, low 32 bits; 0: the default */
+	__u32 tcp_end;		/* highest sequence number sent, plus one */
+	__u32 tcp_max_end;	/* highest that the other end allows (kept for window tracking) */
+	__u16 tcp_max_window;
+	__u8 tcp_scale;
+	__u8 tcp_state;		/* enum tcp_half */
+	__u8 mac[6];		/* destination MAC that `target` was found for */
+	__u8 flags;		/* enum flow_flags */
+	__u8 first;		/* TCP flags or ICMP type of the first packet */
+	__u8 first_code;	/* ICMP code of the first packet */
+	__u8 reason;		/* enum drop_reason, if FLOW_DENIED */
+	__u8 pad[2];
+	__u32 nat;		/* kept for NAT; 0: none */
+};
+
+struct flow {
+	struct flow_dir dir[2];	/* [0]: from the low endpoint, [1]: from the high one */
+};
+
+weft_static_assert(sizeof(struct ct4_key) == 16);
+weft_static_assert(sizeof(struct ct6_key) == 40);
+weft_static_assert(sizeof(struct flow_dir) == 64);
+weft_static_assert(sizeof(struct flow) == 128);
+
+#endif

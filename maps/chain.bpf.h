@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Service insertion (include/chain.h). */
+#ifndef WEFT_MAPS_CHAIN_BPF_H
+#define WEFT_MAPS_CHAIN_BPF_H
+
+#include "include/chain.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEFT_CHAINS_MAX);
+	__type(key, __u32);
+	__type(value, struct chain);
+} chains SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sf_key);
+	__type(value, struct sf_return);
+} sf SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEFT_CHAINS_MAX);
+	__type(key, __u32);
+	__type(value, struct chain_state);
+} chain_state SEC(".maps");
+
+static __always_inline const struct chain *chain_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&chains, &slot);
+}
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Tenants, their conntrack tables and their compiled ACLs (include/flow.h, include/acl.h). */
+#ifndef WEFT_MAPS_FLOW_BPF_H
+#define WEFT_MAPS_FLOW_BPF_H
+
+#include "include/acl.h"
+#include "include/flow.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEFT_TENANTS_MAX);
+	__type(key, __u32);
+	__type(value, struct tenant);
+} tenant_slots SEC(".maps");	/* not "tenants": that is the directory of their own maps */
+
+/*
+ * One inner map a tenant and kind, so that memory, cost and mistakes stay with the tenant. The inner
+ * declarations are only the pattern that libbpf makes the outer map from; the loader makes the real
+ * ones, each as large as its tenant's quota.
+ */
+#define TENANT_TABLE(name, inner_type, inner_key, inner_value, inner_flags)        \
+	struct name##_inner {                                                       \
+		__uint(type, inner_type);                                           \
+		__uint(max_entries, 64);                                            \
+		__uint(map_flags, inner_flags);                                     \
+		__uint(key_size, sizeof(inner_key));                                \
+		__uint(value_size, sizeof(inner_value));                            \
+	};                                                                          \
+	struct {                                                                    \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                           \
+		__uint(max_entries, WEFT_TENANTS_MAX);                              \
+		__type(key, __u32);                                                 \
+		__array(values, struct name##_inner);                               \
+	} name SEC(".maps")
+
+TENANT_TABLE(ct4, BPF_MAP_TYPE_HASH, struct ct4_key, struct flow, BPF_F_NO_PREALLOC);
+TENANT_TABLE(ct6, BPF_MAP_TYPE_HASH, struct ct6_key, struct flow, BPF_F_NO_PREALLOC);
+TENANT_TABLE(half4, BPF_MAP_TYPE_LRU_HASH, struct ct4_key, struct flow, 0);
+TENANT_TABLE(half6, BPF_MAP_TYPE_LRU_HASH, struct ct6_key, struct flow, 0);
+TENANT_TABLE(acl, BPF_MAP_TYPE_ARRAY, __u32, union acl_slot, BPF_F_INNER_MAP);
+
+/* A queue has no key: the ring in which an insert into a full table looks for expired flows. */
+#define TENANT_QUEUE(name, inner_value)                                             \
+	struct name##_inner {                                                       \
+		__uint(type, BPF_MAP_TYPE_QUEUE);                                   \
+		__uint(max_entries, 64);                                            \
+		__uint(value_size, sizeof(inner_value));                            \
+	};                                                                          \
+	struct {                                                                    \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                           \
+		__uint(max_entries, WEFT_TENANTS_MAX);                              \
+		__type(key, __u32);                                                 \
+		__array(values, struct name##_inner);                               \
+	} name SEC(".maps")
+
+TENANT_QUEUE(recent4, struct ct4_key);
+TENANT_QUEUE(recent6, struct ct6_key);
+
+static __always_inline const struct tenant *tenant_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&tenant_slots, &slot);
+}
+
+#endif

@@ -143,7 +143,8 @@ boot() {
 	local append="console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0 guest_command=$COMMAND"
 	[ -z "${SHELL_IN_GUEST:-}" ] || append+=' guest_shell'
 	timeout --foreground "$GUEST_SECONDS" qemu-system-x86_64 \
-		-accel tcg,thread=multi -cpu "$CPU" -smp 2 -m "$MEMORY" -nodefaults -no-user-config -display none -no-reboot -serial stdio \
+		-accel tcg,thread=multi -cpu "$CPU" -smp 2 -m "$MEMORY" \
+		-nodefaults -no-user-config -display none -no-reboot -serial stdio \
 		-kernel "$ROOT"/boot/vmlinuz-* -initrd "$WORK/initramfs" -append "$append" 2>&1 |
 		tr -d '\r' | tee "$WORK/serial"
 }

@@ -434,6 +434,25 @@ function_revive() {
 	[ -z "${3:-}" ] || function_reflect "$1.$2" "$3" "$2"
 }
 
+# function_start NS cmd...: one of the examples (content_filter, reflector), which print "ready" and, on SIGUSR1,
+# a line for each VLAN ID and PCP that they have seen, into $STATE/function.log.
+function_start() {
+	local ns=$1
+	shift
+	: > "$STATE/function.log"
+	bg in_ns "$ns" "$@" >> "$STATE/function.log" 2>&1
+	FUNCTION_PID=$BG_PID
+	wait_for 5 grep -q ready "$STATE/function.log" || die "no function in $ns: $(cat "$STATE/function.log")"
+}
+
+# function_report: its latest counters, on stdout too.
+function_report() {
+	echo ready > "$STATE/function.log"
+	kill -USR1 "$FUNCTION_PID"
+	wait_for 3 grep -q frames= "$STATE/function.log"
+	grep frames= "$STATE/function.log"
+}
+
 # frames_seen NS DEV: frames that have arrived at a device.
 frames_seen() { in_ns "$1" ip -j -s link show "$2" | jq '.[0].stats64.rx.packets'; }
 

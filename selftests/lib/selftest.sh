@@ -67,6 +67,29 @@ function_between() {
 	ping_ok h1.p0 10.0.1.2
 }
 
+# The content filter in the same place: what it must not pass does not pass, all else does, at speed.
+content_filter() {
+	have curl || return
+	workload_add h1 p2 02:00:00:00:00:0c 10.0.2.1/24
+	workload_add h1 p3 02:00:00:00:00:0d 10.0.2.2/24
+	function_wire h1 f0 f1
+	function_reflect h1 p2 f0
+	function_reflect h1 f1 p3
+	function_reflect h1 p3 f1
+	function_reflect h1 f0 p2
+	function_start h1.f0 "$TOOLS/content_filter" -p /etc/passwd f0 f1
+	mkdir -p "$STATE/files/etc"
+	echo harmless > "$STATE/files/page"
+	echo secret > "$STATE/files/etc/passwd"
+	http_serve h1.p3 80 "$STATE/files"
+	expect_eq harmless "$(http_get h1.p2 http://10.0.2.2/page)" 'the filter passes a page'
+	HTTP_TIMEOUT=1 expect_fail -t 'the filter stops an exploit' http_get h1.p2 http://10.0.2.2/etc/passwd
+	expect_ok -t 'a stream through the filter' "$TOOLS/stream" --server-ns "$(netns_of h1.p3)" \
+		--client-ns "$(netns_of h1.p2)" --addr 10.0.2.2 --seconds 0.5
+	function_report
+	expect_output 'untagged frames=[0-9]+ dropped=[1-9]' cat "$STATE/function.log"
+}
+
 # Every kind of frame that flood makes, its checksums seen by tshark and its number by sink.
 flooding() {
 	local kind
@@ -118,5 +141,6 @@ switched_underlay
 traffic
 web
 function_between
+content_filter
 flooding
 killed

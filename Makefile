@@ -8,14 +8,13 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 BUILD := build
 
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 WARNINGS := -Wall -Wextra -Werror
-CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf -DWEFT_VERSION='"$(VERSION)"'
+CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
 LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl
 
-# A hook is compiled once for TC and once for XDP (bpf/lib/weft.h); the port's XDP once more for kernels that
-# tell a bound program of a tag kept beside the frame (bpf/lib/ctx_xdp.h).
-BPF_OBJECTS := port_tc port_xdp port_xdp_bound underlay_tc underlay_xdp sf_tc sf_xdp guard_tc clock
+# A hook is compiled once for TC and once for XDP (bpf/lib/weft.h); XDP where tags matter once more for kernels
+# that tell a bound program of a tag kept beside the frame (bpf/lib/ctx_xdp.h).
+BPF_OBJECTS := port_tc port_xdp port_xdp_bound underlay_tc underlay_xdp sf_tc sf_xdp sf_xdp_bound guard_tc clock
 BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
 
@@ -25,6 +24,11 @@ SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
 
 .PHONY: all demo check unit net verifier kernels bench format lint install uninstall clean help
+# make V=1 shows the commands themselves.
+V ?= 0
+Q := $(if $(filter 0,$(V)),@,)
+say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$@',)
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -36,31 +40,43 @@ include selftests/unit/module.mk
 
 all: $(TOOLS)
 
-$(BUILD)/bpf/port_xdp_bound.o: bpf/port.bpf.c $(BPF_HEADERS)
+NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
+VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
+KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
+CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(NET_TESTS) $(KERNEL_TESTS)
+
+$(BUILD)/bpf/%_xdp_bound.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_FLAGS) -DFLAVOUR_XDP -DFLAVOUR_XDP_BOUND -c $< -o $@
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_FLAGS) -DFLAVOUR_XDP -DFLAVOUR_XDP_BOUND -c $< -o $@
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_FLAGS) -DFLAVOUR_XDP -c $< -o $@
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_FLAGS) -DFLAVOUR_XDP -c $< -o $@
 
 $(BUILD)/bpf/%_tc.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_FLAGS) -c $< -o $@
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_FLAGS) -c $< -o $@
 
 $(BUILD)/bpf/clock.o: bpf/clock.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_FLAGS) -c $< -o $@
+	$(call say,BPF)
+	$(Q)$(CLANG) $(BPF_FLAGS) -c $< -o $@
 
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.o
-	$(BPFTOOL) gen skeleton $< name $* > $@
+	$(call say,SKEL)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
 $(BUILD)/loader/%.o: loader/%.c $(SKELETONS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/weft: $(LOADER_OBJECTS)
-	$(CC) $(CFLAGS) $^ -o $@ $(LDLIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS) $^ -o $@ $(LDLIBS)
 
 -include $(LOADER_OBJECTS:.o=.d)
 
@@ -68,19 +84,19 @@ demo: all ## the main job on two hosts and two tenants, shown (./setup demo inst
 	./selftests/demo/demo.sh
 
 check: all ## every test
-	./selftests/run -j 2
+	./selftests/run -j 2 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs
-	./selftests/run -j 2 unit
+	./selftests/run -j 2 $(UNIT_TESTS)
 
 net: all ## real packets between network namespaces
-	./selftests/run -j 2 net
+	./selftests/run -j 2 $(NET_TESTS)
 
 verifier: all ## every program loads, with both values of every switch
-	./selftests/run verifier
+	./selftests/run $(VERIFIER_TESTS)
 
 kernels: all ## Debian's own kernels under qemu
-	./selftests/run kernels
+	./selftests/run $(KERNEL_TESTS)
 
 bench: all ## figures against the kernel's own overlay and plain veth, name=value
 	./selftests/bench/bench.sh

@@ -23,7 +23,8 @@ static __always_inline enum verdict unwrap(ctx_t *ctx, struct pkt *p)
 		p->l4 -= p->l2;
 		p->l2 = 0;
 	} else if (p->tags) {
-		if (op_pop_tag(ctx))
+		/* XDP leaves a tag beside the data behind by itself. */
+		if ((!WEFT_XDP || p->tag_in_data) && op_pop_tag(ctx))
 			return drop(p, DROP_INTERNAL);
 		if (p->tag_in_data) {
 			p->l3 -= VLAN_HLEN;

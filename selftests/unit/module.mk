@@ -8,4 +8,5 @@ all: $(UNIT_TESTS)
 
 $(UNIT_TESTS): $(BUILD)/tests/%: selftests/unit/%.c $(UNIT_OBJECTS) $(wildcard selftests/unit/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) $< $(UNIT_OBJECTS) -o $@ -lcmocka $(LDLIBS)
+	$(call say,TEST)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) $< $(UNIT_OBJECTS) -o $@ -lcmocka $(LDLIBS)

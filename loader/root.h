@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The root: a directory in bpffs that holds everything weft knows (maps/README.md). One writer at a
+ * time holds its lock; a reader never waits.
+ */
+#ifndef WEFT_ROOT_H
+#define WEFT_ROOT_H
+
+#include <stdbool.h>
+#include "error.h"
+
+#define ROOT_DEFAULT "/sys/fs/bpf/weft"
+
+struct root {
+	char path[256];
+	int lock;		/* fd of the locked directory; -1: opened for reading */
+};
+
+/* Opens a root that `load` made. Fails, with the remedy, if it is missing or of another ABI version. */
+int root_open(struct root *root, const char *path, bool write, struct error *error);
+/* For `load`: makes the directory (mounts bpffs if need be) and locks it. */
+int root_create(struct root *root, const char *path, struct error *error);
+void root_close(struct root *root);
+
+/* fd of a pinned map, or -1. `name` is relative to the root: "ports", "tenants/red/ct4". The caller closes it. */
+int root_map(const struct root *root, const char *name, struct error *error);
+/* fd of a pinned program, "port_tc". */
+int root_prog(const struct root *root, const char *name, struct error *error);
+
+/*
+ * bpffs refuses names with a dot, but devices (eth0.100) and tenants may have one: a dot is written
+ * as a comma in every name under the root. Returns buf.
+ */
+const char *root_name(char *buf, size_t size, const char *name);
+
+#endif

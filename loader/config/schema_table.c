@@ -79,14 +79,13 @@ static const struct schema_kind default_kind = {
 static const struct schema_kind timeouts_kind = {
 	.name = "timeouts", .doc = "how long an idle flow is remembered",
 	.keys = KEYS(
-		TIMEOUT("tcp_syn", "30s", "TCP, until the handshake is complete"),
+		TIMEOUT("tcp_syn", "2m", "TCP, until the handshake is complete"),
 		TIMEOUT("tcp_established", "5d", "TCP, open"),
 		TIMEOUT("tcp_fin", "2m", "TCP, after the first FIN"),
-		TIMEOUT("tcp_close_wait", "1m", "TCP, after a FIN that was acknowledged"),
 		TIMEOUT("tcp_time_wait", "2m", "TCP, after both FINs"),
-		TIMEOUT("tcp_close", "10s", "TCP, after a RST"),
+		TIMEOUT("tcp_closed", "10s", "TCP, after a RST"),
 		TIMEOUT("udp", "30s", "UDP, seen in one direction"),
-		TIMEOUT("udp_replied", "3m", "UDP, seen in both"),
+		TIMEOUT("udp_replied", "2m", "UDP, seen in both"),
 		TIMEOUT("icmp", "30s", "ICMP and ICMPv6 queries"),
 		TIMEOUT("other", "10m", "every other protocol")),
 };

@@ -57,7 +57,7 @@ overlay_and_acl() {
 	ping_ok h1.p0 fd00:1::2
 	tcp_ok h1.p0 10.0.1.2 5432
 	tcp_ok h1.p0 fd00:1::2 5432
-	expect_counter_moved h2 drops acl_denied echo_tcp h1.p0 10.0.1.2 5433 --timeout 600
+	expect_counter_moved h2 drops acl_in echo_tcp h1.p0 10.0.1.2 5433 --timeout 600
 	tcp_fail h1.p0 fd00:1::2 5433
 }
 

@@ -71,13 +71,13 @@ static bool wants(const struct model_tenant *tenant, enum inner kind)
 static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 {
 	if (kind == INNER_ACL)
-		return (uint32_t)t->acl[i].n + 1;
+		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
 	return t->m->tenants[i].max_flows;
 }
 
-/* The compiled ACL as the map shall hold it, header first. */
+/* The compiled ACL as the map shall hold it, header first; two slots at least, one is what a placeholder has. */
 static void acl_contents(const struct acl_list *acl, struct entries *list)
 {
 	union acl_slot slot = {.header = {.entries = (__u32)acl->n}};
@@ -89,6 +89,10 @@ static void acl_contents(const struct acl_list *acl, struct entries *list)
 		slot.entry = acl->entries[i];
 		i++;
 		entries_add(list, &i, &slot);
+	}
+	if (!acl->n) {
+		i = 1;
+		entries_add(list, &i, NULL);
 	}
 }
 

@@ -2,9 +2,11 @@
 /* Maps of tenants that are gone, or that have no port here any more. */
 #include <bpf/bpf.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "loader/alloc.h"
 #include "loader/tables.h"
@@ -24,18 +26,60 @@ static const struct model_tenant **owners(const struct tables *t)
 	return owner;
 }
 
+/*
+ * Each deletion from an outer map waits for all readers, some 8 ms, and there is none for many at once; an update for
+ * many waits once. So when many tenants go, their slots get one tiny map in common, which holds nothing.
+ */
+#define DELETE_AT_MOST 16
+#define PLACEHOLDER_ENTRIES 1
+
+static bool holds_something(int outer, const void *slot)
+{
+	uint32_t id, entries = 0;
+	int fd;
+
+	if (bpf_map_lookup_elem(outer, slot, &id))
+		return false;
+	fd = bpf_map_get_fd_by_id(id);
+	if (fd < 0)
+		return true;
+	if (inner_info(fd, &id, &entries))
+		entries = 0;
+	close(fd);
+	return entries != PLACEHOLDER_ENTRIES;
+}
+
+static int put_placeholder(struct tables *t, enum inner kind, struct entries *slots, struct error *e)
+{
+	int fd = inner_create(&t->types, kind, PLACEHOLDER_ENTRIES, e), failed;
+	uint32_t value = (uint32_t)fd;
+
+	if (fd < 0)
+		return -1;
+	for (size_t i = 0; i < slots->n; i++)
+		memcpy(entries_value(slots, i), &value, sizeof(value));
+	failed = map_write(t->outer[kind], inner_kinds[kind].name, slots, e);
+	close(fd);
+	return failed;
+}
+
 static int empty_slots(struct tables *t, enum inner kind, const struct entries *slots, struct error *e)
 {
+	const char *name = inner_kinds[kind].name;
 	struct entries full;
-	uint32_t id;
-	int failed;
+	int failed = 0;
 
-	entries_init(&full, sizeof(uint32_t), 0);
+	entries_init(&full, sizeof(uint32_t), sizeof(uint32_t));
 	for (size_t i = 0; i < slots->n; i++)
-		if (!bpf_map_lookup_elem(t->outer[kind], entries_key(slots, i), &id))
+		if (holds_something(t->outer[kind], entries_key(slots, i)))
 			entries_add(&full, entries_key(slots, i), NULL);
 	t->writes += full.n;
-	failed = map_delete(t->outer[kind], inner_kinds[kind].name, &full, e);
+	if (full.n > DELETE_AT_MOST)
+		failed = put_placeholder(t, kind, &full, e);
+	for (size_t i = 0; i < full.n && full.n <= DELETE_AT_MOST && !failed; i++)
+		if (bpf_map_delete_elem(t->outer[kind], entries_key(&full, i)) && errno != ENOENT)
+			failed = error_set(e, EXIT_REFUSED, "map %s: a slot cannot be emptied: %s", name,
+					   strerror(errno));
 	entries_free(&full);
 	return failed;
 }

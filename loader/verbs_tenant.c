@@ -121,7 +121,7 @@ int cmd_epoch_bump(struct command_line *cl, struct error *e)
 	if (batch_begin(cl, &b, e))
 		return -1;
 	failed = check_tenant(b, cl->argv[0], e);
-	fd = failed ? -1 : root_map(&b->root, "tenants", e);
+	fd = failed ? -1 : root_map(&b->root, sync_maps[MAP_TENANTS].name, e);
 	failed = fd < 0;
 	if (!failed) {
 		snprintf(path, sizeof(path), "tenants/%s", cl->argv[0]);

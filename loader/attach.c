@@ -89,6 +89,23 @@ static int check_foreign(const struct work *w, struct error *e)
 	return xdp_check(w->root, &w->link, e);
 }
 
+/* A device that was renamed while attached has its record and pins under the old name: those go. */
+static int detach_renamed(const struct work *w, bool *any, struct error *e)
+{
+	struct device_item *list;
+	int n = device_records(w->root, &list, e), err = n < 0 ? -1 : 0;
+
+	*any = false;
+	for (int i = 0; i < n && !err; i++) {
+		if (is_stale(&list[i].record, &w->link) || !strcmp(list[i].name, w->link.name))
+			continue;
+		*any = true;
+		err = detach_device(w->root, list[i].name, e);
+	}
+	free(list);
+	return err;
+}
+
 /* What the device will have, before it has it. */
 static int announce(struct work *w, enum device_mode mode, unsigned int offloads, struct error *e)
 {
@@ -195,7 +212,15 @@ static int attach(const struct root *root, const char *device, enum role role, e
 	if (find_link(device, &w.link, e))
 		return -1;
 	known = begin(&w, e);
-	if (known < 0 || check_foreign(&w, e) || xdp_decide(root, &w.link, role, mode, &w.plan, e))
+	if (known < 0)
+		return -1;
+	if (check_foreign(&w, e)) {
+		bool renamed;
+
+		if (known || detach_renamed(&w, &renamed, e) || !renamed || check_foreign(&w, e))
+			return -1;
+	}
+	if (xdp_decide(root, &w.link, role, mode, &w.plan, e))
 		return -1;
 	if (set_all(&w, mode, finish, renew, e)) {
 		if (!known)

@@ -25,6 +25,7 @@ SHOW(rule_key);
 SHOW(rule);
 SHOW(device_key);
 SHOW(device);
+SHOW(event);	/* for readers of the ring buffer, which has no types of its own */
 const union acl_slot *show_acl_slot __attribute__((unused));
 
 struct clock_reading {

@@ -36,13 +36,16 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 	p->zone = port->network;
 	p->vni = port->vni;
 	p->from = FLOW_TARGET(TARGET_PORT, p->port);
+	/* The outer tag found the port; it may be the only one. */
+	if (p->tags > (port->vid ? 1 : 0))
+		return drop(p, DROP_VLAN_NOT_ALLOWED);
 	v = antispoof(p, port);
 	if (v)
 		return v;
 	v = neighbour(ctx, p, p->port);
 	if (v)
 		return v;
-	chain = chain_on_wire(port);
+	chain = chain_on_wire(p, port);
 	if (!chain)
 		return forward(ctx, p, false);
 	if (WEFT_XDP && !chain_takes_xdp(chain))
@@ -64,8 +67,11 @@ HOOK(port)
 		count_drop(p->reason);
 		if (known)
 			count_port_drop(p->port);
+	} else if (p->reason == DROP_REJECTED && v != V_UP) {
+		count_port_drop(p->port);
 	} else if (v == V_SENT || v == V_CONSUMED) {
 		count_from(p, p->port);
+		count_bypass(p, v);
 	}
 	return verdict_to_action(v, p);
 }

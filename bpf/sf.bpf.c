@@ -17,10 +17,15 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 	if (v)
 		return v;
 	if (back.pcp == PCP_LEAVING)
-		return forward(ctx, p, false);
-	if (p->flags & PKT_MULTICAST)
-		return returned_multicast(ctx, p, &back);
-	return forward(ctx, p, true);
+		v = forward(ctx, p, false);
+	else if (p->flags & PKT_MULTICAST)
+		v = returned_multicast(ctx, p, &back);
+	else
+		v = forward(ctx, p, true);
+	/* What XDP passes up TC will see again. */
+	if (v != V_UP)
+		function_answered(back.chain);
+	return v;
 }
 
 HOOK(sf)
@@ -33,6 +38,8 @@ HOOK(sf)
 	v = from_function(ctx, p);
 	if (v == V_DROP)
 		count_drop(p->reason);
+	else
+		count_bypass(p, v);
 	return verdict_to_action(v, p);
 }
 

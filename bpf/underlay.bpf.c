@@ -24,6 +24,8 @@ HOOK(underlay)
 	v = from_underlay(ctx, p);
 	if (v == V_DROP)
 		count_drop(p->reason);
+	else
+		count_bypass(p, v);
 	return verdict_to_action(v, p);
 }
 

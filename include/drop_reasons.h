@@ -53,6 +53,7 @@
 	X(GUARD, "guard", "sent to a port or a function's device by another than weft")             \
 	X(SAME_PORT, "same_port", "the destination is the port that the frame came from")           \
 	X(FLOOD_FAILED, "flood_failed", "a copy of a flooded frame could not be sent")              \
+	X(LINK_LOCAL, "link_local", "a link-local multicast (802.1D) that no bridge hands on")          \
 	X(INTERNAL, "internal", "a look-up failed that cannot fail: please report it")
 
 enum drop_reason {

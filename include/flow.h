@@ -37,7 +37,7 @@ struct tenant {
 	__u32 epoch;		/* of the policy; a flow judged in another is judged again. Never 0. */
 	__u32 flags;		/* enum tenant_flags */
 	__u32 timeout[CT_TIMEOUT_COUNT];	/* jiffies */
-	__u32 pad;
+	__u32 shortest;		/* the least of them: a flow seen more recently is alive without a closer look */
 };
 
 /* tenant_stats[slot], per CPU */
@@ -117,6 +117,7 @@ struct flow_dir {
 	__u8 reason;		/* enum drop_reason, if FLOW_DENIED */
 	__u8 pad[2];
 	__u32 nat;		/* kept for NAT; 0: none */
+	__u32 pad2;
 };
 
 struct flow {

@@ -66,10 +66,13 @@ static void compile_tenants(const struct model *m, uint32_t hz, struct desired *
 {
 	for (size_t i = 0; i < m->n_tenants; i++) {
 		const struct model_tenant *t = &m->tenants[i];
-		struct tenant tenant = {.id = t->id, .flags = t->flags};
+		struct tenant tenant = {.id = t->id, .flags = t->flags, .shortest = UINT32_MAX};
 
-		for (int k = 0; k < CT_TIMEOUT_COUNT; k++)
+		for (int k = 0; k < CT_TIMEOUT_COUNT; k++) {
 			tenant.timeout[k] = to_jiffies(t->timeout_ms[k], hz);
+			if (tenant.timeout[k] < tenant.shortest)
+				tenant.shortest = tenant.timeout[k];
+		}
 		entries_add(&d->map[MAP_TENANTS], &t->slot, &tenant);
 	}
 }

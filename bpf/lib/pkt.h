@@ -71,6 +71,7 @@ struct pkt {
 	__u16 payload;		/* TCP payload bytes */
 	__u8 ttl;
 	__u8 pad;
+	__u16 bypassed;		/* insert: slot of a chain that the operator bypasses */
 	__u8 source_mac[6] __attribute__((aligned(8)));	/* compared as 4 + 2 bytes */
 	__u8 destination_mac[6] __attribute__((aligned(8)));
 	union weft_addr source;	/* ARP: sender and target */

@@ -149,13 +149,11 @@ __noinline int flow_admit(struct pkt *p)
 
 /* ---- the fast part ---- */
 
-#define RECENT_JIFFIES 100	/* no timeout is shorter than a second, and HZ is 100 or more */
-
 static __always_inline bool flow_is_settled(const struct flow_dir *us, const struct pkt *p,
 					    const struct tenant *t)
 {
 	return us->epoch == t->epoch && mac_equal(us->mac, p->destination_mac) &&
-	       jiffies32() - us->last_seen < RECENT_JIFFIES &&
+	       jiffies32() - us->last_seen < t->shortest &&
 	       !(us->flags & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * antispoof: a workload speaks for itself alone: its MAC, its addresses, its tag. Comes before all else.
+ * antispoof: a workload speaks for itself alone: its MAC and its addresses. Comes before all else.
  * reads:  struct pkt, the port's record
  * writes: nothing
  * maps:   none (the hook found the port)
- * drops:  vlan_not_allowed spoofed_mac spoofed_ipv4 spoofed_ipv6 spoofed_arp router_advert
+ * drops:  spoofed_mac spoofed_ipv4 spoofed_ipv6 spoofed_arp router_advert
  */
 #ifndef WEFT_STAGE_ANTISPOOF_H
 #define WEFT_STAGE_ANTISPOOF_H
@@ -90,9 +90,6 @@ __noinline int antispoof(struct pkt *p, const struct port *port)
 		return V_DROP;
 	if (!mac_equal(p->source_mac, port->mac))
 		return drop(p, DROP_SPOOFED_MAC);
-	/* The outer tag found the port; it may be the only one. */
-	if (p->tags > (port->vid ? 1 : 0))
-		return drop(p, DROP_VLAN_NOT_ALLOWED);
 	if (p->family == FAMILY_IPV4)
 		return antispoof_ipv4(p, port);
 	if (p->family == FAMILY_IPV6)

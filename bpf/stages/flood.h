@@ -6,7 +6,7 @@
  * reads:  struct pkt
  * writes: copies of the frame; the frame itself is spent
  * maps:   flood networks port_slots hosts next_hops chains
- * drops:  acl_out acl_in flood_failed, and those of insert and output
+ * drops:  acl_out acl_in flood_failed link_local, and those of insert and output
  */
 #ifndef WEFT_STAGE_FLOOD_H
 #define WEFT_STAGE_FLOOD_H
@@ -79,7 +79,7 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 	v = judge_port(p, &q, t, slot, TO_WORKLOAD);
 	if (v)
 		return v;
-	chain = chain_on_wire(port);
+	chain = chain_on_wire(p, port);
 	if (chain)
 		return first_for_chain(state, chain) ? copy_to_function(ctx, p, chain) : V_NEXT;
 	if (port->vid && bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
@@ -152,6 +152,11 @@ static __always_inline enum verdict flood_all(ctx_t *ctx, struct pkt *p)
 	return V_CONSUMED;
 }
 
+static __always_inline bool is_link_local(const __u8 mac[6])
+{
+	return mac[0] == 0x01 && mac[1] == 0x80 && mac[2] == 0xc2 && !mac[3] && !mac[4] && mac[5] < 0x10;
+}
+
 /* ACL out, once, where the sender is a port of this host; then the copies. */
 __noinline int flooded(ctx_t *ctx, struct pkt *p)
 {
@@ -164,6 +169,9 @@ __noinline int flooded(ctx_t *ctx, struct pkt *p)
 	t = tenant_at(p->tenant);
 	if (!t)
 		return drop(p, DROP_INTERNAL);
+	/* Spanning tree, LACP and their like speak of one link; no bridge hands them on (802.1D, 7.12.6). */
+	if (is_link_local(p->destination_mac))
+		return drop(p, DROP_LINK_LOCAL);
 	if (FLOW_TARGET_KIND(p->from) == TARGET_PORT) {
 		query_from(&q, p);
 		v = judge_port(p, &q, t, FLOW_TARGET_INDEX(p->from), FROM_WORKLOAD);

@@ -21,10 +21,14 @@ static __always_inline struct chain_traffic *chain_counters(__u32 slot)
 	return bpf_map_lookup_elem(&chain_stats, &slot);
 }
 
-static __always_inline void chain_bypassed(__u32 slot)
+/* At the hook's end, since XDP may yet pass the frame up. */
+static __always_inline void count_bypass(const struct pkt *p, enum verdict v)
 {
-	struct chain_traffic *stats = chain_counters(slot);
+	struct chain_traffic *stats;
 
+	if (!p->bypassed || (v != V_SENT && v != V_CONSUMED))
+		return;
+	stats = chain_counters(p->bypassed);
 	if (stats)
 		stats->bypassed++;
 }
@@ -68,7 +72,7 @@ static __always_inline void function_answered(__u32 slot)
 }
 
 /* The chain on the port's wire, or 0 if there is none or the operator bypasses it. */
-static __always_inline __u32 chain_on_wire(const struct port *port)
+static __always_inline __u32 chain_on_wire(struct pkt *p, const struct port *port)
 {
 	const struct chain *chain;
 
@@ -78,7 +82,7 @@ static __always_inline __u32 chain_on_wire(const struct port *port)
 	if (!chain || !chain->steps)
 		return 0;
 	if (chain->flags & CHAIN_BYPASS) {
-		chain_bypassed(port->chain);
+		p->bypassed = port->chain;
 		return 0;
 	}
 	return port->chain;

@@ -50,6 +50,9 @@ static __always_inline enum verdict judge_port(struct pkt *p, struct acl_query *
 	q->direction = direction;
 	acl_classify(q, t);
 	p->rule = q->rule;
+	/* TC will ask again, and log. */
+	if (WEFT_XDP && q->action == ACL_REJECT && !(t->flags & TENANT_MONITOR))
+		return V_REJECT;
 	if (q->entry_flags & ENTRY_LOG)
 		log_event(q);
 	if (q->entry_flags & ENTRY_STATELESS)

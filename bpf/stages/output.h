@@ -61,7 +61,7 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	port = port_at(slot);
 	if (!port || !port->ifindex)
 		return drop(p, DROP_PORT_UNBOUND);
-	chain = inspected ? 0 : chain_on_wire(port);
+	chain = inspected ? 0 : chain_on_wire(p, port);
 	if (!chain) {
 		v = flow_advance(p, f);
 		if (v)

@@ -5,12 +5,14 @@
  * reads:  struct pkt
  * writes: pkt.from, port, tenant, vni, zone
  * maps:   sf chains port_slots fdb flood
- * drops:  sf_untagged sf_unknown sf_no_flow
+ * drops:  sf_untagged sf_unknown sf_no_flow, and those of antispoof
  */
 #ifndef WEFT_STAGE_RETURNED_H
 #define WEFT_STAGE_RETURNED_H
 
+#include "stages/antispoof.h"
 #include "stages/flood.h"
+#include "stages/insert.h"
 
 struct returned {
 	__u32 chain;
@@ -93,9 +95,6 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 	if (!found || p->tags != 1)
 		return drop(p, DROP_SF_UNKNOWN);
 	back->chain = found->chain;
-	/* XDP is to have no effect on what TC will see again. */
-	if (!WEFT_XDP || !(p->flags & PKT_MULTICAST))
-		function_answered(found->chain);
 	if (back->pcp != PCP_LEAVING)
 		return returned_towards(p, found);
 	port = port_at(found->port);
@@ -104,7 +103,8 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 	p->port = found->port;
 	p->from = FLOW_TARGET(TARGET_PORT, found->port);
 	belongs_to(p, port);
-	return V_NEXT;
+	/* A function speaks for the workload whose wire it is in, and for no other. */
+	return antispoof(p, port);
 }
 
 #if !WEFT_XDP

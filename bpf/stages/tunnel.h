@@ -33,7 +33,7 @@ static __always_inline enum verdict tunnel(ctx_t *ctx, struct pkt *p)
 		return drop(p, DROP_OUTER_BAD);
 	p->vni = bpf_ntohl(outer->vxlan.vni) >> 8;
 	sender = vtep_of(outer->source);
-	if (!sender)
+	if (!sender || sender->host == us->slot)
 		return drop(p, DROP_VTEP_UNKNOWN);
 	network = network_of(p->vni);
 	if (!network)

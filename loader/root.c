@@ -31,16 +31,42 @@ static bool in_bpffs(const char *path)
 	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
+static pid_t parent_of(pid_t pid)
+{
+	char path[64];
+	int parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	/* A program whose name has a bracket ends the search. */
+	if (fscanf(file, "%*d (%*16[^\n)]%*[)] %*c %d", &parent) != 1)
+		parent = 0;
+	fclose(file);
+	return parent;
+}
+
 /*
  * `ip netns exec` gives its command a mount namespace of its own, where a bpffs mounted by us would vanish with
- * the command, and all programs with it.
+ * the command, and all programs with it. That of an ancestor is another one then.
  */
 static bool own_mount_namespace(void)
 {
-	struct stat self, init;
+	struct stat self, other;
+	char path[64];
 
-	return !stat("/proc/self/ns/mnt", &self) && !stat("/proc/1/ns/mnt", &init) &&
-	       self.st_ino != init.st_ino;
+	if (stat("/proc/self/ns/mnt", &self))
+		return false;
+	for (pid_t pid = getppid(); pid > 0; pid = parent_of(pid)) {
+		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
+		if (stat(path, &other))
+			break;
+		if (other.st_ino != self.st_ino)
+			return true;
+	}
+	return false;
 }
 
 static int mount_bpffs(const char *parent, struct error *e)

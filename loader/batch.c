@@ -25,6 +25,7 @@ int batch_begin(const struct command_line *cl, struct batch **batch, struct erro
 	}
 	b->flat = json_copy(b->state.flat);
 	b->named = json_object();
+	b->judged = json_object();
 	*batch = b;
 	return 0;
 }
@@ -35,7 +36,7 @@ int batch_commit(struct batch *b, struct error *e)
 	/* Who deletes a port by its name means it. */
 	struct commit c = {
 		.root = &b->root, .state = &b->state, .wanted = wanted, .named = b->named,
-		.rejudge = b->rejudge, .force = true, .changed_only = true,
+		.judged = b->judged, .force = true, .changed_only = true,
 	};
 	int result = commit_run(&c, e);
 
@@ -54,6 +55,7 @@ void batch_end(struct batch *b)
 		return;
 	json_decref(b->flat);
 	json_decref(b->named);
+	json_decref(b->judged);
 	state_free(&b->state);
 	root_close(&b->root);
 	free(b);
@@ -87,6 +89,11 @@ void batch_put(struct batch *b, const char *path, json_t *object)
 void batch_name(struct batch *b, const char *tenant)
 {
 	json_object_set_new(b->named, tenant, json_true());
+}
+
+void batch_judge(struct batch *b, const char *tenant)
+{
+	json_object_set_new(b->judged, tenant, json_true());
 }
 
 /* The next part of "a/b" into `name`; false if it does not fit. */

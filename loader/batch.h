@@ -14,7 +14,7 @@ struct batch {
 	struct state state;
 	json_t *flat;		/* path to object, as it shall be */
 	json_t *named;		/* tenants that were spoken of */
-	bool rejudge;
+	json_t *judged;		/* tenants whose flows are judged again even if nothing changes */
 };
 
 /* Runs `edit` on cl->batch, or on a batch of its own that is committed at once. Returns an exit code or -1. */
@@ -23,8 +23,9 @@ int batch_edit(struct command_line *cl, int (*edit)(struct command_line *cl, str
 
 /* Takes a reference to the object; NULL deletes. */
 void batch_put(struct batch *b, const char *path, json_t *object);
-/* Notes that the tenant is meant. */
+/* Notes that the tenant is meant: its rules are compiled. */
 void batch_name(struct batch *b, const char *tenant);
+void batch_judge(struct batch *b, const char *tenant);
 
 /*
  * What an operand names. "TENANT/NAME", "NAME", or "NAME/INSTANCE", as its kind has it; checks that the names are

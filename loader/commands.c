@@ -44,6 +44,7 @@ const struct command commands[] = {
 	OBJECT("insert", "TENANT/NAME"),
 
 	{ "ct", "show", "[TENANT]", "", 0, 1, 0, cmd_ct_show, "the flows" },
+	{ "ct", "flush", "[TENANT]", "", 0, 1, WRITES, cmd_ct_flush, "forget all flows" },
 	{ "fdb", "show", "[TENANT[/NETWORK]]", "", 0, 1, 0, cmd_fdb_show, "which MAC is where" },
 	{ "fdb", "add", "TENANT/NETWORK/MAC port NAME | host NAME", "", 3, 3, WRITES, cmd_fdb_add,
 	  "put an entry in by hand" },

@@ -35,6 +35,7 @@ int cmd_epoch_bump(struct command_line *cl, struct error *e);	/* TENANT */
 
 /* State. */
 int cmd_ct_show(struct command_line *cl, struct error *e);	/* [TENANT] */
+int cmd_ct_flush(struct command_line *cl, struct error *e);	/* [TENANT] */
 int cmd_fdb_show(struct command_line *cl, struct error *e);	/* [TENANT/NETWORK] */
 int cmd_fdb_add(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/MAC port NAME | host NAME */
 int cmd_fdb_del(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/MAC */

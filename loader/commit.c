@@ -199,7 +199,7 @@ static void mark_tenants(struct work *w)
 	for (size_t i = 0; i < w->model.n_tenants; i++) {
 		const struct model_tenant *t = &w->model.tenants[i];
 
-		if (json_object_get(changed, t->name) || (c->rejudge && is_named(c, t->name)))
+		if (json_object_get(changed, t->name) || json_object_get(c->judged, t->name))
 			w->sync->changed[t->slot] = true;
 	}
 	json_decref(changed);

@@ -21,7 +21,7 @@ struct commit {
 	const struct marks *marks;	/* where it was written; may be NULL */
 	json_t *named;			/* tenants, as keys, that are compiled anew even if nothing changes */
 	bool own_rules;			/* `wanted` has all rules of the named tenants: what else lies in `rules` goes */
-	bool rejudge;			/* the named tenants get a new epoch in any case */
+	json_t *judged;			/* tenants, as keys, that get a new epoch in any case; may be NULL */
 	bool force;			/* let a tenant lose most of its ports */
 	bool dry_run;
 	bool changed_only;		/* note what is pending only of objects that change */

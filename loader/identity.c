@@ -79,6 +79,22 @@ void identity_set(struct identities *ids, const char *path, uint64_t id, uint32_
 		ids->next_id = id + 1;
 }
 
+const char **identities_by_slot(const struct identities *ids, const char *class_name, size_t *n)
+{
+	const char **paths = NULL;
+
+	for (size_t i = 0; i < CLASSES; i++) {
+		if (strcmp(classes[i].what, class_name))
+			continue;
+		*n = classes[i].end;
+		paths = alloc_zero(*n, sizeof(*paths));
+		for (const struct identity *one = ids->by_path; one; one = one->hh.next)
+			if (class_of(one->path) == (int)i && one->slot < *n)
+				paths[one->slot] = one->path;
+	}
+	return paths;
+}
+
 /*
  * A slot that loses its owner with this change rests until the next one: flows, which remember slots, are judged
  * again at the end of the change, and none of them may meet another tenant's port in the meantime. It is given at

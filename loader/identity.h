@@ -34,6 +34,12 @@ void identity_set(struct identities *ids, const char *path, uint64_t id, uint32_
 bool identity_has_slot(const char *path);
 
 /*
+ * Who has which slot of a class, "hosts", "tenants", "networks", "ports" or "chains": paths, NULL for free slots.
+ * `*n` is their number. The list is to be freed, the paths are the identities'.
+ */
+const char **identities_by_slot(const struct identities *ids, const char *class_name, size_t *n);
+
+/*
  * The identities of all objects in `flat` (config_flatten()): those that `old` has keep theirs, the others get the
  * next ids and the lowest slots that were free. Refuses when a class has no free slot.
  */

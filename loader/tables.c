@@ -74,6 +74,9 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
+	/* A ring that just exceeds a power of two would cost twice its memory; it need not hold the youngest. */
+	if (kind == INNER_RECENT4 || kind == INNER_RECENT6)
+		return t->m->tenants[i].max_flows - t->m->tenants[i].max_flows / 16;
 	return t->m->tenants[i].max_flows;
 }
 

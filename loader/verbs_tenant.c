@@ -81,16 +81,19 @@ static int commit_rules(struct command_line *cl, struct batch *b, struct error *
 	const char *name;
 	json_t *body;
 
-	b->rejudge = true;
 	if (cl->argc) {
 		if (check_tenant(b, cl->argv[0], e))
 			return -1;
 		batch_name(b, cl->argv[0]);
+		batch_judge(b, cl->argv[0]);
 		return EXIT_DONE;
 	}
-	json_object_foreach(json_object_get(b->state.tree, "tenants"), name, body)
-		if (!state_rejected(&b->state, name))
-			batch_name(b, name);
+	json_object_foreach(json_object_get(b->state.tree, "tenants"), name, body) {
+		if (state_rejected(&b->state, name))
+			continue;
+		batch_name(b, name);
+		batch_judge(b, name);
+	}
 	return EXIT_DONE;
 }
 

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* fdb and neigh entries put in by hand. They are not configuration: `save` does not print them. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "loader/batch.h"
+#include "loader/show.h"
+#include "loader/sync.h"
+
+union where_key {
+	struct fdb_key fdb;
+	struct neigh_key neigh;
+};
+
+union where_value {
+	struct fdb_entry fdb;
+	struct neigh_entry neigh;
+};
+
+/* An operand and what it names. The root is locked meanwhile, by the batch. */
+struct where {
+	struct command_line *cl;
+	struct batch *b;
+	struct model model;
+	struct scope scope;
+	enum sync_map map;
+	union where_key key;
+	union where_value value;
+};
+
+static bool is_mac(const char *text)
+{
+	return strlen(text) == 17 && strspn(text, "0123456789abcdefABCDEF:") == 17;
+}
+
+static int parse_key(struct where *w, struct error *e)
+{
+	const char *rest = w->scope.rest;
+	struct model_address a;
+
+	if (w->map == MAP_FDB) {
+		w->key.fdb.vni = w->scope.network->vni;
+		if (!is_mac(rest) || model_mac(rest, w->key.fdb.mac))
+			return error_set(e, EXIT_USAGE, "fdb %s: write TENANT/NETWORK/MAC, the MAC as "
+					 "02:00:00:00:00:0a", w->cl->argv[0]);
+		return 0;
+	}
+	w->key.neigh.vni = w->scope.network->vni;
+	if (strchr(rest, '/') || model_prefix(rest, &a))
+		return error_set(e, EXIT_USAGE, "neigh %s: write TENANT/NETWORK/ADDRESS, the address as 10.0.1.1 or "
+				 "fd00:1::1", w->cl->argv[0]);
+	w->key.neigh.family = a.family;
+	memcpy(w->key.neigh.address, a.addr.bytes, 16);
+	return 0;
+}
+
+static int parse_target(struct where *w, struct error *e)
+{
+	const char *kind = w->cl->argv[1], *name = w->cl->argv[2];
+	struct fdb_entry *entry = &w->value.fdb;
+	const struct model_host *h;
+	const struct model_port *p;
+
+	if (!strcmp(kind, "host")) {
+		h = model_host(&w->model, name);
+		if (!h)
+			return error_set(e, EXIT_REFUSED, "fdb: host %s does not exist: see `weft host show`", name);
+		if (h == w->model.self)
+			return error_set(e, EXIT_REFUSED, "fdb: host %s is this one: name the port", name);
+		*entry = (struct fdb_entry){.kind = TARGET_HOST, .index = h->slot};
+		return 0;
+	}
+	if (strcmp(kind, "port"))
+		return error_set(e, EXIT_USAGE, "fdb: %s is neither port nor host: write port NAME or host NAME", kind);
+	p = model_port(&w->model, w->scope.tenant->name, name);
+	if (!p || p->network != w->scope.network)
+		return error_set(e, EXIT_REFUSED, "fdb: network %s/%s has no port %s: see `weft port show %s`",
+				 w->scope.tenant->name, w->scope.network->name, name, w->scope.tenant->name);
+	if (!p->here)
+		return error_set(e, EXIT_REFUSED, "fdb: port %s is not on this host: write host %s", name,
+				 p->host->name);
+	*entry = (struct fdb_entry){.kind = TARGET_PORT, .index = p->slot};
+	return 0;
+}
+
+static int parse_value(struct where *w, struct error *e)
+{
+	if (w->map == MAP_FDB)
+		return parse_target(w, e);
+	w->value.neigh.origin = ORIGIN_MANUAL;
+	if (strcmp(w->cl->argv[1], "mac") || !is_mac(w->cl->argv[2]) ||
+	    model_mac(w->cl->argv[2], w->value.neigh.mac))
+		return error_set(e, EXIT_USAGE, "neigh %s: write mac MAC, as in mac 02:00:00:00:00:0a", w->cl->argv[0]);
+	return 0;
+}
+
+static int add(struct where *w, int fd, struct error *e)
+{
+	if (parse_value(w, e))
+		return -1;
+	if (bpf_map_update_elem(fd, &w->key, &w->value, BPF_ANY))
+		return error_set(e, EXIT_REFUSED, "map %s: %s", sync_maps[w->map].name, strerror(errno));
+	return 0;
+}
+
+static int del(struct where *w, int fd, struct error *e)
+{
+	const char *object = sync_maps[w->map].name;
+	union where_value old;
+
+	if (bpf_map_lookup_elem(fd, &w->key, &old))
+		return error_set(e, EXIT_REFUSED, "%s %s does not exist: see `weft %s show`", object, w->cl->argv[0],
+				 object);
+	if ((w->map == MAP_FDB ? old.fdb.origin : old.neigh.origin) != ORIGIN_MANUAL)
+		return error_set(e, EXIT_REFUSED, "%s %s was not put in by hand, it follows from a port: delete or "
+				 "change the port", object, w->cl->argv[0]);
+	if (bpf_map_delete_elem(fd, &w->key) && errno != ENOENT)
+		return error_set(e, EXIT_REFUSED, "map %s: %s", object, strerror(errno));
+	return 0;
+}
+
+/* With the root locked: changes one entry, then commits, which restores what the entry hid, and judges flows again. */
+static int change(struct command_line *cl, enum sync_map map, int (*action)(struct where *, int, struct error *),
+		  struct error *e)
+{
+	struct where w = {.cl = cl, .map = map};
+	struct show view = {.cl = cl};
+	char self[WEFT_NAME_LEN + 1];
+	int fd = -1, result = -1;
+
+	if (batch_begin(cl, &w.b, e))
+		return -1;
+	snprintf(self, sizeof(self), "%.*s", WEFT_NAME_LEN, w.b->state.host.name);
+	model_make(&w.model, w.b->state.tree, &w.b->state.ids, self);
+	view.model = w.model;
+	if (!show_scope(&view, cl->argv[0], true, &w.scope, e) && !parse_key(&w, e))
+		fd = root_map(&w.b->root, sync_maps[map].name, e);
+	if (fd >= 0 && !action(&w, fd, e)) {
+		batch_judge(w.b, w.scope.tenant->name);
+		result = batch_commit(w.b, e);
+	}
+	if (fd >= 0)
+		close(fd);
+	model_free(&w.model);
+	batch_end(w.b);
+	return result;
+}
+
+int cmd_fdb_add(struct command_line *cl, struct error *e)
+{
+	return change(cl, MAP_FDB, add, e);
+}
+
+int cmd_fdb_del(struct command_line *cl, struct error *e)
+{
+	return change(cl, MAP_FDB, del, e);
+}
+
+int cmd_neigh_add(struct command_line *cl, struct error *e)
+{
+	return change(cl, MAP_NEIGH, add, e);
+}
+
+int cmd_neigh_del(struct command_line *cl, struct error *e)
+{
+	return change(cl, MAP_NEIGH, del, e);
+}

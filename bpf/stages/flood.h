@@ -50,7 +50,7 @@ static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, 
 
 	if (!chain || !us)
 		return drop(p, DROP_INTERNAL);
-	if (!chain->step[0].towards_ifindex || function_is_silent(slot, us))
+	if (!function_takes(slot, chain->step[0].towards_ifindex, us))
 		return drop(p, DROP_SF_DOWN);
 	if (bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), PCP_TOWARDS << PCP_SHIFT | chain->tag))
 		return drop(p, DROP_FLOOD_FAILED);

@@ -33,31 +33,48 @@ static __always_inline void count_bypass(const struct pkt *p, enum verdict v)
 		stats->bypassed++;
 }
 
+enum function_health { FUNCTION_ANSWERS, FUNCTION_SILENT, FUNCTION_TRIED };
+
 /*
- * The passive watch. One frame a tick still goes to a silent function: it comes back to life by answering,
- * and one that merely drops what it does not like gets all of a slow flow.
+ * The passive watch. What a silent function is sent is lost, and counted as dropped. Yet one frame a tick
+ * still goes to it: it comes back to life by answering, and one that merely drops what it does not like
+ * gets all of a slow flow.
  */
-static __always_inline bool function_is_silent(__u32 slot, const struct host_config *us)
+static __always_inline enum function_health function_health(__u32 slot, const struct host_config *us)
 {
 	struct chain_state *state = bpf_map_lookup_elem(&chain_state, &slot);
 	__u32 now = bpf_jiffies64();
 
 	if (!state)
-		return false;
+		return FUNCTION_ANSWERS;
 	if (!state->outstanding) {
 		state->waiting_since = now;
 		state->outstanding = 1;
-		return false;
+		return FUNCTION_ANSWERS;
 	}
 	if (state->outstanding < SILENT_FRAMES) {
 		state->outstanding++;
-		return false;
+		return FUNCTION_ANSWERS;
 	}
-	if (now - state->waiting_since < us->hz || state->last_try != now) {
-		state->last_try = now;
+	if (now - state->waiting_since < us->hz)
+		return FUNCTION_ANSWERS;
+	if (state->last_try == now)
+		return FUNCTION_SILENT;
+	state->last_try = now;
+	return FUNCTION_TRIED;
+}
+
+/* May a frame go to the function? */
+static __always_inline bool function_takes(__u32 slot, __u32 ifindex, const struct host_config *us)
+{
+	enum function_health health;
+
+	if (!ifindex)
 		return false;
-	}
-	return true;
+	health = function_health(slot, us);
+	if (health == FUNCTION_TRIED)
+		count_drop(DROP_SF_DOWN);
+	return health != FUNCTION_SILENT;
 }
 
 static __always_inline void function_answered(__u32 slot)
@@ -99,7 +116,7 @@ static __always_inline enum verdict to_function(ctx_t *ctx, struct pkt *p, __u32
 	if (!chain || !us)
 		return drop(p, DROP_INTERNAL);
 	ifindex = pcp == PCP_LEAVING ? chain->step[0].leaving_ifindex : chain->step[0].towards_ifindex;
-	if (!ifindex || function_is_silent(slot, us))
+	if (!function_takes(slot, ifindex, us))
 		return drop(p, DROP_SF_DOWN);
 	if (op_push_tag(ctx, pcp << PCP_SHIFT | chain->tag))
 		return drop(p, DROP_INTERNAL);

@@ -300,6 +300,7 @@ int detach_device(const struct root *root, const char *device, struct error *e)
 /* The record tells what was begun; the kernel, what is there. */
 static void look(const struct root *root, const struct nl_link *link, struct attachment *a)
 {
+	struct xdp_plan plan;
 	bool tc;
 
 	if (a->clsact) {
@@ -312,6 +313,8 @@ static void look(const struct root *root, const struct nl_link *link, struct att
 	a->xdp = a->xdp && link_live(root, a->device, a->ifindex, HOOK_XDP);
 	if (!tc || (a->role != ROLE_UNDERLAY && !a->guard))
 		a->ifindex = 0;
+	if (a->mode == MODE_XDP && !a->xdp && !xdp_decide(root, link, a->role, a->mode, &plan, NULL))
+		memcpy(a->note, plan.note, sizeof(a->note));
 }
 
 int attachments(const struct root *root, struct attachment **list, struct error *e)

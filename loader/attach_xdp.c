@@ -85,6 +85,9 @@ int xdp_decide(const struct root *root, const struct nl_link *link, enum role ro
 				 link->name, link->kind[0] ? link->kind : "hardware");
 	}
 	plan->attach = see_tags(link, role, &features, plan);
+	if (plan->attach && role != ROLE_UNDERLAY && link->kind[0])
+		snprintf(plan->note, sizeof(plan->note),
+			 "XDP never finishes checksums: the other end must have its offload off (`ethtool -K DEVICE tx off gro on` there)");
 	return 0;
 }
 

@@ -28,9 +28,9 @@ static json_t *device_json(const struct attachment *a)
 		json_array_append_new(hooks, json_string("guard"));
 	if (whole && a->xdp)
 		json_array_append_new(hooks, json_string("xdp"));
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:o}", "device", a->device, "role", roles[a->role], "mode",
+	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "device", a->device, "role", roles[a->role], "mode",
 			 modes[a->mode], "ifindex", (int)a->ifindex, "state",
-			 !a->present ? "absent" : whole ? "attached" : "damaged", "hooks", hooks);
+			 !a->present ? "absent" : whole ? "attached" : "damaged", "note", a->note, "hooks", hooks);
 }
 
 static const struct attachment *find(const struct attachment *list, int n, const char *device)
@@ -192,7 +192,7 @@ static void print_devices(const json_t *devices)
 		       text(d, "state"));
 		json_array_foreach(json_object_get(d, "hooks"), j, hook)
 			printf("%s%s", j ? "+" : " ", json_string_value(hook));
-		putchar('\n');
+		printf("%s%s\n", *text(d, "note") ? "; " : "", text(d, "note"));
 	}
 }
 

@@ -12,6 +12,7 @@
 #include "loader/devices.h"
 #include "loader/objects.h"
 #include "loader/probe.h"
+#include "loader/system.h"
 
 int xdp_check(const struct root *root, const struct nl_link *link, struct error *e)
 {
@@ -47,15 +48,28 @@ static bool xdp_in_use(const struct root *root)
 	return found;
 }
 
+/* Blinding constants moves a program, and a bound one must not be moved: see objects.c. Mended in some kernels. */
+static bool jit_blinds(void)
+{
+	char value[8];
+
+	return !sysctl_read("net/core/bpf_jit_harden", value, sizeof(value)) && value[0] == '2';
+}
+
 /* How the role's program gets to see VLAN tags; false if it cannot. */
 static bool see_tags(const struct nl_link *link, enum role role, const struct nl_xdp_features *features,
 		     struct xdp_plan *plan)
 {
 	if (role == ROLE_UNDERLAY)
 		return true;
-	if (features->metadata & NL_XDP_METADATA_VLAN && probe_vlan_metadata()) {
+	if (features->metadata & NL_XDP_METADATA_VLAN && probe_vlan_metadata() && !jit_blinds()) {
 		plan->metadata = true;
 		return true;
+	}
+	if (features->metadata & NL_XDP_METADATA_VLAN && jit_blinds()) {
+		snprintf(plan->note, sizeof(plan->note),
+			 "TC instead of XDP: with net.core.bpf_jit_harden=2, kernels crash when a device with such a program goes");
+		return false;
 	}
 	/* veth keeps tags beside the frame, whatever its settings say. */
 	if (!strcmp(link->kind, "veth")) {

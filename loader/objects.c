@@ -193,6 +193,35 @@ static void bound_name(char *buf, size_t size, const char *name, const char *dev
 	snprintf(buf, size, "%s:%s", name, device);
 }
 
+static long fd_memory(int fd)
+{
+	char path[64], line[128];
+	long bytes = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	while (file && bytes < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "memlock: %ld", &bytes) != 1)
+			bytes = -1;
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
+/*
+ * A bound program that the verifier's rewriting moved to more pages makes the kernel oops when its device goes
+ * away (bpf/lib/ctx_xdp.h keeps room against it). Seen from its memory in time, it is never attached. The header
+ * before the instructions is larger than what is allowed for here, which errs to the safe side.
+ */
+static bool was_moved(const struct bpf_program *program, int fd)
+{
+	long page = sysconf(_SC_PAGESIZE), header = 64;
+	long first = (long)bpf_program__insn_cnt(program) * (long)sizeof(struct bpf_insn) + header;
+
+	return fd_memory(fd) > (first + page - 1) / page * page;
+}
+
 int objects_load_bound(const struct root *root, const char *name, const char *device,
 		       unsigned int ifindex, struct error *e)
 {
@@ -211,6 +240,12 @@ int objects_load_bound(const struct root *root, const char *name, const char *de
 		bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_DEV_BOUND_ONLY);
 		if (!load_object(name, obj, e))
 			fd = dup(bpf_program__fd(program));
+	}
+	if (fd >= 0 && was_moved(program, fd)) {
+		error_set(e, EXIT_REFUSED, "device %s: program %s has outgrown its place, which would crash this kernel when the device goes: use mode tc",
+			  device, name);
+		close(fd);
+		fd = -1;
 	}
 	bpf_object__close(obj);
 	bound_name(pin, sizeof(pin), name, device);

@@ -98,7 +98,7 @@ act_insert() {
 	start filter 'tcpdump -i s0 -e -n -q -t -l' tcpdump.log
 	wait_for 5 grep -q listening "$STATE/tcpdump.log" || die "no tcpdump"
 	dump=$STARTED
-	start red1 'curl -s --limit-rate 3500k -o film.bin http://10.0.1.2/film.bin' download.log
+	start red1 'curl -s --limit-rate 2M -o film.bin http://10.0.1.2/film.bin' download.log
 	download=$STARTED
 	wait_for 5 test -s "$STATE/film.bin"
 	run h2 "sed 's/^#+//' lab.yaml > inspected.yaml"
@@ -193,11 +193,13 @@ act_by_hand() {
 act_pace() {
 	act "Packets a second, beside the kernel's own overlay"
 	say "64-byte UDP in one direction, anti-spoof, firewall and connection tracking on in both. The kernel has" \
-		"vxlan, a bridge, and nftables by br_netfilter; weft is in xdp mode. Same generator, same sink."
+		"vxlan, a bridge, and nftables by br_netfilter. Same generator, same sink."
 	echo
 	pace_build
 	pace_measure
-	printf '    kernel: %9d packets/s delivered\n    weft:   %9d packets/s delivered\n\n' "$PACE_KERNEL" "$PACE_WEFT"
+	pace_end
+	printf '    the kernel:    %9d packets/s delivered\n    weft, mode %-3s %9d packets/s delivered\n\n' \
+		"$PACE_KERNEL" "$PACE_MODE:" "$PACE_WEFT"
 	claim "weft delivers $(pace_ratio) times as many" [ "$PACE_WEFT" -gt "$PACE_KERNEL" ]
 }
 

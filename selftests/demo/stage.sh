@@ -75,12 +75,15 @@ stage_serve() {
 BOLD='' DIM='' PLAIN=''
 if [ -t 1 ]; then BOLD=$'\e[1m' DIM=$'\e[2m' PLAIN=$'\e[0m'; fi
 
+# Fails where there is nobody to press it.
+wait_for_enter() { { read -r _ </dev/tty; } 2>/dev/null; }
+
 ACT=0
 act() {
 	ACT=$((ACT + 1))
 	if [ -n "$STEP" ] && [ $ACT -gt 1 ]; then
 		printf '\n%s[Enter goes on]%s ' "$DIM" "$PLAIN"
-		read -r _ </dev/tty || true
+		wait_for_enter
 	fi
 	printf '\n%s%d. %s%s\n\n' "$BOLD" $ACT "$*" "$PLAIN"
 }
@@ -143,6 +146,6 @@ stay() {
 		printf '    %-40s %s\n' "$STATE/$name" "a shell on $name"
 	done
 	printf '    %-40s %s\n\nEnter here removes it all. ' "$STATE/h1 weft status" "or one command"
-	read -r _ </dev/tty || sleep infinity
+	wait_for_enter || sleep infinity
 	echo
 }

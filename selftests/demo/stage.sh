@@ -145,7 +145,7 @@ stay() {
 	for name in h1 h2 red1 filter; do
 		printf '    %-40s %s\n' "$STATE/$name" "a shell on $name"
 	done
-	printf '    %-40s %s\n\nEnter here removes it all. ' "$STATE/h1 weft status" "or one command"
+	printf '    %-40s %s\n\nEnter here goes on to the end, which removes it all. ' "$STATE/h1 weft status" "or one command"
 	wait_for_enter || sleep infinity
 	echo
 }

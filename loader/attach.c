@@ -56,10 +56,12 @@ static int begin(struct work *w, struct error *e)
 		found = 0;
 	}
 	if (found && w->record.role == DEVICE_TUNNEL)
-		return error_set(e, EXIT_REFUSED, "device %s is weft's own tunnel device", w->link.name);
+		return error_set(e, EXIT_REFUSED, "device %s is weft's own tunnel device",
+				 w->link.name);
 	if (found && w->record.role != (unsigned int)w->role)
-		return error_set(e, EXIT_REFUSED, "device %s is bound already, as %s: it cannot be %s too", w->link.name,
-				 role_names[w->record.role], role_names[w->role]);
+		return error_set(e, EXIT_REFUSED,
+				 "device %s is bound already, as %s: it cannot be %s too",
+				 w->link.name, role_names[w->record.role], role_names[w->role]);
 	if (found)
 		return 1;
 	memset(&w->record, 0, sizeof(w->record));
@@ -81,7 +83,8 @@ static int check_foreign(const struct work *w, struct error *e)
 	for (enum hook hook = HOOK_TC; hook <= HOOK_GUARD; hook++) {
 		if (hook == HOOK_GUARD && w->role == ROLE_UNDERLAY)
 			continue;
-		if (clsact_check(&w->link, hook, clsact && w->record.flags & (DEVICE_TC | DEVICE_GUARD), e))
+		if (clsact_check(&w->link, hook,
+				 clsact && w->record.flags & (DEVICE_TC | DEVICE_GUARD), e))
 			return -1;
 		if (probe_tcx() && tcx_check(w->root, &w->link, hook, e))
 			return -1;
@@ -137,7 +140,8 @@ static int set_tc(struct work *w, enum hook hook, struct error *e)
 		err = link_set(w->root, w->link.name, w->link.ifindex, hook, fd);
 	close(fd);
 	if (err)
-		return error_set(e, EXIT_REFUSED, "device %s: cannot attach %s: %s", w->link.name, name, strerror(-err));
+		return error_set(e, EXIT_REFUSED, "device %s: cannot attach %s: %s", w->link.name,
+				 name, strerror(-err));
 	return 0;
 }
 
@@ -161,7 +165,8 @@ static int set_xdp(struct work *w, bool renew, struct error *e)
 		w->record.flags &= (__u8)~DEVICE_XDP;
 		return 0;
 	}
-	if (!renew && w->plan.metadata && link_live(w->root, w->link.name, w->link.ifindex, HOOK_XDP))
+	if (!renew && w->plan.metadata &&
+	    link_live(w->root, w->link.name, w->link.ifindex, HOOK_XDP))
 		return 0;
 	if (!xdp_set(w->root, &w->link, w->role, &w->plan, e))
 		return 0;
@@ -174,16 +179,18 @@ static int set_xdp(struct work *w, bool renew, struct error *e)
 
 static int set_all(struct work *w, enum device_mode mode, bool finish, bool renew, struct error *e)
 {
-	unsigned int offloads = (finish ? OFFLOAD_TRANSMIT : 0) |
-				(w->plan.attach && w->plan.tags_in_frame ? OFFLOAD_VLAN_RECEIVE : 0);
+	unsigned int offloads =
+		(finish ? OFFLOAD_TRANSMIT : 0) |
+		(w->plan.attach && w->plan.tags_in_frame ? OFFLOAD_VLAN_RECEIVE : 0);
 	int err;
 
 	if (announce(w, mode, offloads, e) || set_hooks(w, e) || set_xdp(w, renew, e))
 		return -1;
 	err = offloads_off(w->link.name, offloads, w->record.features, false);
 	if (err && offloads)
-		return error_set(e, EXIT_REFUSED, "device %s: cannot turn its offloads off: %s%s", w->link.name,
-				 strerror(-err), finish ? ": use `offloads: keep`" : "");
+		return error_set(e, EXIT_REFUSED, "device %s: cannot turn its offloads off: %s%s",
+				 w->link.name, strerror(-err),
+				 finish ? ": use `offloads: keep`" : "");
 	w->record.flags = (__u8)((w->record.flags & ~DEVICE_FINISH) | (finish ? DEVICE_FINISH : 0));
 	return device_record_put(w->root, w->link.name, &w->record, e);
 }
@@ -203,8 +210,9 @@ static void fill(struct attachment *got, const char *device, const struct device
 	snprintf(got->note, sizeof(got->note), "%s", note);
 }
 
-static int attach(const struct root *root, const char *device, enum role role, enum device_mode mode,
-		  bool finish, bool renew, struct attachment *got, struct error *e)
+static int attach(const struct root *root, const char *device, enum role role,
+		  enum device_mode mode, bool finish, bool renew, struct attachment *got,
+		  struct error *e)
 {
 	struct work w = { .root = root, .role = role };
 	int known;
@@ -232,8 +240,9 @@ static int attach(const struct root *root, const char *device, enum role role, e
 	return 0;
 }
 
-int attach_device(const struct root *root, const char *device, enum role role, enum device_mode mode,
-		  bool offloads_finish, struct attachment *got, struct error *e)
+int attach_device(const struct root *root, const char *device, enum role role,
+		  enum device_mode mode, bool offloads_finish, struct attachment *got,
+		  struct error *e)
 {
 	if (devices_check_netns(root, e))
 		return -1;
@@ -252,7 +261,8 @@ int attach_renew(const struct root *root, struct error *e)
 		if (r->role == DEVICE_TUNNEL)
 			continue;
 		/* An absent device is the next apply's business. */
-		if (attach(root, list[i].name, r->role, r->mode, r->flags & DEVICE_FINISH, true, NULL, &why) &&
+		if (attach(root, list[i].name, r->role, r->mode, r->flags & DEVICE_FINISH, true,
+			   NULL, &why) &&
 		    why.exit_code)
 			err = error_set(e, EXIT_PARTLY, "%s", why.text);
 	}
@@ -291,7 +301,8 @@ int detach_device(const struct root *root, const char *device, struct error *e)
 			clsact_qdisc_drop(&link);
 		err = any_feature(&record) ? offloads_off(link.name, 0, record.features, false) : 0;
 		if (err)
-			error_set(e, EXIT_PARTLY, "device %s: cannot turn its offloads on again: %s", link.name,
+			error_set(e, EXIT_PARTLY,
+				  "device %s: cannot turn its offloads on again: %s", link.name,
 				  strerror(-err));
 	}
 	return device_record_delete(root, device, e);
@@ -313,7 +324,8 @@ static void look(const struct root *root, const struct nl_link *link, struct att
 	a->xdp = a->xdp && link_live(root, a->device, a->ifindex, HOOK_XDP);
 	if (!tc || (a->role != ROLE_UNDERLAY && !a->guard))
 		a->ifindex = 0;
-	if (a->mode == MODE_XDP && !a->xdp && !xdp_decide(root, link, a->role, a->mode, &plan, NULL))
+	if (a->mode == MODE_XDP && !a->xdp &&
+	    !xdp_decide(root, link, a->role, a->mode, &plan, NULL))
 		memcpy(a->note, plan.note, sizeof(a->note));
 }
 
@@ -334,7 +346,8 @@ int attachments(const struct root *root, struct attachment **list, struct error 
 		if (items[i].record.role == DEVICE_TUNNEL)
 			continue;
 		fill(a, items[i].name, &items[i].record, "");
-		a->present = !nl_link_get(items[i].name, &link) && !is_stale(&items[i].record, &link);
+		a->present =
+			!nl_link_get(items[i].name, &link) && !is_stale(&items[i].record, &link);
 		if (a->present)
 			look(root, &link, a);
 		got++;

@@ -7,8 +7,8 @@
 #include "loader/attach_hooks.h"
 
 /* Ours, among whatever filters others have: "weft", and before priorities that tc gives by itself. */
-#define HANDLE 0x77656674
-#define PRIORITY 17
+#define HANDLE      0x77656674
+#define PRIORITY    17
 
 #define FILTERS_MAX 64
 
@@ -24,15 +24,18 @@ int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, st
 	char text[PROGRAM_TEXT_SIZE];
 
 	if (n < 0)
-		return error_set(e, EXIT_REFUSED, "device %s: cannot ask for its filters: %s", link->name, strerror(-n));
+		return error_set(e, EXIT_REFUSED, "device %s: cannot ask for its filters: %s",
+				 link->name, strerror(-n));
 	for (int i = 0; i < n && i < FILTERS_MAX; i++) {
 		if (strcmp(list[i].kind, "bpf"))
 			continue;
 		if (own_filter && list[i].handle == HANDLE && list[i].priority == PRIORITY)
 			continue;
-		return error_set(e, EXIT_REFUSED, "device %s: foreign TC program %s at %s (filter, pref %u): weft replaces no program of others; detach it first",
-				 link->name, program_text(list[i].program, text, sizeof(text)),
-				 hook == HOOK_GUARD ? "egress" : "ingress", list[i].priority);
+		return error_set(
+			e, EXIT_REFUSED,
+			"device %s: foreign TC program %s at %s (filter, pref %u): weft replaces no program of others; detach it first",
+			link->name, program_text(list[i].program, text, sizeof(text)),
+			hook == HOOK_GUARD ? "egress" : "ingress", list[i].priority);
 	}
 	return 0;
 }
@@ -53,12 +56,18 @@ int clsact_qdisc(const struct nl_link *link, bool *made, struct error *e)
 	if (!err && !strcmp(kind, "clsact"))
 		return 0;
 	if (!err && kind[0])
-		return error_set(e, EXIT_REFUSED, "device %s has a qdisc of kind %s where weft needs clsact: remove it (`tc qdisc del dev %s ingress`)",
-				 link->name, kind, link->name);
+		return error_set(
+			e, EXIT_REFUSED,
+			"device %s has a qdisc of kind %s where weft needs clsact: remove it (`tc qdisc del dev %s ingress`)",
+			link->name, kind, link->name);
 	err = nl_clsact_add(link->ifindex);
 	if (err && err != -EEXIST)
-		return error_set(e, EXIT_REFUSED, "device %s: cannot add a clsact qdisc: %s%s", link->name, strerror(-err),
-				 err == -ENOENT ? ": the kernel needs CONFIG_NET_SCH_INGRESS (module sch_ingress)" : "");
+		return error_set(
+			e, EXIT_REFUSED, "device %s: cannot add a clsact qdisc: %s%s", link->name,
+			strerror(-err),
+			err == -ENOENT
+				? ": the kernel needs CONFIG_NET_SCH_INGRESS (module sch_ingress)"
+				: "");
 	*made = !err;
 	return 0;
 }
@@ -78,7 +87,8 @@ bool clsact_live(const struct nl_link *link, enum hook hook)
 	int n = nl_filters(link->ifindex, hook == HOOK_GUARD, list, FILTERS_MAX);
 
 	for (int i = 0; i < n && i < FILTERS_MAX; i++)
-		if (list[i].handle == HANDLE && list[i].priority == PRIORITY && !strcmp(list[i].kind, "bpf"))
+		if (list[i].handle == HANDLE && list[i].priority == PRIORITY &&
+		    !strcmp(list[i].kind, "bpf"))
 			return true;
 	return false;
 }
@@ -98,6 +108,7 @@ void clsact_qdisc_drop(const struct nl_link *link)
 
 	if (nl_ingress_qdisc(link->ifindex, kind) || strcmp(kind, "clsact"))
 		return;
-	if (nl_filters(link->ifindex, false, &one, 1) == 0 && nl_filters(link->ifindex, true, &one, 1) == 0)
+	if (nl_filters(link->ifindex, false, &one, 1) == 0 &&
+	    nl_filters(link->ifindex, true, &one, 1) == 0)
 		nl_clsact_delete(link->ifindex);
 }

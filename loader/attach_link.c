@@ -27,7 +27,8 @@ const char *hook_program(enum role role, enum hook hook)
 	return hook == HOOK_GUARD ? "guard_tc" : names[role][hook == HOOK_XDP];
 }
 
-static void pin_path(char *path, size_t size, const struct root *root, const char *device, enum hook hook)
+static void pin_path(char *path, size_t size, const struct root *root, const char *device,
+		     enum hook hook)
 {
 	char safe[IFNAMSIZ];
 
@@ -85,7 +86,8 @@ static int link_make(const char *path, unsigned int ifindex, enum hook hook, int
 	return err;
 }
 
-int link_set(const struct root *root, const char *device, unsigned int ifindex, enum hook hook, int program)
+int link_set(const struct root *root, const char *device, unsigned int ifindex, enum hook hook,
+	     int program)
 {
 	char path[512];
 	__u32 id;

@@ -18,12 +18,14 @@ int tcx_check(const struct root *root, const struct nl_link *link, enum hook hoo
 
 	if (bpf_prog_query_opts((int)link->ifindex,
 				hook == HOOK_TC ? BPF_TCX_INGRESS : BPF_TCX_EGRESS, &opts))
-		return error_set(e, EXIT_REFUSED, "device %s: cannot ask for its TCX programs: %s", link->name,
-				 strerror(errno));
+		return error_set(e, EXIT_REFUSED, "device %s: cannot ask for its TCX programs: %s",
+				 link->name, strerror(errno));
 	for (__u32 i = 0; i < opts.count; i++)
 		if (!own || links[i] != own)
-			return error_set(e, EXIT_REFUSED, "device %s: foreign TC program %s at %s (TCX): weft replaces no program of others; detach it first",
-					 link->name, program_text(programs[i], text, sizeof(text)),
-					 hook == HOOK_TC ? "ingress" : "egress");
+			return error_set(
+				e, EXIT_REFUSED,
+				"device %s: foreign TC program %s at %s (TCX): weft replaces no program of others; detach it first",
+				link->name, program_text(programs[i], text, sizeof(text)),
+				hook == HOOK_TC ? "ingress" : "egress");
 	return 0;
 }

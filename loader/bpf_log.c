@@ -64,7 +64,8 @@ void bpf_log_clear(void)
 /* Is it a line that says why, and not one of the frame around it? */
 static int says_why(const char *line, size_t len)
 {
-	static const char *const noise[] = { "-- END", "-- BEGIN", "processed ", "verification time", "stack depth" };
+	static const char *const noise[] = { "-- END", "-- BEGIN", "processed ",
+					     "verification time", "stack depth" };
 
 	for (size_t i = 0; i < sizeof(noise) / sizeof(noise[0]); i++)
 		if (memmem(line, len, noise[i], strlen(noise[i])))

@@ -27,6 +27,14 @@ struct finding {
 	char text[256];
 };
 
+static struct finding found(enum grade grade, const char *text)
+{
+	struct finding f = { .grade = grade };
+
+	snprintf(f.text, sizeof(f.text), "%s", text);
+	return f;
+}
+
 /* ---- what is looked at ---- */
 
 static struct finding check_kernel(void)
@@ -39,8 +47,8 @@ static struct finding check_kernel(void)
 		f.grade = BAD;
 		snprintf(f.text, sizeof(f.text), "%.250s", e.text);
 	} else {
-		snprintf(f.text, sizeof(f.text), "%u.%u, BPF programs load, with type information", v >> 16,
-			 v >> 8 & 255);
+		snprintf(f.text, sizeof(f.text), "%u.%u, BPF programs load, with type information",
+			 v >> 16, v >> 8 & 255);
 	}
 	return f;
 }
@@ -56,9 +64,10 @@ static struct finding check_jit(void)
 			value = '1';
 		close(fd);
 	}
-	return value == '0' ?
-		(struct finding){ LESS, "off: programs are interpreted, several times slower; sysctl net.core.bpf_jit_enable=1" } :
-		(struct finding){ GOOD, "on" };
+	return value == '0'
+		       ? found(LESS,
+			       "off: programs are interpreted, several times slower; sysctl net.core.bpf_jit_enable=1")
+		       : found(GOOD, "on");
 }
 
 static struct finding check_bpffs(void)
@@ -66,8 +75,8 @@ static struct finding check_bpffs(void)
 	struct statfs fs;
 
 	if (!statfs("/sys/fs/bpf", &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC)
-		return (struct finding){ GOOD, "mounted at /sys/fs/bpf" };
-	return (struct finding){ LESS, "not mounted at /sys/fs/bpf: `weft load` mounts it" };
+		return found(GOOD, "mounted at /sys/fs/bpf");
+	return found(LESS, "not mounted at /sys/fs/bpf: `weft load` mounts it");
 }
 
 static struct finding check_tc(void)
@@ -75,11 +84,13 @@ static struct finding check_tc(void)
 	struct nl_link lo;
 
 	if (probe_tcx())
-		return (struct finding){ GOOD, "TCX links" };
+		return found(GOOD, "TCX links");
 	/* In a namespace of our own, so the qdisc goes with it. */
 	if (nl_link_get("lo", &lo) || nl_clsact_add(lo.ifindex))
-		return (struct finding){ BAD, "neither TCX (6.6) nor a clsact qdisc: the kernel needs CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF" };
-	return (struct finding){ GOOD, "clsact filters (TCX needs 6.6)" };
+		return found(
+			BAD,
+			"neither TCX (6.6) nor a clsact qdisc: the kernel needs CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF");
+	return found(GOOD, "clsact filters (TCX needs 6.6)");
 }
 
 static struct finding check_maps(void)
@@ -88,9 +99,12 @@ static struct finding check_maps(void)
 		enum bpf_map_type type;
 		const char *name;
 	} types[] = {
-		{ BPF_MAP_TYPE_HASH, "hash" }, { BPF_MAP_TYPE_LRU_HASH, "lru_hash" },
-		{ BPF_MAP_TYPE_PERCPU_ARRAY, "percpu_array" }, { BPF_MAP_TYPE_QUEUE, "queue" },
-		{ BPF_MAP_TYPE_RINGBUF, "ringbuf" }, { BPF_MAP_TYPE_ARRAY_OF_MAPS, "array_of_maps" },
+		{ BPF_MAP_TYPE_HASH, "hash" },
+		{ BPF_MAP_TYPE_LRU_HASH, "lru_hash" },
+		{ BPF_MAP_TYPE_PERCPU_ARRAY, "percpu_array" },
+		{ BPF_MAP_TYPE_QUEUE, "queue" },
+		{ BPF_MAP_TYPE_RINGBUF, "ringbuf" },
+		{ BPF_MAP_TYPE_ARRAY_OF_MAPS, "array_of_maps" },
 	};
 	struct finding f = { GOOD, "all kinds that weft uses" };
 	size_t at = 0;
@@ -98,8 +112,8 @@ static struct finding check_maps(void)
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (libbpf_probe_bpf_map_type(types[i].type, NULL) != 1) {
 			f.grade = BAD;
-			at += (size_t)snprintf(f.text + at, sizeof(f.text) - at, "%s%s", at ? ", " : "missing: ",
-					       types[i].name);
+			at += (size_t)snprintf(f.text + at, sizeof(f.text) - at, "%s%s",
+					       at ? ", " : "missing: ", types[i].name);
 		}
 	return f;
 }
@@ -125,8 +139,8 @@ static struct finding check_helpers(void)
 	for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
 		if (libbpf_probe_bpf_helper(helpers[i].type, helpers[i].id, NULL) != 1) {
 			f.grade = BAD;
-			at += (size_t)snprintf(f.text + at, sizeof(f.text) - at, "%s%s", at ? ", " : "missing: ",
-					       helpers[i].name);
+			at += (size_t)snprintf(f.text + at, sizeof(f.text) - at, "%s%s",
+					       at ? ", " : "missing: ", helpers[i].name);
 		}
 	return f;
 }
@@ -137,8 +151,9 @@ static struct finding check_vxlan(void)
 	int err = nl_vxlan_create("weft-check", mac, 4789);
 
 	if (!err)
-		return (struct finding){ GOOD, "devices can be made" };
-	return (struct finding){ BAD, "no VXLAN devices: load the module vxlan, or use a kernel with CONFIG_VXLAN" };
+		return found(GOOD, "devices can be made");
+	return found(BAD,
+		     "no VXLAN devices: load the module vxlan, or use a kernel with CONFIG_VXLAN");
 }
 
 static struct finding check_xdp(void)
@@ -151,7 +166,7 @@ static struct finding check_xdp(void)
 	struct nl_link link;
 
 	if (fd < 0)
-		return (struct finding){ LESS, "XDP programs do not load: mode tc only" };
+		return found(LESS, "XDP programs do not load: mode tc only");
 	err = nl_veth_create("weft-check0", "weft-check1");
 	if (!err)
 		err = nl_link_get("weft-check0", &link);
@@ -159,26 +174,29 @@ static struct finding check_xdp(void)
 		err = bpf_xdp_attach((int)link.ifindex, fd, XDP_FLAGS_DRV_MODE, NULL);
 	close(fd);
 	if (err)
-		return (struct finding){ LESS, "no native XDP on veth: mode tc only there" };
+		return found(LESS, "no native XDP on veth: mode tc only there");
 	if (!probe_vlan_metadata())
-		return (struct finding){ LESS, "native XDP on veth, but without VLAN tags (6.8): ports on veth stay TC" };
-	return (struct finding){ GOOD, "native XDP on veth, with VLAN tags" };
+		return found(
+			LESS,
+			"native XDP on veth, but without VLAN tags (6.8): ports on veth stay TC");
+	return found(GOOD, "native XDP on veth, with VLAN tags");
 }
 
 static struct finding check_decap(void)
 {
-	return probe_decap_l3() ?
-		(struct finding){ GOOD, "the inner family can be told" } :
-		(struct finding){ LESS, "the inner family cannot be told (6.3): IPv6 in IPv4 tunnels takes a slower way" };
+	return probe_decap_l3()
+		       ? found(GOOD, "the inner family can be told")
+		       : found(LESS,
+			       "the inner family cannot be told (6.3): IPv6 in IPv4 tunnels takes a slower way");
 }
 
 static const struct check {
 	const char *name;
 	struct finding (*look)(void);
 } checks[] = {
-	{ "kernel", check_kernel }, { "jit", check_jit },     { "bpffs", check_bpffs },
-	{ "maps", check_maps },	    { "helpers", check_helpers }, { "tc", check_tc },
-	{ "xdp", check_xdp },	    { "decap", check_decap }, { "vxlan", check_vxlan },
+	{ "kernel", check_kernel }, { "jit", check_jit },         { "bpffs", check_bpffs },
+	{ "maps", check_maps },     { "helpers", check_helpers }, { "tc", check_tc },
+	{ "xdp", check_xdp },       { "decap", check_decap },     { "vxlan", check_vxlan },
 };
 
 #define CHECKS (sizeof(checks) / sizeof(checks[0]))
@@ -195,22 +213,23 @@ static int look_all(struct finding *findings, struct error *e)
 	if (pipe2(fds, O_CLOEXEC) || (child = fork()) < 0)
 		return error_set(e, EXIT_REFUSED, "check-host: %s", strerror(errno));
 	if (!child) {
-		struct finding found[CHECKS];
+		struct finding results[CHECKS];
 
 		bpf_log_capture();
 		raise_memlock();
 		if (unshare(CLONE_NEWNET))
 			_exit(1);
 		for (size_t i = 0; i < CHECKS; i++)
-			found[i] = checks[i].look();
-		_exit(write(fds[1], found, sizeof(found)) != (ssize_t)sizeof(found));
+			results[i] = checks[i].look();
+		_exit(write(fds[1], results, sizeof(results)) != (ssize_t)sizeof(results));
 	}
 	close(fds[1]);
 	n = read(fds[0], findings, sizeof(*findings) * CHECKS);
 	close(fds[0]);
 	waitpid(child, &status, 0);
 	if (n != (ssize_t)(sizeof(*findings) * CHECKS))
-		return error_set(e, EXIT_REFUSED, "check-host: cannot make a network namespace to try things in");
+		return error_set(e, EXIT_REFUSED,
+				 "check-host: cannot make a network namespace to try things in");
 	return 0;
 }
 
@@ -231,13 +250,15 @@ int cmd_check_host(struct command_line *cl, struct error *e)
 		worst = f->grade > worst ? f->grade : worst;
 		if (!cl->json)
 			printf("%-4s %-8s %s\n", grades[f->grade], checks[i].name, f->text);
-		json_object_set_new(out, checks[i].name,
-				    json_pack("{s:s, s:s}", "grade", grades[f->grade], "text", f->text));
+		json_object_set_new(
+			out, checks[i].name,
+			json_pack("{s:s, s:s}", "grade", grades[f->grade], "text", f->text));
 	}
 	if (cl->json && cli_json(cl, json_incref(out), e))
 		worst = BAD;
 	json_decref(out);
 	if (worst == BAD)
-		return error_set(e, EXIT_REFUSED, "check-host: this host cannot run weft: see the lines marked bad");
+		return error_set(e, EXIT_REFUSED,
+				 "check-host: this host cannot run weft: see the lines marked bad");
 	return EXIT_DONE;
 }

@@ -115,24 +115,36 @@ static int add_option(struct command_line *cl, int argc, char **argv, int *at, s
 static int add_flags(struct command_line *cl, int argc, char **argv, int *at, struct error *e)
 {
 	for (const char *p = argv[*at] + 1; *p; p++) {
-		const char **value = *p == 'r' ? &cl->root :
-				     *p == 'n' ? &cl->netns :
-				     *p == 'b' ? &cl->batch_file : NULL;
+		const char **value = *p == 'r'   ? &cl->root
+				     : *p == 'n' ? &cl->netns
+				     : *p == 'b' ? &cl->batch_file
+						 : NULL;
 
 		if (value) {
 			if (cl->batch)
-				return error_set(e, EXIT_USAGE, "-%c in a batch: give it once, outside", *p);
+				return error_set(e, EXIT_USAGE,
+						 "-%c in a batch: give it once, outside", *p);
 			*value = p[1] ? p + 1 : *at + 1 < argc ? argv[++*at] : "";
 			if (!**value)
 				return error_set(e, EXIT_USAGE, "flag -%c needs a value", *p);
 			return 0;
 		}
 		switch (*p) {
-		case 'j': cl->json = true; break;
-		case 'p': cl->json = cl->pretty = true; break;
-		case 's': cl->stats = true; break;
-		case 'd': cl->details = true; break;
-		case 't': cl->timestamps = true; break;
+		case 'j':
+			cl->json = true;
+			break;
+		case 'p':
+			cl->json = cl->pretty = true;
+			break;
+		case 's':
+			cl->stats = true;
+			break;
+		case 'd':
+			cl->details = true;
+			break;
+		case 't':
+			cl->timestamps = true;
+			break;
 		default:
 			return error_set(e, EXIT_USAGE, "no flag -%c: `weft help` lists the flags",
 					 *p >= ' ' && *p < 0x7f ? *p : '?');
@@ -197,7 +209,8 @@ int cli_parse(struct command_line *cl, int argc, char **argv, struct error *e)
 			return -1;
 	}
 	if (cl->batch_file && object)
-		return error_set(e, EXIT_USAGE, "-b FILE takes its commands from the file: no command may follow");
+		return error_set(e, EXIT_USAGE,
+				 "-b FILE takes its commands from the file: no command may follow");
 	if (!cl->command && object) {
 		char list[512];
 

@@ -46,8 +46,10 @@ int device_record_put(const struct root *root, const char *device, const struct 
 	err = bpf_map_update_elem(fd, &key, record, BPF_ANY) ? errno : 0;
 	close(fd);
 	if (err == E2BIG)
-		return error_set(e, EXIT_REFUSED, "device %s: weft is attached to %d devices already, and cannot to more",
-				 device, DEVICES_MAX);
+		return error_set(
+			e, EXIT_REFUSED,
+			"device %s: weft is attached to %d devices already, and cannot to more",
+			device, DEVICES_MAX);
 	return err ? error_set(e, EXIT_REFUSED, "map devices: %s: %s", device, strerror(err)) : 0;
 }
 
@@ -121,10 +123,13 @@ int devices_check_netns(const struct root *root, struct error *e)
 	if (!found || tunnel.netns == netns_cookie())
 		return 0;
 	if (netns_find(tunnel.netns, name, sizeof(name)))
-		return error_set(e, EXIT_REFUSED, "root %s belongs to network namespace %s: use `weft -n %s`", root->path,
-				 name, name);
-	return error_set(e, EXIT_REFUSED, "root %s was loaded in another network namespace: use `weft -n` with that, or another root with -r",
-			 root->path);
+		return error_set(e, EXIT_REFUSED,
+				 "root %s belongs to network namespace %s: use `weft -n %s`",
+				 root->path, name, name);
+	return error_set(
+		e, EXIT_REFUSED,
+		"root %s was loaded in another network namespace: use `weft -n` with that, or another root with -r",
+		root->path);
 }
 
 int device_info(const char *device, struct device_info *info, struct error *e)

@@ -38,7 +38,8 @@ static void print_overview(FILE *out)
 	const char *last = "";
 
 	fputs("Usage: weft [FLAGS] COMMAND ...\n       weft [FLAGS] OBJECT VERB [TENANT/]NAME [KEY VALUE]...\n"
-	      "Commands and objects may be shortened to a unique prefix.\n\nCommands:\n", out);
+	      "Commands and objects may be shortened to a unique prefix.\n\nCommands:\n",
+	      out);
 	for (const struct command *c = commands; c->object; c++)
 		if (!c->verb)
 			fprintf(out, "  %-11s %s\n", c->object, c->doc);

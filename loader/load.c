@@ -31,10 +31,10 @@ static const struct own_map {
 	__u32 key_size, value_size, entries;
 	const char *key_type, *value_type;
 } own_maps[] = {
-	{ "devices", BPF_MAP_TYPE_HASH, sizeof(struct device_key), sizeof(struct device), DEVICES_MAX, "device_key",
-	  "device" },
-	{ "config", BPF_MAP_TYPE_HASH, sizeof(struct config_key), sizeof(struct config_value), CONFIG_PARTS_MAX,
-	  "config_key", "config_value" },
+	{ "devices", BPF_MAP_TYPE_HASH, sizeof(struct device_key), sizeof(struct device),
+	  DEVICES_MAX, "device_key", "device" },
+	{ "config", BPF_MAP_TYPE_HASH, sizeof(struct config_key), sizeof(struct config_value),
+	  CONFIG_PARTS_MAX, "config_key", "config_value" },
 	{ "abi", BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct abi), 1, "unsigned int", "abi" },
 };
 
@@ -72,10 +72,11 @@ static struct btf *clock_types(const struct root *root, int *fd)
 	return *fd < 0 ? NULL : btf__load_from_kernel_by_id(info.btf_id);
 }
 
-static int make_map(const struct root *root, const struct own_map *m, const struct btf *btf, int btf_fd,
-		    struct error *e)
+static int make_map(const struct root *root, const struct own_map *m, const struct btf *btf,
+		    int btf_fd, struct error *e)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->type == BPF_MAP_TYPE_HASH ? BPF_F_NO_PREALLOC : 0);
+	LIBBPF_OPTS(bpf_map_create_opts, opts,
+		    .map_flags = m->type == BPF_MAP_TYPE_HASH ? BPF_F_NO_PREALLOC : 0);
 	char path[512];
 	int fd, err = 0;
 
@@ -87,10 +88,12 @@ static int make_map(const struct root *root, const struct own_map *m, const stru
 		opts.btf_key_type_id = opts.btf_value_type_id = 0;
 	fd = bpf_map_create(m->type, m->name, m->key_size, m->value_size, m->entries, &opts);
 	if (fd < 0)
-		return error_set(e, EXIT_REFUSED, "map %s: cannot be made: %s", m->name, strerror(errno));
+		return error_set(e, EXIT_REFUSED, "map %s: cannot be made: %s", m->name,
+				 strerror(errno));
 	snprintf(path, sizeof(path), "%s/%s", root->path, m->name);
 	if (bpf_obj_pin(fd, path))
-		err = error_set(e, EXIT_REFUSED, "map %s: cannot be pinned: %s", m->name, strerror(errno));
+		err = error_set(e, EXIT_REFUSED, "map %s: cannot be pinned: %s", m->name,
+				strerror(errno));
 	close(fd);
 	return err;
 }
@@ -156,7 +159,9 @@ static int make_tunnel(const struct root *root, bool clsact, unsigned int *ifind
 	if (found < 0 || (found && devices_check_netns(root, e)))
 		return -1;
 	if (found && clsact && !(record.flags & DEVICE_CLSACT))
-		return error_set(e, EXIT_REFUSED, "load --clsact: root %s was loaded without: unload first", root->path);
+		return error_set(e, EXIT_REFUSED,
+				 "load --clsact: root %s was loaded without: unload first",
+				 root->path);
 	if (clsact)
 		record.flags |= DEVICE_CLSACT;
 	if (!found && device_record_put(root, TUNNEL_DEVICE, &record, e))
@@ -167,14 +172,16 @@ static int make_tunnel(const struct root *root, bool clsact, unsigned int *ifind
 	return device_record_put(root, TUNNEL_DEVICE, &record, e);
 }
 
-static int fill_host(const struct root *root, const char *name, unsigned int tunnel, struct error *e)
+static int fill_host(const struct root *root, const char *name, unsigned int tunnel,
+		     struct error *e)
 {
 	struct host_config host;
 
 	if (array_read(root, "host", &host, e))
 		return -1;
 	if (name && host.name[0] && strncmp(host.name, name, sizeof(host.name)))
-		return error_set(e, EXIT_REFUSED, "host %s: root %s is loaded as host %.32s: unload first", name,
+		return error_set(e, EXIT_REFUSED,
+				 "host %s: root %s is loaded as host %.32s: unload first", name,
 				 root->path, host.name);
 	if (name)
 		memcpy(host.name, name, strnlen(name, sizeof(host.name)));
@@ -199,8 +206,10 @@ static int check_loaded(const struct root *root, bool *fresh, struct error *e)
 	if (array_read(root, "abi", &abi, e))
 		return -1;
 	if (abi.version && abi.version != WEFT_ABI)
-		return error_set(e, EXIT_REFUSED, "root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: save, unload, load and apply",
-				 root->path, abi.version, abi.build, WEFT_ABI);
+		return error_set(
+			e, EXIT_REFUSED,
+			"root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: save, unload, load and apply",
+			root->path, abi.version, abi.build, WEFT_ABI);
 	*fresh = !abi.version;
 	return is_pinned(root, "devices") ? devices_check_netns(root, e) : 0;
 }

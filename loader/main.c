@@ -61,7 +61,9 @@ static int run_line(const struct command_line *outer, struct batch *batch, char 
 	if (cli_parse(&cl, n, words, e))
 		return -1;
 	if (!cl.command || !(cl.command->flags & COMMAND_BATCH))
-		return error_set(e, EXIT_USAGE, "only add, set, replace and del of configuration objects may stand in a batch");
+		return error_set(
+			e, EXIT_USAGE,
+			"only add, set, replace and del of configuration objects may stand in a batch");
 	return cli_run(&cl, e) < 0 ? -1 : 0;
 }
 
@@ -82,7 +84,8 @@ static int run_batch(struct command_line *cl, struct error *e)
 	int ret;
 
 	if (!in)
-		return error_set(e, EXIT_REFUSED, "batch file %s: %s", cl->batch_file, strerror(errno));
+		return error_set(e, EXIT_REFUSED, "batch file %s: %s", cl->batch_file,
+				 strerror(errno));
 	ret = batch_begin(cl, &batch, e);
 	if (ret)
 		goto close;
@@ -92,7 +95,8 @@ static int run_batch(struct command_line *cl, struct error *e)
 			ret = at_line(e, cl->batch_file, number);
 	}
 	if (!ret && ferror(in))
-		ret = error_set(e, EXIT_REFUSED, "batch file %s: %s", cl->batch_file, strerror(errno));
+		ret = error_set(e, EXIT_REFUSED, "batch file %s: %s", cl->batch_file,
+				strerror(errno));
 	if (!ret)
 		ret = batch_commit(batch, e);
 	batch_end(batch);

@@ -15,10 +15,10 @@
 #include "loader/netlink.h"
 
 /* One request at a time; larger than any answer's datagram. */
-#define BUFFER_SIZE 32768
+#define BUFFER_SIZE    32768
 
 #define CLSACT_INGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)
-#define CLSACT_EGRESS TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
+#define CLSACT_EGRESS  TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
 
 /* Sends `request` and gives each answer to `cb`. Returns 0 or -errno. */
 static int talk(int protocol, struct nlmsghdr *request, mnl_cb_t cb, void *data)
@@ -41,8 +41,8 @@ static int talk(int protocol, struct nlmsghdr *request, mnl_cb_t cb, void *data)
 		n = mnl_socket_recvfrom(sock, answer, sizeof(answer));
 		if (n < 0)
 			break;
-		ret = mnl_cb_run(answer, (size_t)n, request->nlmsg_seq,
-				 mnl_socket_get_portid(sock), cb, data);
+		ret = mnl_cb_run(answer, (size_t)n, request->nlmsg_seq, mnl_socket_get_portid(sock),
+				 cb, data);
 	} while (ret > 0);
 	if (n < 0)
 		ret = -1;
@@ -67,9 +67,8 @@ static void link_info(const struct nlattr *nested, struct nl_link *link)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, nested)
-		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-			snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attr));
+	mnl_attr_for_each_nested(attr, nested) if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+		snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attr));
 }
 
 static int on_link(const struct nlmsghdr *h, void *data)
@@ -82,7 +81,8 @@ static int on_link(const struct nlmsghdr *h, void *data)
 	link->ifindex = (unsigned int)info->ifi_index;
 	link->up = info->ifi_flags & IFF_UP;
 	link->peer_netns = -1;
-	mnl_attr_for_each(attr, h, sizeof(*info)) {
+	mnl_attr_for_each(attr, h, sizeof(*info))
+	{
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
 			snprintf(link->name, sizeof(link->name), "%s", mnl_attr_get_str(attr));
@@ -216,12 +216,14 @@ static int on_filter(const struct nlmsghdr *h, void *data)
 		return MNL_CB_OK;
 	f.handle = tc->tcm_handle;
 	f.priority = tc->tcm_info >> 16;
-	mnl_attr_for_each(attr, h, sizeof(*tc)) {
+	mnl_attr_for_each(attr, h, sizeof(*tc))
+	{
 		if (mnl_attr_get_type(attr) == TCA_KIND)
 			snprintf(f.kind, sizeof(f.kind), "%s", mnl_attr_get_str(attr));
 		if (mnl_attr_get_type(attr) != TCA_OPTIONS || strcmp(f.kind, "bpf"))
 			continue;
-		mnl_attr_for_each_nested(option, attr) {
+		mnl_attr_for_each_nested(option, attr)
+		{
 			if (mnl_attr_get_type(option) == TCA_BPF_ID)
 				f.program = mnl_attr_get_u32(option);
 			if (mnl_attr_get_type(option) == TCA_BPF_NAME)
@@ -255,9 +257,8 @@ static int on_qdisc(const struct nlmsghdr *h, void *data)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, h, sizeof(struct tcmsg))
-		if (mnl_attr_get_type(attr) == TCA_KIND)
-			snprintf(data, 16, "%s", mnl_attr_get_str(attr));
+	mnl_attr_for_each(attr, h, sizeof(struct tcmsg)) if (mnl_attr_get_type(attr) == TCA_KIND)
+		snprintf(data, 16, "%s", mnl_attr_get_str(attr));
 	return MNL_CB_OK;
 }
 
@@ -304,18 +305,18 @@ int nl_clsact_delete(unsigned int ifindex)
 /* ---- the "netdev" family ---- */
 
 /* linux/netdev.h of older build machines lacks what is asked here. */
-#define NETDEV_DEV_GET 1
-#define NETDEV_DEV_IFINDEX 1
-#define NETDEV_DEV_XDP_FEATURES 3
+#define NETDEV_DEV_GET             1
+#define NETDEV_DEV_IFINDEX         1
+#define NETDEV_DEV_XDP_FEATURES    3
 #define NETDEV_DEV_XDP_RX_METADATA 5
 
 static int on_family(const struct nlmsghdr *h, void *data)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, h, sizeof(struct genlmsghdr))
-		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
-			*(uint16_t *)data = mnl_attr_get_u16(attr);
+	mnl_attr_for_each(attr, h, sizeof(struct genlmsghdr)) if (mnl_attr_get_type(attr) ==
+								  CTRL_ATTR_FAMILY_ID) *
+		(uint16_t *)data = mnl_attr_get_u16(attr);
 	return MNL_CB_OK;
 }
 
@@ -324,7 +325,8 @@ static int on_features(const struct nlmsghdr *h, void *data)
 	struct nl_xdp_features *features = data;
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, h, sizeof(struct genlmsghdr)) {
+	mnl_attr_for_each(attr, h, sizeof(struct genlmsghdr))
+	{
 		if (mnl_attr_get_type(attr) == NETDEV_DEV_XDP_FEATURES)
 			features->actions = mnl_attr_get_u64(attr);
 		if (mnl_attr_get_type(attr) == NETDEV_DEV_XDP_RX_METADATA)

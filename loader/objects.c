@@ -29,10 +29,14 @@ struct object {
 };
 
 static const struct object objects[] = {
-	{ "port_tc", port_tc__elf_bytes },	   { "port_xdp", port_xdp__elf_bytes },
-	{ "underlay_tc", underlay_tc__elf_bytes }, { "underlay_xdp", underlay_xdp__elf_bytes },
-	{ "sf_tc", sf_tc__elf_bytes },		   { "sf_xdp", sf_xdp__elf_bytes },
-	{ "guard_tc", guard_tc__elf_bytes },	   { "clock", clock__elf_bytes },
+	{ "port_tc", port_tc__elf_bytes },
+	{ "port_xdp", port_xdp__elf_bytes },
+	{ "underlay_tc", underlay_tc__elf_bytes },
+	{ "underlay_xdp", underlay_xdp__elf_bytes },
+	{ "sf_tc", sf_tc__elf_bytes },
+	{ "sf_xdp", sf_xdp__elf_bytes },
+	{ "guard_tc", guard_tc__elf_bytes },
+	{ "clock", clock__elf_bytes },
 };
 
 /* The same programs as they are loaded for one device: they ask it for the VLAN tag. */
@@ -41,7 +45,7 @@ static const struct object bound_objects[] = {
 	{ "sf_xdp", sf_xdp_bound__elf_bytes },
 };
 
-#define OBJECTS (sizeof(objects) / sizeof(objects[0]))
+#define OBJECTS       (sizeof(objects) / sizeof(objects[0]))
 #define BOUND_OBJECTS (sizeof(bound_objects) / sizeof(bound_objects[0]))
 
 static const struct object *find_bound(const char *name)
@@ -61,7 +65,8 @@ static struct bpf_object *open_object(const struct object *o, struct error *e)
 
 	obj = bpf_object__open_mem(elf, size, &opts);
 	if (!obj)
-		error_set(e, EXIT_REFUSED, "object %s: cannot be read: %s", o->name, strerror(errno));
+		error_set(e, EXIT_REFUSED, "object %s: cannot be read: %s", o->name,
+			  strerror(errno));
 	return obj;
 }
 
@@ -87,7 +92,8 @@ static bool *find_switch(struct bpf_object *obj, const char *variable)
 	for (int i = 0; i < btf_vlen(section); i++) {
 		const struct btf_type *var = btf__type_by_id(btf, info[i].type);
 
-		if (!strcmp(btf__name_by_offset(btf, var->name_off), variable) && info[i].offset < size)
+		if (!strcmp(btf__name_by_offset(btf, var->name_off), variable) &&
+		    info[i].offset < size)
 			return (bool *)(data + info[i].offset);
 	}
 	return NULL;
@@ -107,13 +113,14 @@ static int share_maps(const struct root *root, struct bpf_object *obj, struct er
 	char path[512], safe[64];
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map (map, obj) {
 		if (bpf_map__is_internal(map))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", root->path,
 			 root_name(safe, sizeof(safe), bpf_map__name(map)));
 		if (bpf_map__set_pin_path(map, path))
-			return error_set(e, EXIT_REFUSED, "map %s: out of memory", bpf_map__name(map));
+			return error_set(e, EXIT_REFUSED, "map %s: out of memory",
+					 bpf_map__name(map));
 	}
 	return 0;
 }
@@ -135,10 +142,14 @@ static int load_object(const char *name, struct bpf_object *obj, struct error *e
 		return 0;
 	bpf_log_reason(reason, sizeof(reason));
 	if (strstr(reason, "parameter mismatch"))
-		return error_set(e, EXIT_REFUSED, "program %s: %s: the root has maps of another build: save, unload, load and apply",
-				 name, reason);
-	return error_set(e, EXIT_REFUSED, "program %s: the kernel refuses it: %s%s%s (`weft load -d` prints all that it says)",
-			 name, strerror(-err), reason[0] ? ": " : "", reason);
+		return error_set(
+			e, EXIT_REFUSED,
+			"program %s: %s: the root has maps of another build: save, unload, load and apply",
+			name, reason);
+	return error_set(
+		e, EXIT_REFUSED,
+		"program %s: the kernel refuses it: %s%s%s (`weft load -d` prints all that it says)",
+		name, strerror(-err), reason[0] ? ": " : "", reason);
 }
 
 /* Puts a program in its place in one step, so that the pin is never missing. */
@@ -151,9 +162,11 @@ static int pin_program(const struct root *root, const char *pin, int fd, struct 
 	snprintf(place, sizeof(place), "%s/prog/%s", root->path, safe);
 	unlink(fresh);
 	if (bpf_obj_pin(fd, fresh))
-		return error_set(e, EXIT_REFUSED, "program %s: cannot be pinned: %s", pin, strerror(errno));
+		return error_set(e, EXIT_REFUSED, "program %s: cannot be pinned: %s", pin,
+				 strerror(errno));
 	if (rename(fresh, place)) {
-		error_set(e, EXIT_REFUSED, "program %s: cannot be pinned: %s", pin, strerror(errno));
+		error_set(e, EXIT_REFUSED, "program %s: cannot be pinned: %s", pin,
+			  strerror(errno));
 		unlink(fresh);
 		return -1;
 	}
@@ -166,7 +179,8 @@ static int program_fd(struct bpf_object *obj, const char *name, struct error *e)
 
 	if (program)
 		return bpf_program__fd(program);
-	return error_set(e, EXIT_REFUSED, "object %s has no program of this name: the build is broken", name);
+	return error_set(e, EXIT_REFUSED,
+			 "object %s has no program of this name: the build is broken", name);
 }
 
 int objects_load(const struct root *root, struct error *e)
@@ -176,7 +190,8 @@ int objects_load(const struct root *root, struct error *e)
 
 	for (size_t i = 0; i < OBJECTS && !err; i++) {
 		open[i] = open_object(&objects[i], e);
-		err = !open[i] || prepare(root, open[i], e) || load_object(objects[i].name, open[i], e);
+		err = !open[i] || prepare(root, open[i], e) ||
+		      load_object(objects[i].name, open[i], e);
 	}
 	for (size_t i = 0; i < OBJECTS && !err; i++) {
 		int fd = program_fd(open[i], objects[i].name, e);
@@ -232,18 +247,22 @@ int objects_load_bound(const struct root *root, const char *name, const char *de
 	int fd = -1;
 
 	if (!o)
-		return error_set(e, EXIT_REFUSED, "program %s cannot be loaded for one device", name);
+		return error_set(e, EXIT_REFUSED, "program %s cannot be loaded for one device",
+				 name);
 	obj = open_object(o, e);
 	program = obj ? bpf_object__find_program_by_name(obj, name) : NULL;
 	if (program && !prepare(root, obj, e)) {
 		bpf_program__set_ifindex(program, ifindex);
-		bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_DEV_BOUND_ONLY);
+		bpf_program__set_flags(program,
+				       bpf_program__flags(program) | BPF_F_XDP_DEV_BOUND_ONLY);
 		if (!load_object(name, obj, e))
 			fd = dup(bpf_program__fd(program));
 	}
 	if (fd >= 0 && was_moved(program, fd)) {
-		error_set(e, EXIT_REFUSED, "device %s: program %s has outgrown its place, which would crash this kernel when the device goes: use mode tc",
-			  device, name);
+		error_set(
+			e, EXIT_REFUSED,
+			"device %s: program %s has outgrown its place, which would crash this kernel when the device goes: use mode tc",
+			device, name);
 		close(fd);
 		fd = -1;
 	}

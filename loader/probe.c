@@ -49,7 +49,8 @@ bool probe_decap_l3(void)
 
 		/* An enum of flags with 64-bit values would be BTF_KIND_ENUM64; this one is plain. */
 		for (int i = 0; btf_is_enum(t) && i < btf_vlen(t); i++)
-			if (!strcmp(btf__name_by_offset(btf, values[i].name_off), "BPF_F_ADJ_ROOM_DECAP_L3_IPV4"))
+			if (!strcmp(btf__name_by_offset(btf, values[i].name_off),
+				    "BPF_F_ADJ_ROOM_DECAP_L3_IPV4"))
 				known = 1;
 	}
 	return known;
@@ -61,7 +62,8 @@ bool probe_vlan_metadata(void)
 	static int known = -1;
 
 	if (known < 0)
-		known = btf && btf__find_by_name_kind(btf, "bpf_xdp_metadata_rx_vlan_tag", BTF_KIND_FUNC) > 0;
+		known = btf && btf__find_by_name_kind(btf, "bpf_xdp_metadata_rx_vlan_tag",
+						      BTF_KIND_FUNC) > 0;
 	return known;
 }
 
@@ -75,17 +77,25 @@ int probe_bpf(struct error *e)
 	int fd;
 
 	if (version < (KERNEL_MIN_MAJOR << 16 | KERNEL_MIN_MINOR << 8))
-		return error_set(e, EXIT_REFUSED, "kernel %u.%u is too old: weft needs %d.%d or newer", version >> 16,
-				 version >> 8 & 255, KERNEL_MIN_MAJOR, KERNEL_MIN_MINOR);
+		return error_set(
+			e, EXIT_REFUSED, "kernel %u.%u is too old: weft needs %d.%d or newer",
+			version >> 16, version >> 8 & 255, KERNEL_MIN_MAJOR, KERNEL_MIN_MINOR);
 	fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "weft_probe", "GPL", program, 2, NULL);
 	if (fd < 0 && errno == ENOSYS)
-		return error_set(e, EXIT_REFUSED, "this kernel has no BPF (CONFIG_BPF_SYSCALL): use a kernel that has");
+		return error_set(
+			e, EXIT_REFUSED,
+			"this kernel has no BPF (CONFIG_BPF_SYSCALL): use a kernel that has");
 	if (fd < 0 && errno == EPERM)
-		return error_set(e, EXIT_REFUSED, "not allowed to load BPF programs: run as root, outside of containers that drop CAP_BPF and CAP_NET_ADMIN");
+		return error_set(
+			e, EXIT_REFUSED,
+			"not allowed to load BPF programs: run as root, outside of containers that drop CAP_BPF and CAP_NET_ADMIN");
 	if (fd < 0)
-		return error_set(e, EXIT_REFUSED, "this kernel does not take a BPF program: %s", strerror(errno));
+		return error_set(e, EXIT_REFUSED, "this kernel does not take a BPF program: %s",
+				 strerror(errno));
 	close(fd);
 	if (!kernel_btf())
-		return error_set(e, EXIT_REFUSED, "this kernel has no /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF): use a kernel that has");
+		return error_set(
+			e, EXIT_REFUSED,
+			"this kernel has no /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF): use a kernel that has");
 	return 0;
 }

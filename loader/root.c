@@ -21,7 +21,7 @@
 #define BPFFS "/sys/fs/bpf"
 
 /* A second writer waits this long for the first, then gives up. */
-#define LOCK_TRIES 100
+#define LOCK_TRIES    100
 #define LOCK_PAUSE_US 50000
 
 static bool in_bpffs(const char *path)
@@ -72,14 +72,21 @@ static bool own_mount_namespace(void)
 static int mount_bpffs(const char *parent, struct error *e)
 {
 	if (strcmp(parent, BPFFS))
-		return error_set(e, EXIT_REFUSED, "root: %s is not in a bpffs: `mount -t bpf bpf %s` first, or choose a root below "
-				 BPFFS, parent, parent);
+		return error_set(
+			e, EXIT_REFUSED,
+			"root: %s is not in a bpffs: `mount -t bpf bpf %s` first, or choose a root below " BPFFS,
+			parent, parent);
 	if (own_mount_namespace())
-		return error_set(e, EXIT_REFUSED, "root: there is no bpffs at " BPFFS
-				 " in this mount namespace (as under `ip netns exec`): run `weft -n NAME` from outside instead, or mount one and keep the namespace");
+		return error_set(
+			e, EXIT_REFUSED,
+			"root: there is no bpffs at " BPFFS
+			" in this mount namespace (as under `ip netns exec`): run `weft -n NAME` from outside instead, or mount one and keep the namespace");
 	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
-		return error_set(e, EXIT_REFUSED, "root: cannot mount bpffs at " BPFFS ": %s: the kernel needs CONFIG_BPF_SYSCALL, and this user CAP_SYS_ADMIN",
-				 strerror(errno));
+		return error_set(
+			e, EXIT_REFUSED,
+			"root: cannot mount bpffs at " BPFFS
+			": %s: the kernel needs CONFIG_BPF_SYSCALL, and this user CAP_SYS_ADMIN",
+			strerror(errno));
 	return 0;
 }
 
@@ -97,11 +104,13 @@ static int set_path(struct root *root, const char *path, struct error *e)
 	last = basename(copy2);
 	if (!realpath(dirname(copy), parent)) {
 		strcpy(copy, path);
-		return error_set(e, EXIT_REFUSED, "root %s: %s: %s", path, dirname(copy), strerror(errno));
+		return error_set(e, EXIT_REFUSED, "root %s: %s: %s", path, dirname(copy),
+				 strerror(errno));
 	}
 	if (strchr(last, '.') || !strcmp(last, "/"))
 		return error_set(e, EXIT_USAGE, "root %s: bpffs takes no name with a dot", path);
-	if (snprintf(root->path, sizeof(root->path), "%s/%s", parent, last) >= (int)sizeof(root->path))
+	if (snprintf(root->path, sizeof(root->path), "%s/%s", parent, last) >=
+	    (int)sizeof(root->path))
 		return error_set(e, EXIT_USAGE, "root %s: the path is too long", path);
 	return 0;
 }
@@ -113,10 +122,13 @@ static int lock_directory(struct root *root, int fd, struct error *e)
 
 	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return error_set(e, EXIT_REFUSED, "root %s: cannot lock: %s", root->path, strerror(errno));
+			return error_set(e, EXIT_REFUSED, "root %s: cannot lock: %s", root->path,
+					 strerror(errno));
 		if (i == LOCK_TRIES)
-			return error_set(e, EXIT_REFUSED, "root %s: another weft is changing it: wait until it is done",
-					 root->path);
+			return error_set(
+				e, EXIT_REFUSED,
+				"root %s: another weft is changing it: wait until it is done",
+				root->path);
 		usleep(LOCK_PAUSE_US);
 	}
 	if (stat(root->path, &now) || fstat(fd, &held) || now.st_ino != held.st_ino)
@@ -131,10 +143,12 @@ static int open_directory(struct root *root, bool lock, struct error *e)
 		int fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
 
 		if (fd < 0 && errno == ENOENT)
-			return error_set(e, EXIT_REFUSED, "root %s does not exist: run `weft load` first", root->path);
+			return error_set(e, EXIT_REFUSED,
+					 "root %s does not exist: run `weft load` first",
+					 root->path);
 		if (fd < 0)
-			return error_set(e, EXIT_REFUSED, "root %s: %s%s", root->path, strerror(errno),
-					 errno == EACCES ? ": run as root" : "");
+			return error_set(e, EXIT_REFUSED, "root %s: %s%s", root->path,
+					 strerror(errno), errno == EACCES ? ": run as root" : "");
 		if (!in_bpffs(root->path)) {
 			close(fd);
 			return error_set(e, EXIT_REFUSED, "root %s is not in a bpffs", root->path);
@@ -156,18 +170,24 @@ static int check_abi(const struct root *root, struct error *e)
 	if (fd < 0) {
 		if (errno == EACCES || errno == EPERM)
 			return -1;
-		return error_set(e, EXIT_REFUSED, "root %s is half made (a `weft load` was interrupted): run `weft load` again, or `weft unload`",
-				 root->path);
+		return error_set(
+			e, EXIT_REFUSED,
+			"root %s is half made (a `weft load` was interrupted): run `weft load` again, or `weft unload`",
+			root->path);
 	}
 	if (bpf_map_lookup_elem(fd, &zero, &abi))
 		abi.version = 0;
 	close(fd);
 	if (abi.version == 0)
-		return error_set(e, EXIT_REFUSED, "root %s is half made (a `weft load` was interrupted): run `weft load` again, or `weft unload`",
-				 root->path);
+		return error_set(
+			e, EXIT_REFUSED,
+			"root %s is half made (a `weft load` was interrupted): run `weft load` again, or `weft unload`",
+			root->path);
 	if (abi.version != WEFT_ABI)
-		return error_set(e, EXIT_REFUSED, "root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: use that weft, or save, unload, load and apply",
-				 root->path, abi.version, abi.build, WEFT_ABI);
+		return error_set(
+			e, EXIT_REFUSED,
+			"root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: use that weft, or save, unload, load and apply",
+			root->path, abi.version, abi.build, WEFT_ABI);
 	return 0;
 }
 
@@ -194,7 +214,8 @@ int root_create(struct root *root, const char *path, struct error *e)
 		return -1;
 	for (;;) {
 		if (mkdir(root->path, 0700) && errno != EEXIST)
-			return error_set(e, EXIT_REFUSED, "root %s: cannot be made: %s", root->path, strerror(errno));
+			return error_set(e, EXIT_REFUSED, "root %s: cannot be made: %s", root->path,
+					 strerror(errno));
 		if (!open_directory(root, true, e))
 			return 0;
 		if (access(root->path, F_OK) == 0)
@@ -209,8 +230,8 @@ void root_close(struct root *root)
 	root->lock = -1;
 }
 
-static int get_pin(const struct root *root, const char *directory, const char *name, const char *what,
-		   struct error *e)
+static int get_pin(const struct root *root, const char *directory, const char *name,
+		   const char *what, struct error *e)
 {
 	char path[512], safe[256];
 	int fd;
@@ -222,7 +243,9 @@ static int get_pin(const struct root *root, const char *directory, const char *n
 		int err = errno;
 
 		error_set(e, EXIT_REFUSED, "%s %s: %s%s", what, path, strerror(err),
-			  err == ENOENT ? ": run `weft load`" : err == EPERM || err == EACCES ? ": run as root" : "");
+			  err == ENOENT                   ? ": run `weft load`"
+			  : err == EPERM || err == EACCES ? ": run as root"
+							  : "");
 		errno = err;
 	}
 	return fd < 0 ? -1 : fd;

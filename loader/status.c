@@ -28,9 +28,13 @@ static json_t *device_json(const struct attachment *a)
 		json_array_append_new(hooks, json_string("guard"));
 	if (whole && a->xdp)
 		json_array_append_new(hooks, json_string("xdp"));
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "device", a->device, "role", roles[a->role], "mode",
-			 modes[a->mode], "ifindex", (int)a->ifindex, "state",
-			 !a->present ? "absent" : whole ? "attached" : "damaged", "note", a->note, "hooks", hooks);
+	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "device", a->device, "role",
+			 roles[a->role], "mode", modes[a->mode], "ifindex", (int)a->ifindex,
+			 "state",
+			 !a->present ? "absent"
+			 : whole     ? "attached"
+				     : "damaged",
+			 "note", a->note, "hooks", hooks);
 }
 
 static const struct attachment *find(const struct attachment *list, int n, const char *device)
@@ -52,11 +56,13 @@ static void want(const struct pending *p, const char *path, const json_t *device
 	const char *name = json_string_value(device);
 
 	if (name && !find(p->list, p->n, name))
-		json_array_append_new(p->out, json_pack("{s:s, s:s}", "object", path, "device", name));
+		json_array_append_new(p->out,
+				      json_pack("{s:s, s:s}", "object", path, "device", name));
 }
 
 /* The devices of one object that are wanted on this host. */
-static void want_object(const struct pending *p, const char *path, const json_t *object, const char *host)
+static void want_object(const struct pending *p, const char *path, const json_t *object,
+			const char *host)
 {
 	const char *at = json_string_value(json_object_get(object, "host"));
 	const json_t *item;
@@ -65,23 +71,25 @@ static void want_object(const struct pending *p, const char *path, const json_t 
 	if (!at || strcmp(at, host))
 		return;
 	want(p, path, json_object_get(object, "device"));
-	json_array_foreach(json_object_get(object, "devices"), i, item)
+	json_array_foreach (json_object_get(object, "devices"), i, item)
 		want(p, path, item);
 }
 
-static void want_tenant_ports(const struct pending *p, const char *tenant, const json_t *body, const char *host)
+static void want_tenant_ports(const struct pending *p, const char *tenant, const json_t *body,
+			      const char *host)
 {
 	const char *name;
 	json_t *port;
 	char path[128];
 
-	json_object_foreach(json_object_get(body, "ports"), name, port) {
+	json_object_foreach (json_object_get(body, "ports"), name, port) {
 		snprintf(path, sizeof(path), "port %s/%s", tenant, name);
 		want_object(p, path, port, host);
 	}
 }
 
-static json_t *pending_json(const json_t *tree, const char *host, const struct attachment *list, int n)
+static json_t *pending_json(const json_t *tree, const char *host, const struct attachment *list,
+			    int n)
 {
 	struct pending p = { list, n, json_array() };
 	const char *name, *instance;
@@ -89,16 +97,18 @@ static json_t *pending_json(const json_t *tree, const char *host, const struct a
 	char path[128];
 	size_t i;
 
-	json_array_foreach(json_object_get(json_object_get(json_object_get(tree, "hosts"), host), "underlay"), i, part) {
+	json_array_foreach (
+		json_object_get(json_object_get(json_object_get(tree, "hosts"), host), "underlay"),
+		i, part) {
 		snprintf(path, sizeof(path), "host %s", host);
 		want(&p, path, part);
 	}
-	json_object_foreach(json_object_get(tree, "service_functions"), name, object)
-		json_object_foreach(json_object_get(object, "instances"), instance, part) {
+	json_object_foreach (json_object_get(tree, "service_functions"), name, object)
+		json_object_foreach (json_object_get(object, "instances"), instance, part) {
 			snprintf(path, sizeof(path), "sf %s/%s", name, instance);
 			want_object(&p, path, part, host);
 		}
-	json_object_foreach(json_object_get(tree, "tenants"), name, object)
+	json_object_foreach (json_object_get(tree, "tenants"), name, object)
 		want_tenant_ports(&p, name, object, host);
 	return p.out;
 }
@@ -109,8 +119,8 @@ static json_t *bypassed_json(const json_t *tree)
 	const char *name, *chain_name;
 	char path[128];
 
-	json_object_foreach(json_object_get(tree, "tenants"), name, tenant)
-		json_object_foreach(json_object_get(tenant, "chains"), chain_name, chain)
+	json_object_foreach (json_object_get(tree, "tenants"), name, tenant)
+		json_object_foreach (json_object_get(tenant, "chains"), chain_name, chain)
 			if (json_is_true(json_object_get(chain, "bypass"))) {
 				snprintf(path, sizeof(path), "%s/%s", name, chain_name);
 				json_array_append_new(out, json_string(path));
@@ -136,8 +146,9 @@ static json_t *programs_json(const struct root *root)
 			continue;
 		fd = root_prog(root, entry->d_name, NULL);
 		if (fd >= 0 && !bpf_prog_get_info_by_fd(fd, &info, &len))
-			json_object_set_new(out, entry->d_name, json_pack("{s:i, s:b}", "id", (int)info.id, "jited",
-									  info.jited_prog_len > 0));
+			json_object_set_new(out, entry->d_name,
+					    json_pack("{s:i, s:b}", "id", (int)info.id, "jited",
+						      info.jited_prog_len > 0));
 		if (fd >= 0)
 			close(fd);
 	}
@@ -152,12 +163,12 @@ static json_t *tunnel_json(void)
 
 	if (device_info(TUNNEL_DEVICE, &info, NULL))
 		return json_pack("{s:s, s:s}", "device", TUNNEL_DEVICE, "state", "absent");
-	return json_pack("{s:s, s:s, s:i}", "device", TUNNEL_DEVICE, "state", info.up ? "up" : "down", "ifindex",
-			 (int)info.ifindex);
+	return json_pack("{s:s, s:s, s:i}", "device", TUNNEL_DEVICE, "state",
+			 info.up ? "up" : "down", "ifindex", (int)info.ifindex);
 }
 
-static json_t *status_json(const struct root *root, const struct state *state, const struct attachment *list,
-			   int n)
+static json_t *status_json(const struct root *root, const struct state *state,
+			   const struct attachment *list, int n)
 {
 	char host[WEFT_NAME_LEN + 1] = "", vtep[INET_ADDRSTRLEN] = "";
 	json_t *devices = json_array();
@@ -168,11 +179,11 @@ static json_t *status_json(const struct root *root, const struct state *state, c
 		inet_ntop(AF_INET, state->host.vtep4, vtep, sizeof(vtep));
 	for (int i = 0; i < n; i++)
 		json_array_append_new(devices, device_json(&list[i]));
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "version", WEFT_VERSION,
-			 "abi", WEFT_ABI, "root", root->path, "host", host, "vtep", vtep, "interrupted",
-			 state->interrupted, "tunnel", tunnel_json(), "devices", devices, "pending",
-			 pending_json(state->tree, host, list, n), "bypassed", bypassed_json(state->tree),
-			 "programs", programs_json(root));
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "version",
+			 WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "host", host, "vtep",
+			 vtep, "interrupted", state->interrupted, "tunnel", tunnel_json(),
+			 "devices", devices, "pending", pending_json(state->tree, host, list, n),
+			 "bypassed", bypassed_json(state->tree), "programs", programs_json(root));
 }
 
 static const char *text(const json_t *object, const char *key)
@@ -187,10 +198,10 @@ static void print_devices(const json_t *devices)
 	const json_t *d, *hook;
 	size_t i, j;
 
-	json_array_foreach(devices, i, d) {
-		printf("device %-15s %-9s mode %-5s %s", text(d, "device"), text(d, "role"), text(d, "mode"),
-		       text(d, "state"));
-		json_array_foreach(json_object_get(d, "hooks"), j, hook)
+	json_array_foreach (devices, i, d) {
+		printf("device %-15s %-9s mode %-5s %s", text(d, "device"), text(d, "role"),
+		       text(d, "mode"), text(d, "state"));
+		json_array_foreach (json_object_get(d, "hooks"), j, hook)
 			printf("%s%s", j ? "+" : " ", json_string_value(hook));
 		printf("%s%s\n", *text(d, "note") ? "; " : "", text(d, "note"));
 	}
@@ -205,21 +216,26 @@ static void print_status(const json_t *s, bool details)
 	size_t i;
 
 	printf("weft %s, maps %d, root %s\n", text(s, "version"), WEFT_ABI, text(s, "root"));
-	printf("host %s%s%s\n", *text(s, "host") ? text(s, "host") : "(not known yet: apply a configuration)",
+	printf("host %s%s%s\n",
+	       *text(s, "host") ? text(s, "host") : "(not known yet: apply a configuration)",
 	       *text(s, "vtep") ? ", vtep " : "", text(s, "vtep"));
 	printf("tunnel %s %s\n", text(tunnel, "device"), text(tunnel, "state"));
 	print_devices(json_object_get(s, "devices"));
-	json_array_foreach(json_object_get(s, "pending"), i, item)
-		printf("pending %s: device %s is not attached\n", text(item, "object"), text(item, "device"));
-	json_array_foreach(json_object_get(s, "bypassed"), i, item)
-		printf("%sbypass chain %s: its functions are not asked%s\n", red, json_string_value(item), plain);
+	json_array_foreach (json_object_get(s, "pending"), i, item)
+		printf("pending %s: device %s is not attached\n", text(item, "object"),
+		       text(item, "device"));
+	json_array_foreach (json_object_get(s, "bypassed"), i, item)
+		printf("%sbypass chain %s: its functions are not asked%s\n", red,
+		       json_string_value(item), plain);
 	if (json_is_true(json_object_get(s, "interrupted")))
 		printf("%sinterrupted: a change was cut off; apply again%s\n", red, plain);
 	if (!details)
 		return;
-	json_object_foreach(json_object_get(s, "programs"), name, program)
-		printf("program %-12s id %d%s\n", name, (int)json_integer_value(json_object_get(program, "id")),
-		       json_is_true(json_object_get(program, "jited")) ? "" : ", not compiled by a JIT");
+	json_object_foreach (json_object_get(s, "programs"), name, program)
+		printf("program %-12s id %d%s\n", name,
+		       (int)json_integer_value(json_object_get(program, "id")),
+		       json_is_true(json_object_get(program, "jited")) ? ""
+								       : ", not compiled by a JIT");
 }
 
 int cmd_status(struct command_line *cl, struct error *e)
@@ -251,7 +267,8 @@ int cmd_status(struct command_line *cl, struct error *e)
 int cmd_version(struct command_line *cl, struct error *e)
 {
 	if (cl->json)
-		return cli_json(cl, json_pack("{s:s, s:i}", "version", WEFT_VERSION, "abi", WEFT_ABI), e);
+		return cli_json(
+			cl, json_pack("{s:s, s:i}", "version", WEFT_VERSION, "abi", WEFT_ABI), e);
 	printf("weft %s, maps %d\n", WEFT_VERSION, WEFT_ABI);
 	return EXIT_DONE;
 }

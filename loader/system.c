@@ -30,7 +30,8 @@ int netns_enter(const char *name, struct error *e)
 	snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : NETNS_DIR "/", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return error_set(e, EXIT_REFUSED, "network namespace %s: %s: `ip netns list` shows those there are",
+		return error_set(e, EXIT_REFUSED,
+				 "network namespace %s: %s: `ip netns list` shows those there are",
 				 quoted, strerror(errno));
 	err = setns(fd, CLONE_NEWNET) ? errno : 0;
 	close(fd);
@@ -108,8 +109,10 @@ int require_root(const char *command, struct error *e)
 {
 	if (geteuid() == 0)
 		return 0;
-	return error_set(e, EXIT_REFUSED, "weft %s: not root (user %u): loading and attaching programs needs root; use sudo",
-			 command, (unsigned int)geteuid());
+	return error_set(
+		e, EXIT_REFUSED,
+		"weft %s: not root (user %u): loading and attaching programs needs root; use sudo",
+		command, (unsigned int)geteuid());
 }
 
 void raise_memlock(void)

@@ -19,7 +19,8 @@
 
 /* Of an ethertype for local experiments (IEEE 802), from and to made-up local MACs: any stack ignores it. */
 static const unsigned char frame[64] = {
-	0x02, 'w', 'e', 'f', 't', 0x01, 0x02, 'w', 'e', 'f', 't', 0x02, 0x88, 0xb5, 'w', 'e', 'f', 't',
+	0x02, 'w', 'e',  'f',  't',  0x01, 0x02, 'w', 'e',
+	'f',  't', 0x02, 0x88, 0xb5, 'w',  'e',  'f', 't',
 };
 
 /* return bpf_redirect(ifindex, 0) */
@@ -38,8 +39,8 @@ static int load_redirect(unsigned int ifindex)
 
 static bool send_frame(unsigned int ifindex)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1,
-		    .batch_size = 1, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame),
+		    .repeat = 1, .batch_size = 1, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 	int fd = load_redirect(ifindex);
 	bool sent;
 
@@ -85,7 +86,8 @@ static bool count_taken(const char *device, unsigned long long *taken)
 	names = calloc(1, sizeof(*names) + driver.n_stats * ETH_GSTRING_LEN);
 	values = calloc(1, sizeof(*values) + driver.n_stats * sizeof(__u64));
 	if (names && values) {
-		*names = (struct ethtool_gstrings){ ETHTOOL_GSTRINGS, ETH_SS_STATS, driver.n_stats };
+		*names =
+			(struct ethtool_gstrings){ ETHTOOL_GSTRINGS, ETH_SS_STATS, driver.n_stats };
 		*values = (struct ethtool_stats){ ETHTOOL_GSTATS, driver.n_stats };
 		found = !ethtool(device, names) && !ethtool(device, values);
 	}
@@ -108,7 +110,8 @@ bool device_takes_xdp(const struct root *root, const char *device)
 		return false;
 	/* Other drivers say themselves whether they send what XDP redirects; kernels before 6.3 do not tell. */
 	if (strcmp(link.kind, "veth"))
-		return !nl_xdp_features(link.ifindex, &features) && features.actions & NL_XDP_NDO_XMIT;
-	return count_taken(device, &before) && send_frame(link.ifindex) && count_taken(device, &after) &&
-	       after > before;
+		return !nl_xdp_features(link.ifindex, &features) &&
+		       features.actions & NL_XDP_NDO_XMIT;
+	return count_taken(device, &before) && send_frame(link.ifindex) &&
+	       count_taken(device, &after) && after > before;
 }

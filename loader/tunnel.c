@@ -39,12 +39,20 @@ static int create(const struct root *root, struct error *e)
 	own_mac(root, mac);
 	err = nl_vxlan_create(TUNNEL_DEVICE, mac, TUNNEL_PORT);
 	if (err == -EOPNOTSUPP)
-		return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": this kernel has no VXLAN devices: load the module vxlan, or use a kernel with CONFIG_VXLAN");
+		return error_set(
+			e, EXIT_REFUSED,
+			"tunnel device " TUNNEL_DEVICE
+			": this kernel has no VXLAN devices: load the module vxlan, or use a kernel with CONFIG_VXLAN");
 	if (err == -EEXIST)
-		return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": another VXLAN device uses UDP port %d in this network namespace (`ip -d link show type vxlan`): remove it",
-				 TUNNEL_PORT);
+		return error_set(
+			e, EXIT_REFUSED,
+			"tunnel device " TUNNEL_DEVICE
+			": another VXLAN device uses UDP port %d in this network namespace (`ip -d link show type vxlan`): remove it",
+			TUNNEL_PORT);
 	if (err)
-		return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": cannot be made: %s", strerror(-err));
+		return error_set(e, EXIT_REFUSED,
+				 "tunnel device " TUNNEL_DEVICE ": cannot be made: %s",
+				 strerror(-err));
 	return 0;
 }
 
@@ -56,14 +64,21 @@ static int set_up(unsigned int ifindex, struct error *e)
 	sysctl_write("net/ipv6/conf/" TUNNEL_DEVICE "/disable_ipv6", "1");
 	err = sysctl_write("net/ipv4/conf/" TUNNEL_DEVICE "/forwarding", "1");
 	if (err)
-		return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": cannot set its forwarding flag in /proc/sys: %s",
+		return error_set(e, EXIT_REFUSED,
+				 "tunnel device " TUNNEL_DEVICE
+				 ": cannot set its forwarding flag in /proc/sys: %s",
 				 strerror(-err));
 	err = nl_link_up(ifindex);
 	if (err == -EADDRINUSE)
-		return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": UDP port %d is in use in this network namespace (`ss -ulnp`): stop that program",
-				 TUNNEL_PORT);
+		return error_set(
+			e, EXIT_REFUSED,
+			"tunnel device " TUNNEL_DEVICE
+			": UDP port %d is in use in this network namespace (`ss -ulnp`): stop that program",
+			TUNNEL_PORT);
 	if (err)
-		return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": cannot be set up: %s", strerror(-err));
+		return error_set(e, EXIT_REFUSED,
+				 "tunnel device " TUNNEL_DEVICE ": cannot be set up: %s",
+				 strerror(-err));
 	return 0;
 }
 
@@ -73,16 +88,21 @@ int tunnel_up(const struct root *root, unsigned int *ifindex, struct error *e)
 	int err = nl_link_get(TUNNEL_DEVICE, &link);
 
 	if (err && err != -ENODEV)
-		return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": %s", strerror(-err));
+		return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": %s",
+				 strerror(-err));
 	if (!err && !is_own(root, &link))
-		return error_set(e, EXIT_REFUSED, "device " TUNNEL_DEVICE " exists and is not of root %s: unload the other root, or remove the device",
-				 root->path);
+		return error_set(
+			e, EXIT_REFUSED,
+			"device " TUNNEL_DEVICE
+			" exists and is not of root %s: unload the other root, or remove the device",
+			root->path);
 	if (err) {
 		if (create(root, e))
 			return -1;
 		err = nl_link_get(TUNNEL_DEVICE, &link);
 		if (err)
-			return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": %s", strerror(-err));
+			return error_set(e, EXIT_REFUSED, "tunnel device " TUNNEL_DEVICE ": %s",
+					 strerror(-err));
 	}
 	*ifindex = link.ifindex;
 	return set_up(link.ifindex, e);
@@ -97,6 +117,8 @@ int tunnel_down(const struct root *root, struct error *e)
 		return 0;
 	err = nl_link_delete(link.ifindex);
 	if (err && err != -ENODEV)
-		return error_set(e, EXIT_PARTLY, "tunnel device " TUNNEL_DEVICE ": cannot be removed: %s", strerror(-err));
+		return error_set(e, EXIT_PARTLY,
+				 "tunnel device " TUNNEL_DEVICE ": cannot be removed: %s",
+				 strerror(-err));
 	return 0;
 }

@@ -41,7 +41,8 @@ static int remove_pins(const struct root *root, struct error *e)
 				 strerror(err < 0 ? errno : err));
 	snprintf(last, sizeof(last), "%s/" LAST, root->path);
 	if ((unlink(last) && errno != ENOENT) || (rmdir(root->path) && errno != ENOENT))
-		return error_set(e, EXIT_PARTLY, "root %s: cannot be removed: %s", root->path, strerror(errno));
+		return error_set(e, EXIT_PARTLY, "root %s: cannot be removed: %s", root->path,
+				 strerror(errno));
 	return 0;
 }
 
@@ -55,7 +56,8 @@ static bool records_readable(const struct root *root)
 
 	if (fd < 0)
 		return false;
-	fits = !bpf_map_get_info_by_fd(fd, &info, &len) && info.key_size == sizeof(struct device_key) &&
+	fits = !bpf_map_get_info_by_fd(fd, &info, &len) &&
+	       info.key_size == sizeof(struct device_key) &&
 	       info.value_size == sizeof(struct device);
 	close(fd);
 	return fits;
@@ -65,7 +67,8 @@ static bool records_readable(const struct root *root)
  * In another network namespace than the root's, devices cannot be given back. If that namespace is gone, there is
  * nothing to give back.
  */
-static int check_netns(const struct root *root, const struct device_item *list, int n, struct error *e)
+static int check_netns(const struct root *root, const struct device_item *list, int n,
+		       struct error *e)
 {
 	uint64_t here = netns_cookie();
 	char name[256];
@@ -76,11 +79,16 @@ static int check_netns(const struct root *root, const struct device_item *list, 
 		if (r->netns == here)
 			continue;
 		if (netns_find(r->netns, name, sizeof(name)))
-			return error_set(e, EXIT_REFUSED, "root %s belongs to network namespace %s: run `weft -n %s unload`",
-					 root->path, name, name);
-		if (link_live(root, list[i].name, r->ifindex, HOOK_TC) || link_live(root, list[i].name, r->ifindex, HOOK_XDP))
-			return error_set(e, EXIT_REFUSED, "root %s belongs to another network namespace, where device %s still is: unload with -n PATH of that, or with --force leave its devices' settings as they are",
-					 root->path, list[i].name);
+			return error_set(
+				e, EXIT_REFUSED,
+				"root %s belongs to network namespace %s: run `weft -n %s unload`",
+				root->path, name, name);
+		if (link_live(root, list[i].name, r->ifindex, HOOK_TC) ||
+		    link_live(root, list[i].name, r->ifindex, HOOK_XDP))
+			return error_set(
+				e, EXIT_REFUSED,
+				"root %s belongs to another network namespace, where device %s still is: unload with -n PATH of that, or with --force leave its devices' settings as they are",
+				root->path, list[i].name);
 	}
 	return 0;
 }

@@ -11,6 +11,21 @@
 #ifdef FLAVOUR_XDP_BOUND
 extern int bpf_xdp_metadata_rx_vlan_tag(const struct xdp_md *ctx, __be16 *vlan_proto,
 					__u16 *vlan_tci) __ksym;
+
+/* Never set. The verifier knows it for a constant, so what hangs on it is gone before the program runs. */
+const volatile bool room_to_grow = false;
+
+/*
+ * The kernel remembers where a bound program was first put, and follows that pointer when the device goes away.
+ * The verifier's rewriting may have moved the program to more pages since then (6.18 at least; a1aa9ef47c29
+ * mended the same for blinding only): an oops with the RTNL lock held. Dead code is removed first of all, and the
+ * pages stay: the program, which grows by a tenth, never needs to move.
+ */
+static __always_inline void keep_room_to_grow(void)
+{
+	if (room_to_grow)
+		asm volatile(".rept 2048; r0 = 0; .endr" ::: "r0");
+}
 #endif
 
 static __always_inline void ctx_make_linear(ctx_t *ctx, __u32 l2)
@@ -41,6 +56,7 @@ static __always_inline bool ctx_tag_beside(ctx_t *ctx, __u16 *tci)
 #ifdef FLAVOUR_XDP_BOUND
 	__be16 protocol = 0;
 
+	keep_room_to_grow();
 	return bpf_xdp_metadata_rx_vlan_tag(ctx, &protocol, tci) == 0;
 #else
 	return false;

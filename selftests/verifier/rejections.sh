@@ -9,6 +9,12 @@
 VERIFY=$TOOLS/verify
 [ -x "$VERIFY" ] || die "$VERIFY is not built"
 
+# The kernel frees programs some time after their last user has gone, and a bound one should not outlive its device.
+bound_programs_gone() {
+	wait_for 5 bash -c '! bpftool prog show 2>/dev/null | grep -qE "devname v0|devname w0"'
+	sleep 1
+}
+
 netns_add dev
 netns_add peer
 pair dev v0 peer v1
@@ -49,3 +55,4 @@ done
 
 # A program for TC cannot be bound.
 refused 'Invalid argument' "$BUILD/bpf/port_tc.o" bound=v0
+bound_programs_gone

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# cli: the table of commands, the help and the manual page say the same; exit codes; what is refused on the command
-# line; JSON of everything that is shown. One host h1 with tenant red, ports web1 (there) and web2 (pending).
+# cli: the table of commands, the help and the manual page say the same; exit codes; what is refused on the
+# command line; JSON of everything that is shown. One host h1 with tenant red, ports web1 (there) and web2
+# (pending).
 . "$(dirname "$0")/../lib/net.sh"
 need_weft
 need jq setpriv
@@ -53,7 +54,8 @@ sed -n '/^\.Ss Flags/,/^\.El/s/^\.It Fl \([a-z]\).*/-\1/p' "$MAN" | sort -u > "$
 same "and the same $(wc -l < "$STATE/help") flags"
 
 for object in $objects; do
-	"$WEFT" "$object" help | sed -n '/^Keys/,/^Flags/{/not supported yet/d; s/^  \([a-z_][a-z_]*\) .*/\1/p}'
+	"$WEFT" "$object" help |
+		sed -n '/^Keys/,/^Flags/{/not supported yet/d; s/^  \([a-z_][a-z_]*\) .*/\1/p}'
 done | sort -u > "$STATE/help"
 sed -n '/^\.Ss Keys/,/^\.Sh/s/^\.Cm //p' "$MAN" | tr ' ' '\n' | sort -u > "$STATE/manual"
 same "and the same $(wc -l < "$STATE/help") keys"
@@ -157,8 +159,8 @@ json() {
 		show_output
 	fi
 }
-for line in status counters version save 'diff '"$STATE/lab.yaml" "apply $STATE/lab.yaml" 'ct show' 'ct show red' \
-	'fdb show' 'fdb show red/web' 'neigh show' 'neigh show red/web'; do
+for line in status counters version save check-host "apply $STATE/lab.yaml" "diff $STATE/lab.yaml" \
+	'ct show' 'ct show red' 'fdb show' 'fdb show red/web' 'neigh show' 'neigh show red/web'; do
 	# shellcheck disable=SC2086
 	json -j $line
 	# shellcheck disable=SC2086
@@ -181,12 +183,13 @@ expect_status 3 weft_on h1 diff "$STATE/lab.yaml"
 expect_ok weft_on h1 apply "$STATE/lab.yaml"
 
 # Unknown names and values: the object, the value and what would be right are in the message.
-expect_refused 'red/web9.*nope|nope' weft_on h1 port add red/web9 network nope host h1 device p8 mac 02:00:00:00:00:0c
-expect_refused 'blue' weft_on h1 port add blue/w network web host h1 device p8 mac 02:00:00:00:00:0c
-expect_refused '99.*chain.*tag|tag.*4095' weft_on h1 chain set red/inspect tag 4095
+place=(host h1 device p8 mac 02:00:00:00:00:0c)
+expect_refused 'nope' weft_on h1 port add red/web9 network nope "${place[@]}"
+expect_refused 'blue' weft_on h1 port add blue/w network web "${place[@]}"
+expect_refused 'tag.*4095' weft_on h1 chain set red/inspect tag 4095
 expect_refused 'colour' weft_on h1 port set red/web1 colour red
 expect_refused 'not supported yet' weft_on h1 port set red/web1 qos gold
-expect_refused 'Bad|name' weft_on h1 tenant add Bad
+expect_refused '"?Bad"?' weft_on h1 tenant add Bad
 expect_status 0 weft_on h1 diff "$STATE/lab.yaml"
 
 # A batch is one change: a bad line undoes the good ones before it, and is named.

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# docs_maps: every bpftool line of maps/README.md works on a live root; entries put in with bpftool carry traffic; the
-# pinned programs carry traffic when ip and tc attach them. Hosts h1 and h2, tenant red with web1 on h1 and web2 on h2,
-# and web3, web4 on h1 for XDP.
+# docs_maps: every bpftool line of maps/README.md works on a live root; entries put in with bpftool carry
+# traffic; the pinned programs carry traffic when ip and tc attach them. Hosts h1 and h2, tenant red with
+# web1 on h1 and web2 on h2, and web3, web4 on h1 for XDP.
 . "$(dirname "$0")/../lib/net.sh"
 need_weft
 need bpftool jq tc
@@ -73,7 +73,8 @@ if [ $lines -ge 30 ]; then ok "$lines lines"; else fail "only $lines lines in ma
 # What is pinned is described, and what is described is pinned.
 described=$(sed -n 's/^### //p' "$TOP/maps/README.md" | sed 's|tenants/&lt;tenant&gt;/||' | tr -d ' ' |
 	tr ',' '\n' | sort -u | xargs)
-pinned=$({ find "$root" -maxdepth 1 -type f; find "$root/tenants/red" -type f; } | xargs -n 1 basename | sort -u | xargs)
+pinned=$({ find "$root" -maxdepth 1 -type f; find "$root/tenants/red" -type f; } |
+	xargs -n 1 basename | sort -u | xargs)
 expect_eq "$pinned" "$described" "maps/README.md describes the maps that there are"
 
 # What it says of each map's type and size is so.

@@ -62,7 +62,7 @@ static void print_changes(const struct commit *c)
 static void print_summary(const struct commit *c)
 {
 	if (!json_array_size(c->diff) && c->writes)
-		printf("repaired: %zu entries were not as configured\n", c->writes);
+		printf("maps: %zu entries brought up to date\n", c->writes);
 	if (c->attached || c->detached)
 		printf("devices: %d attached, %d detached\n", c->attached, c->detached);
 	if (commit_was_idle(c))

@@ -239,8 +239,10 @@ static int execute(struct work *w, struct error *e)
 	/* A fresh attachment drops everything until its binding is written; one that fails refuses all. */
 	if (facts_attach(&w->facts, c->root, &c->attached, e))
 		return -1;
-	if (c->attached && plan(w, e))
+	if (c->attached && plan(w, e)) {
+		facts_undo_attach(&w->facts, c->root);
 		return -1;
+	}
 	find_odd(w);
 	if (c->announce)
 		c->announce(c);

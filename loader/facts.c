@@ -235,21 +235,8 @@ int facts_check(const struct facts *facts, const struct model *m, struct error *
 	return 0;
 }
 
-static void detach_new(const struct root *root, const char (*devices)[IFNAMSIZ], int n)
-{
-	struct error unused = {0};
-
-	while (n-- > 0)
-		detach_device(root, devices[n], &unused);
-}
-
-struct fresh {
-	char (*device)[IFNAMSIZ];
-	int n;
-};
-
-static int attach(struct facts *facts, const struct root *root, struct fact *f, struct fresh *fresh,
-		  int *changed, struct error *e)
+static int attach(struct facts *facts, const struct root *root, struct fact *f, int *changed,
+		  struct error *e)
 {
 	const struct attachment *had = attachment_of(facts, f->device);
 	struct attachment got = {0};
@@ -260,12 +247,12 @@ static int attach(struct facts *facts, const struct root *root, struct fact *f, 
 			return -1;
 		had = NULL;
 	}
-	if (!had)
-		memcpy(fresh->device[fresh->n++], f->device, IFNAMSIZ);
+	f->fresh = !had;
 	if (attach_device(root, f->device, f->role, f->mode, f->finish, &got, e)) {
 		/* It was there a moment ago. */
 		if (!e->exit_code)
-			error_set(e, EXIT_REFUSED, "%s: device %s has just gone: apply again", f->user, f->device);
+			error_set(e, EXIT_REFUSED, "%s: device %s has just gone: apply again",
+				  f->user, f->device);
 		return -1;
 	}
 	*changed += !f->attached;
@@ -276,21 +263,35 @@ static int attach(struct facts *facts, const struct root *root, struct fact *f, 
 	return 0;
 }
 
+void facts_undo_attach(struct facts *facts, const struct root *root)
+{
+	struct error unused = {0};
+
+	for (struct fact *f = facts->by_device; f; f = f->hh.next) {
+		if (f->fresh)
+			detach_device(root, f->device, &unused);
+		f->fresh = false;
+	}
+}
+
 int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e)
 {
-	struct fresh fresh = {alloc_zero(HASH_COUNT(facts->by_device), IFNAMSIZ), 0};
-	int failed = 0;
-
-	/* The underlay's mode may follow from its ports', so it comes after them, and again whenever they change. */
-	for (int underlay = 0; underlay <= 1; underlay++)
-		for (struct fact *f = facts->by_device; f && !failed; f = f->hh.next)
-			if (f->present && (f->role == ROLE_UNDERLAY) == underlay &&
-			    (!f->attached || f->role != ROLE_PORT))
-				failed = attach(facts, root, f, &fresh, changed, e);
-	if (failed)
-		detach_new(root, (const char (*)[IFNAMSIZ])fresh.device, fresh.n);
-	free(fresh.device);
-	return failed;
+	/*
+	 * The underlay's mode may follow from its ports', so it comes after them, and again
+	 * whenever they change.
+	 */
+	for (int underlay = 0; underlay <= 1; underlay++) {
+		for (struct fact *f = facts->by_device; f; f = f->hh.next) {
+			if (!f->present || (f->role == ROLE_UNDERLAY) != underlay ||
+			    (f->attached && f->role == ROLE_PORT))
+				continue;
+			if (attach(facts, root, f, changed, e)) {
+				facts_undo_attach(facts, root);
+				return -1;
+			}
+		}
+	}
+	return 0;
 }
 
 int facts_detach(struct facts *facts, const struct root *root, int *changed, struct error *e)

@@ -18,6 +18,7 @@ struct fact {
 	bool finish;		/* a function's: finish checksums, cut super-packets */
 	bool present;
 	bool attached;		/* all its hooks are there */
+	bool fresh;		/* facts_attach() attached it */
 	bool xdp;		/* XDP among them */
 	bool takes_xdp;		/* XDP may redirect to it */
 	char note[ATTACH_NOTE_SIZE];	/* why not XDP though asked for */
@@ -47,6 +48,8 @@ int facts_check(const struct facts *facts, const struct model *m, struct error *
  * counts what it attached.
  */
 int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e);
+/* Detaches again what the last facts_attach() attached. */
+void facts_undo_attach(struct facts *facts, const struct root *root);
 /* Detaches devices that the configuration names no more or in another role. */
 int facts_detach(struct facts *facts, const struct root *root, int *changed, struct error *e);
 

@@ -71,6 +71,25 @@ static void link_info(const struct nlattr *nested, struct nl_link *link)
 		snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attr));
 }
 
+/* With programs in several modes at once there is no common id, and any of them will do. */
+static void link_xdp(const struct nlattr *nested, struct nl_link *link)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nested)
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_XDP_PROG_ID:
+		case IFLA_XDP_DRV_PROG_ID:
+		case IFLA_XDP_SKB_PROG_ID:
+		case IFLA_XDP_HW_PROG_ID:
+			if (!link->xdp_program)
+				link->xdp_program = mnl_attr_get_u32(attr);
+			break;
+		}
+	}
+}
+
 static int on_link(const struct nlmsghdr *h, void *data)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(h);
@@ -103,6 +122,9 @@ static int on_link(const struct nlmsghdr *h, void *data)
 			break;
 		case IFLA_LINKINFO:
 			link_info(attr, link);
+			break;
+		case IFLA_XDP:
+			link_xdp(attr, link);
 			break;
 		}
 	}

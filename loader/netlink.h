@@ -17,6 +17,7 @@ struct nl_link {
 	bool up;
 	char kind[16];		/* "veth", "tun", …; "" for hardware */
 	uint8_t mac[6];
+	uint32_t xdp_program;	/* id of the XDP program on it, in whatever mode; 0: none */
 };
 
 /* By name. Returns 0 or -errno; -ENODEV if there is none. */

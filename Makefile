@@ -12,9 +12,8 @@ WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
 LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl
 
-# A hook is compiled once for TC and once for XDP (bpf/lib/weft.h); XDP where tags matter once more for kernels
-# that tell a bound program of a tag kept beside the frame (bpf/lib/ctx_xdp.h).
-BPF_OBJECTS := port_tc port_xdp port_xdp_bound underlay_tc underlay_xdp sf_tc sf_xdp sf_xdp_bound guard_tc clock
+# A hook is compiled once for TC and once for XDP (bpf/lib/weft.h).
+BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc clock
 BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
 
@@ -44,11 +43,6 @@ NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
 CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(NET_TESTS) $(KERNEL_TESTS)
-
-$(BUILD)/bpf/%_xdp_bound.o: bpf/%.bpf.c $(BPF_HEADERS)
-	@mkdir -p $(@D)
-	$(call say,BPF)
-	$(Q)$(CLANG) $(BPF_FLAGS) -DFLAVOUR_XDP -DFLAVOUR_XDP_BOUND -c $< -o $@
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)

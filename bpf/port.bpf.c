@@ -27,8 +27,9 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 	if (WEFT_XDP && p->tags)
 		return V_UP;
 	port = find_port(p);
+	/* XDP may not have seen the tag: TC has. */
 	if (!port)
-		return V_DROP;
+		return WEFT_XDP ? V_UP : V_DROP;
 	*known = true;
 	if (parsed)
 		return parsed;

@@ -157,34 +157,30 @@ static int set_hooks(struct work *w, struct error *e)
 	return set_tc(w, HOOK_TC, e);
 }
 
-/* An XDP program of its own for each device is not loaded anew at each apply: `load` renews it. */
-static int set_xdp(struct work *w, bool renew, struct error *e)
+static int set_xdp(struct work *w, struct error *e)
 {
 	if (!w->plan.attach) {
-		xdp_drop(w->root, w->link.name, w->role);
+		xdp_drop(w->root, w->link.name);
 		w->record.flags &= (__u8)~DEVICE_XDP;
 		return 0;
 	}
-	if (!renew && w->plan.metadata &&
-	    link_live(w->root, w->link.name, w->link.ifindex, HOOK_XDP))
-		return 0;
-	if (!xdp_set(w->root, &w->link, w->role, &w->plan, e))
+	if (!xdp_set(w->root, &w->link, w->role, e))
 		return 0;
 	if (w->record.mode != MODE_AUTO)
 		return -1;
 	/* auto takes what it can get. */
 	w->plan.attach = false;
-	return set_xdp(w, renew, NULL);
+	return set_xdp(w, NULL);
 }
 
-static int set_all(struct work *w, enum device_mode mode, bool finish, bool renew, struct error *e)
+static int set_all(struct work *w, enum device_mode mode, bool finish, struct error *e)
 {
 	unsigned int offloads =
 		(finish ? OFFLOAD_TRANSMIT : 0) |
 		(w->plan.attach && w->plan.tags_in_frame ? OFFLOAD_VLAN_RECEIVE : 0);
 	int err;
 
-	if (announce(w, mode, offloads, e) || set_hooks(w, e) || set_xdp(w, renew, e))
+	if (announce(w, mode, offloads, e) || set_hooks(w, e) || set_xdp(w, e))
 		return -1;
 	err = offloads_off(w->link.name, offloads, w->record.features, false);
 	if (err && offloads)
@@ -211,7 +207,7 @@ static void fill(struct attachment *got, const char *device, const struct device
 }
 
 static int attach(const struct root *root, const char *device, enum role role,
-		  enum device_mode mode, bool finish, bool renew, struct attachment *got,
+		  enum device_mode mode, bool finish, struct attachment *got,
 		  struct error *e)
 {
 	struct work w = { .root = root, .role = role };
@@ -230,7 +226,7 @@ static int attach(const struct root *root, const char *device, enum role role,
 	}
 	if (xdp_decide(root, &w.link, role, mode, &w.plan, e))
 		return -1;
-	if (set_all(&w, mode, finish, renew, e)) {
+	if (set_all(&w, mode, finish, e)) {
 		if (!known)
 			detach_device(root, device, NULL);
 		return -1;
@@ -246,7 +242,7 @@ int attach_device(const struct root *root, const char *device, enum role role,
 {
 	if (devices_check_netns(root, e))
 		return -1;
-	return attach(root, device, role, mode, offloads_finish, false, got, e);
+	return attach(root, device, role, mode, offloads_finish, got, e);
 }
 
 int attach_renew(const struct root *root, struct error *e)
@@ -261,8 +257,8 @@ int attach_renew(const struct root *root, struct error *e)
 		if (r->role == DEVICE_TUNNEL)
 			continue;
 		/* An absent device is the next apply's business. */
-		if (attach(root, list[i].name, r->role, r->mode, r->flags & DEVICE_FINISH, true,
-			   NULL, &why) &&
+		if (attach(root, list[i].name, r->role, r->mode, r->flags & DEVICE_FINISH, NULL,
+			   &why) &&
 		    why.exit_code)
 			err = error_set(e, EXIT_PARTLY, "%s", why.text);
 	}
@@ -290,7 +286,7 @@ int detach_device(const struct root *root, const char *device, struct error *e)
 	link_drop(root, device, HOOK_TC);
 	link_drop(root, device, HOOK_GUARD);
 	if (record.role <= ROLE_SF)
-		xdp_drop(root, device, record.role);
+		xdp_drop(root, device);
 	/* It may have another name by now. */
 	if (record.netns == netns_cookie() && !nl_link_by_index(record.ifindex, &link)) {
 		if (record.flags & DEVICE_CLSACT) {

@@ -49,15 +49,13 @@ void clsact_qdisc_drop(const struct nl_link *link);
  */
 struct xdp_plan {
 	bool attach;
-	bool metadata;		/* the program is loaded for this device and asks for VLAN tags */
 	bool tags_in_frame;	/* the device must leave VLAN tags in frames */
 	char note[ATTACH_NOTE_SIZE];
 };
 
 int xdp_decide(const struct root *root, const struct nl_link *link, enum role role, enum device_mode mode,
 	       struct xdp_plan *plan, struct error *e);
-int xdp_set(const struct root *root, const struct nl_link *link, enum role role, const struct xdp_plan *plan,
-	    struct error *e);
-void xdp_drop(const struct root *root, const char *device, enum role role);
+int xdp_set(const struct root *root, const struct nl_link *link, enum role role, struct error *e);
+void xdp_drop(const struct root *root, const char *device);
 
 #endif

@@ -15,10 +15,8 @@
 #include "guard_tc.skel.h"
 #include "port_tc.skel.h"
 #include "port_xdp.skel.h"
-#include "port_xdp_bound.skel.h"
 #include "sf_tc.skel.h"
 #include "sf_xdp.skel.h"
-#include "sf_xdp_bound.skel.h"
 #include "underlay_tc.skel.h"
 #include "underlay_xdp.skel.h"
 
@@ -39,22 +37,7 @@ static const struct object objects[] = {
 	{ "clock", clock__elf_bytes },
 };
 
-/* The same programs as they are loaded for one device: they ask it for the VLAN tag. */
-static const struct object bound_objects[] = {
-	{ "port_xdp", port_xdp_bound__elf_bytes },
-	{ "sf_xdp", sf_xdp_bound__elf_bytes },
-};
-
-#define OBJECTS       (sizeof(objects) / sizeof(objects[0]))
-#define BOUND_OBJECTS (sizeof(bound_objects) / sizeof(bound_objects[0]))
-
-static const struct object *find_bound(const char *name)
-{
-	for (size_t i = 0; i < BOUND_OBJECTS; i++)
-		if (!strcmp(bound_objects[i].name, name))
-			return &bound_objects[i];
-	return NULL;
-}
+#define OBJECTS (sizeof(objects) / sizeof(objects[0]))
 
 static struct bpf_object *open_object(const struct object *o, struct error *e)
 {
@@ -201,85 +184,4 @@ int objects_load(const struct root *root, struct error *e)
 	for (size_t i = 0; i < OBJECTS; i++)
 		bpf_object__close(open[i]);
 	return err ? -1 : 0;
-}
-
-static void bound_name(char *buf, size_t size, const char *name, const char *device)
-{
-	snprintf(buf, size, "%s:%s", name, device);
-}
-
-static long fd_memory(int fd)
-{
-	char path[64], line[128];
-	long bytes = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "re");
-	while (file && bytes < 0 && fgets(line, sizeof(line), file))
-		if (sscanf(line, "memlock: %ld", &bytes) != 1)
-			bytes = -1;
-	if (file)
-		fclose(file);
-	return bytes;
-}
-
-/*
- * A bound program that the verifier's rewriting moved to more pages makes the kernel oops when its device goes
- * away (bpf/lib/ctx_xdp.h keeps room against it). Seen from its memory in time, it is never attached. The header
- * before the instructions is larger than what is allowed for here, which errs to the safe side.
- */
-static bool was_moved(const struct bpf_program *program, int fd)
-{
-	long page = sysconf(_SC_PAGESIZE), header = 64;
-	long first = (long)bpf_program__insn_cnt(program) * (long)sizeof(struct bpf_insn) + header;
-
-	return fd_memory(fd) > (first + page - 1) / page * page;
-}
-
-int objects_load_bound(const struct root *root, const char *name, const char *device,
-		       unsigned int ifindex, struct error *e)
-{
-	const struct object *o = find_bound(name);
-	struct bpf_program *program;
-	struct bpf_object *obj;
-	char pin[128];
-	int fd = -1;
-
-	if (!o)
-		return error_set(e, EXIT_REFUSED, "program %s cannot be loaded for one device",
-				 name);
-	obj = open_object(o, e);
-	program = obj ? bpf_object__find_program_by_name(obj, name) : NULL;
-	if (program && !prepare(root, obj, e)) {
-		bpf_program__set_ifindex(program, ifindex);
-		bpf_program__set_flags(program,
-				       bpf_program__flags(program) | BPF_F_XDP_DEV_BOUND_ONLY);
-		if (!load_object(name, obj, e))
-			fd = dup(bpf_program__fd(program));
-	}
-	if (fd >= 0 && was_moved(program, fd)) {
-		error_set(
-			e, EXIT_REFUSED,
-			"device %s: program %s has outgrown its place, which would crash this kernel when the device goes: use mode tc",
-			device, name);
-		close(fd);
-		fd = -1;
-	}
-	bpf_object__close(obj);
-	bound_name(pin, sizeof(pin), name, device);
-	if (fd >= 0 && pin_program(root, pin, fd, e)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-void objects_drop_bound(const struct root *root, const char *name, const char *device)
-{
-	char pin[128], safe[128], path[512];
-
-	bound_name(pin, sizeof(pin), name, device);
-	snprintf(path, sizeof(path), "%s/prog/%s", root->path, root_name(safe, sizeof(safe), pin));
-	unlink(path);
 }

@@ -11,12 +11,4 @@
  */
 int objects_load(const struct root *root, struct error *e);
 
-/*
- * Loads one program for one device alone ("port_xdp"), which may then ask for the VLAN tag of frames, and pins it as
- * prog/<name>:<device>. Returns its fd, or -1.
- */
-int objects_load_bound(const struct root *root, const char *name, const char *device,
-		       unsigned int ifindex, struct error *e);
-void objects_drop_bound(const struct root *root, const char *name, const char *device);
-
 #endif

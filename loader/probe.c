@@ -56,17 +56,6 @@ bool probe_decap_l3(void)
 	return known;
 }
 
-bool probe_vlan_metadata(void)
-{
-	const struct btf *btf = kernel_btf();
-	static int known = -1;
-
-	if (known < 0)
-		known = btf && btf__find_by_name_kind(btf, "bpf_xdp_metadata_rx_vlan_tag",
-						      BTF_KIND_FUNC) > 0;
-	return known;
-}
-
 int probe_bpf(struct error *e)
 {
 	const struct bpf_insn program[] = {

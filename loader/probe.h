@@ -9,7 +9,6 @@
 
 bool probe_tcx(void);		/* TC programs by links (6.6) */
 bool probe_decap_l3(void);	/* bpf_skb_adjust_room() can tell the decapsulated family (6.3) */
-bool probe_vlan_metadata(void);	/* XDP programs can ask for the VLAN tag (6.8) */
 
 /* Can programs be loaded at all? Refuses with cause and remedy. */
 int probe_bpf(struct error *e);

@@ -137,19 +137,3 @@ int sysctl_write(const char *path, const char *value)
 	close(fd);
 	return err;
 }
-
-int sysctl_read(const char *path, char *value, size_t size)
-{
-	char full[512];
-	ssize_t n;
-	int fd;
-
-	snprintf(full, sizeof(full), "/proc/sys/%s", path);
-	fd = open(full, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, value, size - 1);
-	close(fd);
-	value[n > 0 ? n : 0] = '\0';
-	return n < 0 ? -EIO : 0;
-}

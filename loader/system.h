@@ -32,6 +32,5 @@ void raise_memlock(void);
 
 /* Writes /proc/sys/PATH; returns 0 or -errno. Paths below net/ are those of the current network namespace. */
 int sysctl_write(const char *path, const char *value);
-int sysctl_read(const char *path, char *value, size_t size);
 
 #endif

@@ -15,13 +15,14 @@ static __always_inline void count_drop(__u32 reason)
 
 static __always_inline void count_from(const struct pkt *p, __u32 port)
 {
+	__u32 network = p->zone;
 	struct traffic *t = bpf_map_lookup_elem(&port_stats, &port);
 
 	if (t) {
 		t->from_packets++;
 		t->from_bytes += p->len;
 	}
-	t = bpf_map_lookup_elem(&network_stats, &p->zone);
+	t = bpf_map_lookup_elem(&network_stats, &network);
 	if (t) {
 		t->from_packets++;
 		t->from_bytes += p->len;
@@ -30,13 +31,14 @@ static __always_inline void count_from(const struct pkt *p, __u32 port)
 
 static __always_inline void count_to(const struct pkt *p, __u32 port)
 {
+	__u32 network = p->zone;
 	struct traffic *t = bpf_map_lookup_elem(&port_stats, &port);
 
 	if (t) {
 		t->to_packets++;
 		t->to_bytes += p->len;
 	}
-	t = bpf_map_lookup_elem(&network_stats, &p->zone);
+	t = bpf_map_lookup_elem(&network_stats, &network);
 	if (t) {
 		t->to_packets++;
 		t->to_bytes += p->len;

@@ -14,13 +14,33 @@
 #define EEXIST 17
 #define RECLAIM_TRIES 8		/* keys of the ring that one insert looks at */
 
-static __always_inline struct flow *table_find(void *outer, struct pkt *p)
-{
-	void *inner = bpf_map_lookup_elem(outer, &p->tenant);
+/*
+ * The packet's key, on the stack: until 6.2 or so the verifier takes no key or value from memory that a function
+ * was handed. The IPv4 key is the first 16 of the 40 bytes.
+ */
+union flow_key {
+	struct ct4_key v4;
+	struct ct6_key v6;
+};
 
-	return inner ? bpf_map_lookup_elem(inner, p->family == FAMILY_IPV4 ? (void *)&p->key4 :
-									      (void *)&p->key6) :
-		       NULL;
+static __always_inline union flow_key key_of(const struct pkt *p)
+{
+	return (union flow_key){ .v6 = p->key6 };
+}
+
+static __always_inline void *tenant_table(void *outer, const struct pkt *p)
+{
+	__u32 tenant = p->tenant;
+
+	return bpf_map_lookup_elem(outer, &tenant);
+}
+
+static __always_inline struct flow *table_find(void *outer, const struct pkt *p)
+{
+	void *inner = tenant_table(outer, p);
+	union flow_key key = key_of(p);
+
+	return inner ? bpf_map_lookup_elem(inner, &key) : NULL;
 }
 
 /* The flow of the packet, or NULL. Sets PKT_HALF_OPEN where it is a handshake. */
@@ -77,10 +97,7 @@ static __always_inline bool flow_expired(const struct flow *f, __u8 protocol, co
 /* One key of the ring: gone or expired, its place is free; else it goes to the end. */
 static __noinline bool reclaim_one(void *ct, void *recent, bool ipv4, const struct tenant *t)
 {
-	union {
-		struct ct4_key v4;
-		struct ct6_key v6;
-	} key = {};
+	union flow_key key = {};
 	struct flow *f;
 
 	if (bpf_map_pop_elem(recent, &key))

@@ -24,16 +24,17 @@ static __always_inline bool flow_is_over(const struct flow *f, const struct pkt 
 static __always_inline void flow_remove(struct pkt *p)
 {
 	bool ipv4 = p->family == FAMILY_IPV4;
+	union flow_key key = key_of(p);
 	void *table;
 
 	if (p->flags & PKT_HALF_OPEN)
-		table = ipv4 ? bpf_map_lookup_elem(&half4, &p->tenant) :
-			       bpf_map_lookup_elem(&half6, &p->tenant);
+		table = ipv4 ? tenant_table(&half4, p) :
+			       tenant_table(&half6, p);
 	else
-		table = ipv4 ? bpf_map_lookup_elem(&ct4, &p->tenant) :
-			       bpf_map_lookup_elem(&ct6, &p->tenant);
+		table = ipv4 ? tenant_table(&ct4, p) :
+			       tenant_table(&ct6, p);
 	if (table)
-		bpf_map_delete_elem(table, &p->key6);
+		bpf_map_delete_elem(table, &key);
 	p->flags &= ~PKT_HALF_OPEN;
 }
 
@@ -195,25 +196,28 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 static __noinline int flow_promote(struct pkt *p, struct flow *f)
 {
 	const struct tenant *t = tenant_at(p->tenant);
+	struct scratch *room = scratch_here();
 	bool ipv4 = p->family == FAMILY_IPV4;
+	union flow_key key = key_of(p);
 	void *ct, *half, *recent;
 	long error;
 
 	if (ipv4) {
-		ct = bpf_map_lookup_elem(&ct4, &p->tenant);
-		half = bpf_map_lookup_elem(&half4, &p->tenant);
-		recent = bpf_map_lookup_elem(&recent4, &p->tenant);
+		ct = tenant_table(&ct4, p);
+		half = tenant_table(&half4, p);
+		recent = tenant_table(&recent4, p);
 	} else {
-		ct = bpf_map_lookup_elem(&ct6, &p->tenant);
-		half = bpf_map_lookup_elem(&half6, &p->tenant);
-		recent = bpf_map_lookup_elem(&recent6, &p->tenant);
+		ct = tenant_table(&ct6, p);
+		half = tenant_table(&half6, p);
+		recent = tenant_table(&recent6, p);
 	}
-	if (!t || !ct || !half || !recent)
+	if (!t || !ct || !half || !recent || !room)
 		return drop(p, DROP_CT_MISSING);
-	error = flow_insert(ct, recent, &p->key6, f, ipv4, t);
+	room->flow = *f;
+	error = flow_insert(ct, recent, &key, &room->flow, ipv4, t);
 	if (error && error != -EEXIST)
 		return flow_insert_failed(p, error);
-	bpf_map_delete_elem(half, &p->key6);
+	bpf_map_delete_elem(half, &key);
 	return V_NEXT;
 }
 

@@ -102,28 +102,29 @@ static __always_inline enum verdict flow_store(struct pkt *p, const struct flow 
 {
 	bool ipv4 = p->family == FAMILY_IPV4;
 	bool handshake = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
+	union flow_key key = key_of(p);
 	void *table, *recent;
 	long error;
 
 	if (handshake) {
 		/* Any expired or closed flow with this key was removed by flow_admit. */
-		table = ipv4 ? bpf_map_lookup_elem(&half4, &p->tenant) :
-			       bpf_map_lookup_elem(&half6, &p->tenant);
+		table = ipv4 ? tenant_table(&half4, p) :
+			       tenant_table(&half6, p);
 		if (!table)
 			return drop(p, DROP_CT_MISSING);
-		error = bpf_map_update_elem(table, &p->key6, f, BPF_NOEXIST);
+		error = bpf_map_update_elem(table, &key, f, BPF_NOEXIST);
 		return error ? flow_insert_failed(p, error) : V_NEXT;
 	}
 	if (ipv4) {
-		table = bpf_map_lookup_elem(&ct4, &p->tenant);
-		recent = bpf_map_lookup_elem(&recent4, &p->tenant);
+		table = tenant_table(&ct4, p);
+		recent = tenant_table(&recent4, p);
 	} else {
-		table = bpf_map_lookup_elem(&ct6, &p->tenant);
-		recent = bpf_map_lookup_elem(&recent6, &p->tenant);
+		table = tenant_table(&ct6, p);
+		recent = tenant_table(&recent6, p);
 	}
 	if (!table || !recent)
 		return drop(p, DROP_CT_MISSING);
-	error = flow_insert(table, recent, &p->key6, f, ipv4, t);
+	error = flow_insert(table, recent, &key, f, ipv4, t);
 	return error ? flow_insert_failed(p, error) : V_NEXT;
 }
 

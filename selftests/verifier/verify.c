@@ -2,30 +2,20 @@
 /*
  * verify: loads the programs of one object into the kernel, as a test wants them, and says what the verifier did.
  *
- *	verify switches OBJECT                                   names of its load-time switches
- *	verify load OBJECT [bound=DEVICE] [attach=DEVICE] [SWITCH=0|1]...
+ *	verify switches OBJECT                   names of its load-time switches
+ *	verify load OBJECT [SWITCH=0|1]...
  *
  * `load` prints a line a program: name, instructions that the verifier went through, bytes of machine code.
- * `bound` loads for that device alone; `attach` then attaches, XDP only, and detaches again.
  * Exit status: 0 loaded, 1 usage, 2 refused; what the kernel says is on stderr.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RODATA ".rodata"
-
-struct request {
-	const char *object;
-	unsigned int bound, attach;
-	int assignments;
-	char **assignment;	/* "decap_l3=0" */
-};
 
 typedef int (*switch_fn)(const char *name, char *at, void *arg);
 
@@ -79,17 +69,6 @@ static int set_switch(const char *name, char *at, void *arg)
 	return 1;
 }
 
-static unsigned int device(const char *name)
-{
-	unsigned int index = if_nametoindex(name);
-
-	if (!index) {
-		fprintf(stderr, "verify: no device %s\n", name);
-		exit(1);
-	}
-	return index;
-}
-
 static int report(struct bpf_object *obj)
 {
 	struct bpf_program *program;
@@ -106,76 +85,45 @@ static int report(struct bpf_object *obj)
 	return 0;
 }
 
-static int attach(struct bpf_object *obj, unsigned int ifindex)
+static int load(struct bpf_object *obj, const char *path, char **assignments)
 {
-	struct bpf_program *program = bpf_object__next_program(obj, NULL);
-	int err = bpf_xdp_attach((int)ifindex, bpf_program__fd(program), 0, NULL);
-
-	if (err) {
-		fprintf(stderr, "verify: attach: %s\n", strerror(-err));
-		return 2;
-	}
-	return bpf_xdp_detach((int)ifindex, 0, NULL) ? 2 : 0;
-}
-
-static int load(struct bpf_object *obj, const struct request *r)
-{
-	struct bpf_program *program;
 	int err;
 
-	for (int i = 0; i < r->assignments; i++)
-		if (!each_switch(obj, set_switch, r->assignment[i])) {
-			fprintf(stderr, "verify: %s has no switch for %s\n", r->object, r->assignment[i]);
+	for (char **a = assignments; *a; a++)
+		if (!each_switch(obj, set_switch, *a)) {
+			fprintf(stderr, "verify: %s has no switch for %s\n", path, *a);
 			return 1;
 		}
-	bpf_object__for_each_program(program, obj) {
-		if (!r->bound)
-			continue;
-		bpf_program__set_ifindex(program, r->bound);
-		bpf_program__set_flags(program, bpf_program__flags(program) | BPF_F_XDP_DEV_BOUND_ONLY);
-	}
 	err = bpf_object__load(obj);
 	if (err) {
-		fprintf(stderr, "verify: %s: %s\n", r->object, strerror(-err));
+		fprintf(stderr, "verify: %s: %s\n", path, strerror(-err));
 		return 2;
 	}
-	err = report(obj);
-	return !err && r->attach ? attach(obj, r->attach) : err;
+	return report(obj);
 }
 
 static int usage(void)
 {
-	fputs("usage: verify switches OBJECT | verify load OBJECT [bound=DEVICE] [attach=DEVICE] [SWITCH=0|1]...\n", stderr);
+	fputs("usage: verify switches OBJECT | verify load OBJECT [SWITCH=0|1]...\n", stderr);
 	return 1;
 }
 
 int main(int argc, char **argv)
 {
-	struct request r = { 0 };
 	struct bpf_object *obj;
 	int status;
 
 	if (argc < 3)
 		return usage();
-	r.object = argv[2];
-	r.assignment = argv + 3;
-	for (int i = 3; i < argc; i++) {
-		if (!strncmp(argv[i], "bound=", 6))
-			r.bound = device(argv[i] + 6);
-		else if (!strncmp(argv[i], "attach=", 7))
-			r.attach = device(argv[i] + 7);
-		else
-			r.assignment[r.assignments++] = argv[i];
-	}
-	obj = bpf_object__open(r.object);
+	obj = bpf_object__open(argv[2]);
 	if (!obj) {
-		fprintf(stderr, "verify: %s: %s\n", r.object, strerror(errno));
+		fprintf(stderr, "verify: %s: %s\n", argv[2], strerror(errno));
 		return 1;
 	}
 	if (!strcmp(argv[1], "switches"))
 		status = each_switch(obj, print_switch, NULL);
 	else
-		status = !strcmp(argv[1], "load") ? load(obj, &r) : usage();
+		status = !strcmp(argv[1], "load") ? load(obj, argv[2], argv + 3) : usage();
 	bpf_object__close(obj);
 	return status;
 }

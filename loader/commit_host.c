@@ -35,25 +35,45 @@ static int refuse(const json_t *hosts, const char *first, const char *second, st
 			 json_object_size(hosts), name, json_object_size(hosts) > 1 ? ", ..." : "");
 }
 
+/* The hosts of the tree whose tunnel endpoint is an address of this machine: the first two of them. */
+static int find_local(const json_t *hosts, const char **first, const char **second,
+		      struct error *e)
+{
+	struct ifaddrs *all = NULL;
+	const char *key;
+	json_t *host;
+
+	*first = *second = NULL;
+	if (getifaddrs(&all))
+		return error_set(e, EXIT_REFUSED, "host: this machine's addresses cannot be read");
+	json_object_foreach((json_t *)hosts, key, host) {
+		const json_t *vtep = json_array_get(json_object_get(host, "vtep"), 0);
+
+		if (!is_local(all, json_string_value(vtep)))
+			continue;
+		if (!*first)
+			*first = key;
+		else if (!*second)
+			*second = key;
+	}
+	freeifaddrs(all);
+	return 0;
+}
+
 int commit_pick_host(const struct state *state, const json_t *tree, char name[WEFT_NAME_LEN + 1],
 		     struct error *e)
 {
-	json_t *hosts = json_object_get(tree, "hosts"), *host;
-	const char *key, *first = NULL, *second = NULL;
-	struct ifaddrs *all = NULL;
+	json_t *hosts = json_object_get(tree, "hosts");
+	const char *first, *second;
 
 	snprintf(name, WEFT_NAME_LEN + 1, "%.*s", WEFT_NAME_LEN, state->host.name);
-	if (name[0] || !json_object_size(hosts))
+	if (!json_object_size(hosts) || (name[0] && json_object_get(hosts, name)))
 		return 0;
-	if (getifaddrs(&all))
-		return error_set(e, EXIT_REFUSED, "host: this machine's addresses cannot be read");
-	json_object_foreach(hosts, key, host) {
-		if (!is_local(all, json_string_value(json_array_get(json_object_get(host, "vtep"), 0))))
-			continue;
-		second = first ? key : second;
-		first = first ? first : key;
-	}
-	freeifaddrs(all);
+	if (find_local(hosts, &first, &second, e))
+		return -1;
+	/* Who was renamed is found by his address; who is nowhere any more keeps his name. */
+	if (name[0] && (!first || second))
+		return 0;
 	if (!first || second)
 		return refuse(hosts, first, second, e);
 	snprintf(name, WEFT_NAME_LEN + 1, "%s", first);

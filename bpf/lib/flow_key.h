@@ -67,4 +67,25 @@ static __always_inline void flow_key(struct pkt *p)
 		flow_key6(p);
 }
 
+/*
+ * The line of one direction. The barrier keeps the mask beside its use: what clang makes of `!` and `&` together,
+ * 6.1's verifier does not know to be 0 or 1.
+ */
+static __always_inline struct flow_dir *flow_direction(const struct flow *f, __u32 dir)
+{
+	asm volatile("" : "+r"(dir));
+	return (struct flow_dir *)&f->dir[dir & 1];
+}
+
+/* This packet's direction, and the other one. */
+static __always_inline struct flow_dir *flow_us(const struct flow *f, const struct pkt *p)
+{
+	return flow_direction(f, p->dir);
+}
+
+static __always_inline struct flow_dir *flow_them(const struct flow *f, const struct pkt *p)
+{
+	return flow_direction(f, p->dir ^ 1);
+}
+
 #endif

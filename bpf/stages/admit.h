@@ -52,7 +52,7 @@ static __always_inline enum verdict judge_ends(struct pkt *p, struct acl_query *
 
 static __always_inline void flow_remember(struct flow *f, const struct pkt *p, __u32 epoch, enum verdict v)
 {
-	struct flow_dir *us = &f->dir[p->dir & 1];
+	struct flow_dir *us = flow_us(f, p);
 
 	us->flags &= ~(FLOW_DENIED | FLOW_REJECT);
 	if (v)
@@ -121,11 +121,11 @@ __noinline int flow_admit(struct pkt *p)
 		if (!f && !may_begin(p, t))
 			q.ct_state = CT_STATE_INVALID;
 	}
-	original = !f || f->dir[p->dir & 1].flags & FLOW_ORIGINAL;
+	original = !f || flow_us(f, p)->flags & FLOW_ORIGINAL;
 	if (f) {
 		query_again(&q, p, f, original);
 		/* Judged in this epoch by the other direction: only the target was not known. */
-		if (f->dir[p->dir & 1].epoch == epoch && !(f->dir[p->dir & 1].flags & FLOW_DENIED)) {
+		if (flow_us(f, p)->epoch == epoch && !(flow_us(f, p)->flags & FLOW_DENIED)) {
 			flow_remember(f, p, epoch, V_NEXT);
 			return V_NEXT;
 		}
@@ -173,7 +173,7 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 		flow_key(p);
 		f = flow_find(p);
 	}
-	if (!f || !flow_is_settled(&f->dir[p->dir & 1], p, t)) {
+	if (!f || !flow_is_settled(flow_us(f, p), p, t)) {
 		v = flow_admit(p);
 		if (v || p->flags & PKT_STATELESS)
 			return v;
@@ -181,7 +181,7 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 		if (!f)
 			return drop(p, DROP_INTERNAL);
 	}
-	us = &f->dir[p->dir & 1];
+	us = flow_us(f, p);
 	p->to = us->target;
 	p->rule = us->rule;
 	if (us->flags & FLOW_DENIED) {
@@ -237,7 +237,7 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 
 	if (!f)
 		return V_NEXT;
-	us = &f->dir[p->dir & 1];
+	us = flow_us(f, p);
 	if (p->flags & PKT_ICMP_ERROR)
 		return V_NEXT;
 	if (p->protocol == IPPROTO_TCP) {

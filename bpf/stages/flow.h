@@ -71,7 +71,7 @@ static __always_inline bool is_stateless(const struct pkt *p)
 
 static __always_inline void flow_begin(struct flow *f, struct pkt *p, const struct tenant *t, __u32 epoch)
 {
-	struct flow_dir *us = &f->dir[p->dir & 1], *them = &f->dir[!(p->dir & 1)];
+	struct flow_dir *us = flow_us(f, p), *them = flow_them(f, p);
 
 	__builtin_memset(f, 0, sizeof(*f));
 	us->epoch = them->epoch = epoch;

@@ -10,6 +10,7 @@
 #ifndef WEFT_STAGE_JUDGE_H
 #define WEFT_STAGE_JUDGE_H
 
+#include "lib/flow_key.h"
 #include "stages/acl.h"
 
 static __always_inline struct tenant_traffic *tenant_counters(__u32 tenant)
@@ -106,7 +107,7 @@ static __always_inline void query_from(struct acl_query *q, const struct pkt *p)
 static __always_inline void query_again(struct acl_query *q, const struct pkt *p, const struct flow *f,
 					bool original)
 {
-	const struct flow_dir *began = &f->dir[original ? p->dir & 1 : !(p->dir & 1)];
+	const struct flow_dir *began = original ? flow_us(f, p) : flow_them(f, p);
 	__u16 port = q->source_port;
 
 	q->tcp_flags = q->icmp_type = began->first;

@@ -9,7 +9,7 @@
 #ifndef WEFT_STAGE_TCP_H
 #define WEFT_STAGE_TCP_H
 
-#include "lib/weft.h"
+#include "lib/flow_key.h"
 
 static __always_inline __u32 tcp_timeout(__u8 a, __u8 b)
 {
@@ -97,7 +97,7 @@ static __noinline int tcp_advance_slowly(struct pkt *p, struct flow_dir *us, str
 
 static __always_inline enum verdict tcp_advance(struct pkt *p, struct flow *f)
 {
-	struct flow_dir *us = &f->dir[p->dir & 1], *them = &f->dir[!(p->dir & 1)];
+	struct flow_dir *us = flow_us(f, p), *them = flow_them(f, p);
 	__u32 end = p->tcp_seq + p->payload;
 
 	/* The one state that most packets meet: nothing of the other end's line is touched. */

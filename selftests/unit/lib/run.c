@@ -23,13 +23,13 @@ void world_fail(const char *file, int line, const char *what)
 	_fail(file, line);
 }
 
-static void read_drops(uint64_t drops[DROP_REASONS])
+void drops_read(uint64_t drops[DROP_REASONS])
 {
 	for (uint32_t reason = 0; reason < DROP_REASONS; reason++)
 		per_cpu_sum("drops", reason, &drops[reason], 1);
 }
 
-static enum outcome outcome_of(enum flavour flavour, int action, uint64_t drops, enum hook hook)
+static enum outcome outcome_of(enum flavour flavour, int action, uint64_t drops)
 {
 	if (flavour == IN_XDP) {
 		switch (action) {
@@ -47,7 +47,6 @@ static enum outcome outcome_of(enum flavour flavour, int action, uint64_t drops,
 	case TC_ACT_UNSPEC:
 		return PASSED;
 	}
-	(void)hook;
 	return drops ? DROPPED : SPENT;
 }
 
@@ -77,30 +76,45 @@ static void run_xdp(int fd, uint32_t ifindex, const struct frame *in, struct res
 	r->out.len = run.data_size_out;
 }
 
+static void run_one(enum hook hook, enum flavour flavour, enum device_name from, uint32_t mark, const struct frame *in,
+		    struct result *r)
+{
+	int fd = program_fd(hook, flavour);
+
+	if (flavour == IN_XDP)
+		run_xdp(fd, device(from), in, r);
+	else
+		run_tc(fd, device(from), mark, in, r);
+}
+
 static struct result run_counted(enum hook hook, enum flavour flavour, enum device_name from, uint32_t mark,
 				 const struct frame *in)
 {
 	uint64_t before[DROP_REASONS];
 	struct result r = {0};
-	int fd = program_fd(hook, flavour);
 
-	read_drops(before);
-	if (flavour == IN_XDP)
-		run_xdp(fd, device(from), in, &r);
-	else
-		run_tc(fd, device(from), mark, in, &r);
-	read_drops(r.drops);
+	drops_read(before);
+	run_one(hook, flavour, from, mark, in, &r);
+	drops_read(r.drops);
 	for (int i = 0; i < DROP_REASONS; i++) {
 		r.drops[i] -= before[i];
 		r.all_drops += r.drops[i];
 	}
-	r.outcome = outcome_of(flavour, r.action, r.all_drops, hook);
+	r.outcome = outcome_of(flavour, r.action, r.all_drops);
 	return r;
 }
 
 struct result world_run(enum hook hook, enum flavour flavour, enum device_name from, const struct frame *in)
 {
 	return run_counted(hook, flavour, from, 0, in);
+}
+
+struct result world_run_uncounted(enum hook hook, enum flavour flavour, enum device_name from, const struct frame *in)
+{
+	struct result r;
+
+	run_one(hook, flavour, from, 0, in, &r);
+	return r;
 }
 
 struct result world_run_marked(enum hook hook, enum device_name from, const struct frame *in, uint32_t mark)

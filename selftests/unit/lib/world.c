@@ -194,7 +194,11 @@ uint32_t jiffies_now(void)
 
 uint32_t device(enum device_name d)
 {
-	return if_nametoindex(device_names[d]);
+	static uint32_t known[DEVICE_COUNT];
+
+	if (!known[d])
+		known[d] = if_nametoindex(device_names[d]);
+	return known[d];
 }
 
 static void make_devices(void)

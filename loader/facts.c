@@ -87,7 +87,8 @@ static int want(struct facts *facts, const struct root *root, const char *device
 			return error_set(e, EXIT_REFUSED, "%s: device %s is bound already, by %s as the device of "
 					 "%s: give it another device", user->name, device, fact->user,
 					 role_names[fact->role]);
-		if (user->mode != MODE_AUTO && fact->mode == MODE_AUTO)
+		/* One port that needs TC decides for all on the device. */
+		if (user->mode == MODE_TC || (user->mode == MODE_XDP && fact->mode == MODE_AUTO))
 			fact->mode = user->mode;
 		return 0;
 	}
@@ -132,7 +133,8 @@ static int want_underlay(struct facts *facts, const struct root *root, const str
 
 static int want_port(struct facts *facts, const struct root *root, const struct model_port *p, struct error *e)
 {
-	struct user user = {.role = ROLE_PORT, .mode = p->mode};
+	/* XDP may not see the tag that tells such a port (bpf/lib/ctx_xdp.h). */
+	struct user user = {.role = ROLE_PORT, .mode = p->vid ? MODE_TC : p->mode};
 
 	snprintf(user.name, sizeof(user.name), "port %s/%s", p->tenant->name, p->name);
 	snprintf(user.path, sizeof(user.path), "tenants/%s/ports/%s", p->tenant->name, p->name);

@@ -6,7 +6,7 @@
 #   boot.sh SUITE [COMMAND]     boots the cloud kernel of a Debian suite and runs /smoke.sh (or COMMAND) in it
 #
 # The kernel is the suite's own package, fetched by apt from the machine's own mirror and unpacked, not installed,
-# under build/kernels. The guest is an initramfs of the host's tools with the libraries that they need, and runs
+# under /var/cache/weft/kernels, so that a machine fetches it once. The guest is an initramfs of the host's tools with the libraries that they need, and runs
 # under qemu's software emulation: nested KVM is not to be had everywhere. The guest's last line is
 # a RESULT line, which becomes this script's own. SHELL_IN_GUEST=1 gives a shell on the serial line.
 set -u
@@ -14,7 +14,7 @@ set -u
 SUITE=${1:?usage: boot.sh SUITE [COMMAND]}
 COMMAND=${2:-/src/selftests/kernels/smoke.sh}
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-CACHE=$TOP/build/kernels/$SUITE
+CACHE=${WEFT_CACHE:-/var/cache/weft}/kernels/$SUITE
 MODULES='veth bridge sch_ingress cls_bpf cls_u32 act_mirred vxlan tun'
 COMMANDS='bash ip tc bpftool ping nsenter setsid flock mountpoint ethtool jq grep sed awk tail timeout'
 GUEST_SECONDS=${GUEST_SECONDS:-240}

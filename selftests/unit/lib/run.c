@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* One packet through one program, and what may have come of it (world.h). */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 
-#include "world.h"
-
-int program_fd(enum hook hook, enum flavour flavour);
+#include "internal.h"
 
 static char current_case[128] = "?";
 

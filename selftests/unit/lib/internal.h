@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of the packet tests' library know of each other (world.c, contents.c, run.c). */
+#ifndef WEFT_UNIT_INTERNAL_H
+#define WEFT_UNIT_INTERNAL_H
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "world.h"
+
+/* An inner map of TENANT; opened anew whenever it is made anew. */
+struct inner {
+	const char *name;
+	enum bpf_map_type type;
+	uint32_t key_size, value_size, flags;
+	uint32_t entries;
+	int fd;
+};
+
+enum { INNERS = 7 };
+extern struct inner inners[INNERS];
+struct inner *inner(const char *name);
+
+/* Loaded when a test first asks: most tests need two or three of the seven. */
+int program_fd(enum hook hook, enum flavour flavour);
+
+#endif

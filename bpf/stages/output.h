@@ -62,16 +62,15 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	if (!port || !port->ifindex)
 		return drop(p, DROP_PORT_UNBOUND);
 	chain = inspected ? 0 : chain_on_wire(p, port);
-	if (!chain) {
-		v = flow_advance(p, f);
-		if (v)
-			return v;
-	}
 	v = unwrap(ctx, p);
 	if (v)
 		return v;
 	if (chain)
 		return to_function(ctx, p, chain, PCP_TOWARDS);
+	/* After unwrap: the flow counts the frame as the workloads see it, without a tag of ours. */
+	v = flow_advance(p, f);
+	if (v)
+		return v;
 	count_to(p, slot);
 	p->action = op_deliver(ctx, p, port);
 	return V_SENT;
@@ -107,10 +106,10 @@ __noinline int to_host(ctx_t *ctx, struct pkt *p, struct flow *f)
 
 	if (!p)
 		return V_DROP;
-	v = flow_advance(p, f);
+	v = unwrap(ctx, p);
 	if (v)
 		return v;
-	v = unwrap(ctx, p);
+	v = flow_advance(p, f);
 	if (v)
 		return v;
 	return encap(ctx, p, FLOW_TARGET_INDEX(p->to));

@@ -36,6 +36,7 @@ all: $(BUILD)/weft ## the command, its programs and the test tools
 include selftests/bench/module.mk
 include examples/module.mk
 include selftests/unit/module.mk
+include selftests/verifier/module.mk
 
 all: $(TOOLS)
 

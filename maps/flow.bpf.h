@@ -14,6 +14,15 @@ struct {
 } tenant_slots SEC(".maps");	/* not "tenants": that is the directory of their own maps */
 
 /*
+ * clang writes only those types in full that something refers to, and the patterns below need them: until 6.2 or
+ * so the kernel takes a map into an outer one only if both or neither know their types.
+ */
+const struct ct4_key *show_ct4_key __attribute__((unused));
+const struct ct6_key *show_ct6_key __attribute__((unused));
+const struct flow *show_flow __attribute__((unused));
+const union acl_slot *show_acl_slot __attribute__((unused));
+
+/*
  * One inner map a tenant and kind, so that memory, cost and mistakes stay with the tenant. The inner
  * declarations are only the pattern that libbpf makes the outer map from; the loader makes the real
  * ones, each as large as its tenant's quota.
@@ -23,8 +32,8 @@ struct {
 		__uint(type, inner_type);                                           \
 		__uint(max_entries, 64);                                            \
 		__uint(map_flags, inner_flags);                                     \
-		__uint(key_size, sizeof(inner_key));                                \
-		__uint(value_size, sizeof(inner_value));                            \
+		__type(key, inner_key);                                             \
+		__type(value, inner_value);                                         \
 	};                                                                          \
 	struct {                                                                    \
 		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                           \

@@ -8,17 +8,21 @@
 #include "loader/config/tree.h"
 #include "loader/rules.h"
 
-int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish, struct error *e)
+int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
+	       struct error *e)
 {
 	int prune = cli_option(cl, "prune") != NULL;
 	json_t *desired, *whole;
 	int failed;
 
-	*wish = (struct wish){0};
+	*wish = (struct wish){ 0 };
 	desired = config_read((const char *const *)cl->argv, (size_t)cl->argc, &wish->marks, e);
 	if (!desired)
 		return -1;
-	/* First as it was written, since the marks tell where; then in the form that rules have when read back. */
+	/*
+	 * First as it was written, since the marks tell where; then in the form that rules have
+	 * when read back.
+	 */
 	whole = config_own(state->tree, desired, prune);
 	failed = config_check(whole, wish->marks, e) || rules_normalize(desired, e) ? -1 : 0;
 	json_decref(whole);
@@ -37,7 +41,7 @@ void apply_forget(struct wish *wish)
 	json_decref(wish->wanted);
 	json_decref(wish->named);
 	marks_free(wish->marks);
-	*wish = (struct wish){0};
+	*wish = (struct wish){ 0 };
 }
 
 /* Notes beyond these are counted only: thousands of ports may wait for their devices. */
@@ -74,12 +78,13 @@ static void print_summary(const struct commit *c)
 
 json_t *apply_report(const struct commit *c)
 {
-	return json_pack("{s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "notes", c->notes, "writes",
-			 (json_int_t)c->writes, "attached", c->attached, "detached", c->detached, "dry_run",
-			 c->dry_run);
+	return json_pack("{s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "notes", c->notes,
+			 "writes", (json_int_t)c->writes, "attached", c->attached, "detached",
+			 c->detached, "dry_run", c->dry_run);
 }
 
-static int apply(struct command_line *cl, const struct root *root, struct state *state, struct error *e)
+static int apply(struct command_line *cl, const struct root *root, struct state *state,
+		 struct error *e)
 {
 	struct wish wish;
 	int result;
@@ -88,9 +93,15 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 		return -1;
 
 	struct commit c = {
-		.root = root, .state = state, .wanted = wish.wanted, .marks = wish.marks, .named = wish.named,
-		.own_rules = true, .force = cli_option(cl, "force") != NULL,
-		.dry_run = cli_option(cl, "dry-run") != NULL, .announce = cl->json ? NULL : print_changes,
+		.root = root,
+		.state = state,
+		.wanted = wish.wanted,
+		.marks = wish.marks,
+		.named = wish.named,
+		.own_rules = true,
+		.force = cli_option(cl, "force") != NULL,
+		.dry_run = cli_option(cl, "dry-run") != NULL,
+		.announce = cl->json ? NULL : print_changes,
 	};
 
 	result = commit_run(&c, e);

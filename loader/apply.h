@@ -10,12 +10,13 @@
 
 /* The operands of the command line as files: what they and what is stored make together. */
 struct wish {
-	json_t *wanted;		/* the whole tree */
-	json_t *named;		/* tenants that the files name */
+	json_t *wanted; /* the whole tree */
+	json_t *named; /* tenants that the files name */
 	struct marks *marks;
 };
 
-int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish, struct error *e);
+int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
+	       struct error *e);
 void apply_forget(struct wish *wish);
 
 void apply_print_notes(FILE *out, const struct commit *c);

@@ -35,8 +35,13 @@ int batch_commit(struct batch *b, struct error *e)
 	json_t *wanted = config_unflatten(b->flat);
 	/* Who deletes a port by its name means it. */
 	struct commit c = {
-		.root = &b->root, .state = &b->state, .wanted = wanted, .named = b->named,
-		.judged = b->judged, .force = true, .changed_only = true,
+		.root = &b->root,
+		.state = &b->state,
+		.wanted = wanted,
+		.named = b->named,
+		.judged = b->judged,
+		.force = true,
+		.changed_only = true,
 	};
 	int result = commit_run(&c, e);
 
@@ -61,7 +66,8 @@ void batch_end(struct batch *b)
 	free(b);
 }
 
-int batch_edit(struct command_line *cl, int (*edit)(struct command_line *cl, struct batch *b, struct error *e),
+int batch_edit(struct command_line *cl,
+	       int (*edit)(struct command_line *cl, struct batch *b, struct error *e),
 	       struct error *e)
 {
 	struct batch *b;
@@ -119,7 +125,7 @@ int target_parse(struct target *t, const char *kind_name, const char *operand, s
 	const char *rest = operand;
 	size_t slashes = 0;
 
-	*t = (struct target){.kind = kind_name};
+	*t = (struct target){ .kind = kind_name };
 	for (const char *p = operand; *p; p++)
 		slashes += *p == '/';
 	if ((kind->of_tenant ? slashes != 1 : slashes > is_sf) ||
@@ -127,13 +133,16 @@ int target_parse(struct target *t, const char *kind_name, const char *operand, s
 	    !take_part(&rest, t->part))
 		return error_set(e, EXIT_USAGE, "%s %s: write %s", kind_name,
 				 error_quote(quoted, sizeof(quoted), operand),
-				 kind->of_tenant ? "TENANT/NAME" : is_sf ? "NAME or NAME/INSTANCE" : "NAME");
+				 kind->of_tenant ? "TENANT/NAME"
+				 : is_sf         ? "NAME or NAME/INSTANCE"
+						 : "NAME");
 	if ((kind->of_tenant && schema_check_name("tenant", t->tenant, e)) ||
 	    schema_check_name(kind_name, t->name, e) ||
 	    (slashes && is_sf && schema_check_name("instance", t->part, e)))
 		return -1;
 	if (kind->of_tenant)
-		snprintf(t->path, sizeof(t->path), "tenants/%s/%s/%s", t->tenant, kind->path, t->name);
+		snprintf(t->path, sizeof(t->path), "tenants/%s/%s/%s", t->tenant, kind->path,
+			 t->name);
 	else
 		snprintf(t->path, sizeof(t->path), "%s/%s", kind->path, t->name);
 	return 0;

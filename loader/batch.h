@@ -12,13 +12,17 @@ struct batch {
 	const struct command_line *cl;
 	struct root root;
 	struct state state;
-	json_t *flat;		/* path to object, as it shall be */
-	json_t *named;		/* tenants that were spoken of */
-	json_t *judged;		/* tenants whose flows are judged again even if nothing changes */
+	json_t *flat; /* path to object, as it shall be */
+	json_t *named; /* tenants that were spoken of */
+	json_t *judged; /* tenants whose flows are judged again even if nothing changes */
 };
 
-/* Runs `edit` on cl->batch, or on a batch of its own that is committed at once. Returns an exit code or -1. */
-int batch_edit(struct command_line *cl, int (*edit)(struct command_line *cl, struct batch *b, struct error *e),
+/*
+ * Runs `edit` on cl->batch, or on a batch of its own that is committed at once. Returns an exit
+ * code or -1.
+ */
+int batch_edit(struct command_line *cl,
+	       int (*edit)(struct command_line *cl, struct batch *b, struct error *e),
 	       struct error *e);
 
 /* Takes a reference to the object; NULL deletes. */
@@ -28,14 +32,14 @@ void batch_name(struct batch *b, const char *tenant);
 void batch_judge(struct batch *b, const char *tenant);
 
 /*
- * What an operand names. "TENANT/NAME", "NAME", or "NAME/INSTANCE", as its kind has it; checks that the names are
- * names, not that the object exists.
+ * What an operand names. "TENANT/NAME", "NAME", or "NAME/INSTANCE", as its kind has it; checks that
+ * the names are names, not that the object exists.
  */
 struct target {
 	const char *kind;
-	char tenant[WEFT_NAME_LEN + 1];	/* "" for kinds without */
+	char tenant[WEFT_NAME_LEN + 1]; /* "" for kinds without */
 	char name[WEFT_NAME_LEN + 1];
-	char part[WEFT_NAME_LEN + 1];	/* the instance of an sf; else "" */
+	char part[WEFT_NAME_LEN + 1]; /* the instance of an sf; else "" */
 	char path[CONFIG_PATH_LEN];
 };
 

@@ -46,7 +46,7 @@ static json_t *tenants_of_diff(const json_t *diff)
 	json_t *tenants = json_object(), *entry;
 	size_t i;
 
-	json_array_foreach((json_t *)diff, i, entry) {
+	json_array_foreach ((json_t *)diff, i, entry) {
 		const char *path = json_string_value(json_object_get(entry, "path"));
 		char name[WEFT_NAME_LEN + 1];
 
@@ -59,8 +59,8 @@ static json_t *tenants_of_diff(const json_t *diff)
 }
 
 /*
- * Whose own maps are made anew. A tenant whose `rules` hold rubbish keeps its live ACL, unless this command brings
- * all its rules; what would change anything else of it is refused.
+ * Whose own maps are made anew. A tenant whose `rules` hold rubbish keeps its live ACL, unless this
+ * command brings all its rules; what would change anything else of it is refused.
  */
 static int find_touched(struct work *w, struct error *e)
 {
@@ -96,7 +96,7 @@ static bool changes(const struct commit *c, const char *path)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(c->diff, i, entry)
+	json_array_foreach (c->diff, i, entry)
 		if (!strcmp(json_string_value(json_object_get(entry, "path")), path))
 			return true;
 	return false;
@@ -156,7 +156,8 @@ static int check(struct work *w, struct error *e)
 		return -1;
 	model_make(&w->model, c->wanted, &w->ids, w->self);
 	if (w->self[0] && !w->model.self)
-		note(c, "this host is %s, and the configuration has no host of that name: nothing is bound here",
+		note(c,
+		     "this host is %s, and the configuration has no host of that name: nothing is bound here",
 		     w->self);
 	if (find_touched(w, e) || facts_gather(&w->facts, c->root, &w->model, e))
 		return -1;
@@ -207,7 +208,10 @@ static void mark_tenants(struct work *w)
 		sync_mark_all(w->sync);
 }
 
-/* Unbind and detach what goes; then policy; then all that leads traffic to it; then bindings and epochs. */
+/*
+ * Unbind and detach what goes; then policy; then all that leads traffic to it; then bindings and
+ * epochs.
+ */
 static int run(struct work *w, struct error *e)
 {
 	const struct root *root = w->c->root;
@@ -216,12 +220,15 @@ static int run(struct work *w, struct error *e)
 	if (write_host(w, false, e) || state_set_interrupted(root, true, e) ||
 	    sync_delete(s, MAP_PORTS, e) || facts_detach(&w->facts, root, &w->c->detached, e) ||
 	    sync_restrict_tenants(s, e) || tables_make(&w->tables, root, s, e) ||
-	    sync_delete(s, MAP_NETWORKS, e) || sync_delete(s, MAP_FDB, e) || sync_delete(s, MAP_NEIGH, e) ||
-	    sync_delete(s, MAP_VTEPS, e) || sync_clear_owned(s, root, e) || write_host(w, true, e) ||
-	    sync_write(s, MAP_HOSTS, e) || sync_write(s, MAP_VTEPS, e) || sync_write(s, MAP_CHAINS, e) ||
-	    sync_write(s, MAP_SF, e) || sync_write(s, MAP_PORT_SLOTS, e) || sync_write(s, MAP_FDB, e) ||
-	    sync_write(s, MAP_NEIGH, e) || sync_write(s, MAP_FLOOD, e) || sync_write(s, MAP_NETWORKS, e) ||
-	    sync_delete(s, MAP_FLOOD, e) || sync_delete(s, MAP_SF, e) || sync_write(s, MAP_PORTS, e))
+	    sync_delete(s, MAP_NETWORKS, e) || sync_delete(s, MAP_FDB, e) ||
+	    sync_delete(s, MAP_NEIGH, e) || sync_delete(s, MAP_VTEPS, e) ||
+	    sync_clear_owned(s, root, e) || write_host(w, true, e) || sync_write(s, MAP_HOSTS, e) ||
+	    sync_write(s, MAP_VTEPS, e) || sync_write(s, MAP_CHAINS, e) ||
+	    sync_write(s, MAP_SF, e) || sync_write(s, MAP_PORT_SLOTS, e) ||
+	    sync_write(s, MAP_FDB, e) || sync_write(s, MAP_NEIGH, e) ||
+	    sync_write(s, MAP_FLOOD, e) || sync_write(s, MAP_NETWORKS, e) ||
+	    sync_delete(s, MAP_FLOOD, e) || sync_delete(s, MAP_SF, e) ||
+	    sync_write(s, MAP_PORTS, e))
 		return -1;
 	mark_tenants(w);
 	if (sync_finish_tenants(s, e) ||
@@ -236,7 +243,10 @@ static int execute(struct work *w, struct error *e)
 	struct commit *c = w->c;
 	char why[sizeof(e->text)];
 
-	/* A fresh attachment drops everything until its binding is written; one that fails refuses all. */
+	/*
+	 * A fresh attachment drops everything until its binding is written; one that fails refuses
+	 * all.
+	 */
 	if (facts_attach(&w->facts, c->root, &c->attached, e))
 		return -1;
 	if (c->attached && plan(w, e)) {
@@ -248,7 +258,9 @@ static int execute(struct work *w, struct error *e)
 		c->announce(c);
 	if (run(w, e)) {
 		snprintf(why, sizeof(why), "%s", e->text);
-		return error_set(e, EXIT_PARTLY, "%.900s (partly done: run the same command, or apply, again)", why);
+		return error_set(e, EXIT_PARTLY,
+				 "%.900s (partly done: run the same command, or apply, again)",
+				 why);
 	}
 	c->writes = w->sync->writes + w->tables.writes;
 	return EXIT_DONE;
@@ -256,7 +268,7 @@ static int execute(struct work *w, struct error *e)
 
 int commit_run(struct commit *c, struct error *e)
 {
-	struct work w = {.c = c, .sync = alloc_zero(1, sizeof(struct sync))};
+	struct work w = { .c = c, .sync = alloc_zero(1, sizeof(struct sync)) };
 	int result;
 
 	c->notes = json_array();

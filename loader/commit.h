@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one way in which a configuration becomes another: `apply`, the verbs of objects, `acl commit` and a batch all
- * come here with the whole tree that they want. Everything is checked before anything is written; what is written
- * is ordered so that traffic gets at most what the old or the new policy allows, also if the command is killed.
+ * The one way in which a configuration becomes another: `apply`, the verbs of objects, `acl commit`
+ * and a batch all come here with the whole tree that they want. Everything is checked before
+ * anything is written; what is written is ordered so that traffic gets at most what the old or the
+ * new policy allows, also if the command is killed.
  */
 #ifndef WEFT_COMMIT_H
 #define WEFT_COMMIT_H
@@ -16,25 +17,30 @@
 
 struct commit {
 	const struct root *root;
-	struct state *state;		/* as read from the maps */
-	json_t *wanted;			/* the whole tree as it shall be */
-	const struct marks *marks;	/* where it was written; may be NULL */
-	json_t *named;			/* tenants, as keys, that are compiled anew even if nothing changes */
-	bool own_rules;			/* `wanted` has all rules of the named tenants: what else lies in `rules` goes */
-	json_t *judged;			/* tenants, as keys, that get a new epoch in any case; may be NULL */
-	bool force;			/* let a tenant lose most of its ports */
+	struct state *state; /* as read from the maps */
+	json_t *wanted; /* the whole tree as it shall be */
+	const struct marks *marks; /* where it was written; may be NULL */
+	json_t *named; /* tenants, as keys, that are compiled anew even if nothing changes */
+	/* `wanted` has all rules of the named tenants: what else lies in `rules` goes */
+	bool own_rules;
+	json_t *judged; /* tenants, as keys, that get a new epoch in any case; may be NULL */
+	bool force; /* let a tenant lose most of its ports */
 	bool dry_run;
-	bool changed_only;		/* note what is pending only of objects that change */
-	void (*announce)(const struct commit *c);	/* when all is checked, and before it is done; may be NULL */
+	bool changed_only; /* note what is pending only of objects that change */
+	void (*announce)(const struct commit
+				 *c); /* when all is checked, and before it is done; may be NULL */
 
 	/* Results; commit_free() drops them. */
-	json_t *diff;			/* of config_diff() */
-	json_t *notes;			/* strings: what is pending, and what was found odd */
-	size_t writes;			/* entries and maps that differed */
-	int attached, detached;		/* devices */
+	json_t *diff; /* of config_diff() */
+	json_t *notes; /* strings: what is pending, and what was found odd */
+	size_t writes; /* entries and maps that differed */
+	int attached, detached; /* devices */
 };
 
-/* Returns an exit code, or -1: then nothing was changed, unless the error's exit code is EXIT_PARTLY. */
+/*
+ * Returns an exit code, or -1: then nothing was changed, unless the error's exit code is
+ * EXIT_PARTLY.
+ */
 int commit_run(struct commit *c, struct error *e);
 void commit_free(struct commit *c);
 

@@ -28,16 +28,22 @@ static int refuse(const json_t *hosts, const char *first, const char *second, st
 	const char *name = json_object_iter_key(json_object_iter((json_t *)hosts));
 
 	if (first)
-		return error_set(e, EXIT_REFUSED, "host: the tunnel endpoints of both %s and %s are addresses of this "
-				 "machine: say which it is with `weft load --host NAME`", first, second);
-	return error_set(e, EXIT_REFUSED, "host: no tunnel endpoint of the %zu hosts (%s%s) is an address of this machine: "
-			 "bring the underlay up, or say which it is with `weft load --host NAME`",
-			 json_object_size(hosts), name, json_object_size(hosts) > 1 ? ", ..." : "");
+		return error_set(
+			e, EXIT_REFUSED,
+			"host: the tunnel endpoints of both %s and %s are addresses of this "
+			"machine: say which it is with `weft load --host NAME`",
+			first, second);
+	return error_set(
+		e, EXIT_REFUSED,
+		"host: no tunnel endpoint of the %zu hosts (%s%s) is an address of this machine: "
+		"bring the underlay up, or say which it is with `weft load --host NAME`",
+		json_object_size(hosts), name, json_object_size(hosts) > 1 ? ", ..." : "");
 }
 
-/* The hosts of the tree whose tunnel endpoint is an address of this machine: the first two of them. */
-static int find_local(const json_t *hosts, const char **first, const char **second,
-		      struct error *e)
+/*
+ * The hosts of the tree whose tunnel endpoint is an address of this machine: the first two of them.
+ */
+static int find_local(const json_t *hosts, const char **first, const char **second, struct error *e)
 {
 	struct ifaddrs *all = NULL;
 	const char *key;
@@ -46,7 +52,7 @@ static int find_local(const json_t *hosts, const char **first, const char **seco
 	*first = *second = NULL;
 	if (getifaddrs(&all))
 		return error_set(e, EXIT_REFUSED, "host: this machine's addresses cannot be read");
-	json_object_foreach((json_t *)hosts, key, host) {
+	json_object_foreach ((json_t *)hosts, key, host) {
 		const json_t *vtep = json_array_get(json_object_get(host, "vtep"), 0);
 
 		if (!is_local(all, json_string_value(vtep)))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From the configuration to what the maps must hold on this host. A pure function: the same tree, identities, host
- * and devices give the same contents. Conntrack tables and ACLs are the tenants' own: see tables.h.
+ * From the configuration to what the maps must hold on this host. A pure function: the same tree,
+ * identities, host and devices give the same contents. Conntrack tables and ACLs are the tenants'
+ * own: see tables.h.
  */
 #ifndef WEFT_COMPILE_H
 #define WEFT_COMPILE_H
@@ -11,20 +12,30 @@
 #include "loader/model.h"
 
 enum sync_map {
-	MAP_HOSTS, MAP_VTEPS, MAP_TENANTS, MAP_NETWORKS, MAP_CHAINS, MAP_PORT_SLOTS, MAP_FDB, MAP_NEIGH,
-	MAP_FLOOD, MAP_SF, MAP_PORTS, SYNC_MAPS
+	MAP_HOSTS,
+	MAP_VTEPS,
+	MAP_TENANTS,
+	MAP_NETWORKS,
+	MAP_CHAINS,
+	MAP_PORT_SLOTS,
+	MAP_FDB,
+	MAP_NEIGH,
+	MAP_FLOOD,
+	MAP_SF,
+	MAP_PORTS,
+	SYNC_MAPS
 };
 
 struct sync_map_type {
 	const char *name;
 	size_t key_size, value_size;
-	bool array;		/* the key is a slot, and an absent slot is all zeroes */
+	bool array; /* the key is a slot, and an absent slot is all zeroes */
 };
 
 extern const struct sync_map_type sync_maps[SYNC_MAPS];
 
 struct desired {
-	struct entries map[SYNC_MAPS];	/* sorted by key */
+	struct entries map[SYNC_MAPS]; /* sorted by key */
 };
 
 /* `hz`: jiffies per second. The epochs of `tenants` are left 0: they are state. */
@@ -34,11 +45,13 @@ void desired_init(struct desired *d);
 void desired_free(struct desired *d);
 
 /* The part of compile() that is about chains. */
-int compile_chains(const struct model *m, const struct facts *facts, struct desired *d, struct error *e);
+int compile_chains(const struct model *m, const struct facts *facts, struct desired *d,
+		   struct error *e);
 
 /*
- * Ones' complement sum, not folded, of the outer IPv4 header from one host to another: its 16-bit words in host order,
- * with total length, identification and checksum 0, DF set, TTL 64, protocol UDP. The datapath adds the length.
+ * Ones' complement sum, not folded, of the outer IPv4 header from one host to another: its 16-bit
+ * words in host order, with total length, identification and checksum 0, DF set, TTL 64, protocol
+ * UDP. The datapath adds the length.
  */
 uint32_t outer_ip_sum(const uint8_t source[4], const uint8_t destination[4]);
 

@@ -6,7 +6,8 @@
 #include "loader/alloc.h"
 #include "loader/compile.h"
 
-static int add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], uint32_t vni, struct error *e)
+static int add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], uint32_t vni,
+		   struct error *e)
 {
 	for (int i = 0; i < CHAIN_NETWORKS; i++) {
 		if (vnis[i] == vni)
@@ -16,15 +17,16 @@ static int add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], u
 			return 0;
 		}
 	}
-	return error_set(e, EXIT_REFUSED, "chain %s/%s: protects ports of more than %d networks, and that is the "
-			 "most: use a chain of its own, with its own tag, for some of them", c->tenant, c->name,
-			 CHAIN_NETWORKS);
+	return error_set(e, EXIT_REFUSED,
+			 "chain %s/%s: protects ports of more than %d networks, and that is the "
+			 "most: use a chain of its own, with its own tag, for some of them",
+			 c->tenant, c->name, CHAIN_NETWORKS);
 }
 
 static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, uint16_t tag,
 		       const uint8_t mac[6], const struct sf_return *back)
 {
-	struct sf_key key = {.ifindex = ifindex, .tci = (uint16_t)(pcp << 13 | tag)};
+	struct sf_key key = { .ifindex = ifindex, .tci = (uint16_t)(pcp << 13 | tag) };
 
 	memcpy(key.mac, mac, 6);
 	entries_add(&d->map[MAP_SF], &key, back);
@@ -33,8 +35,8 @@ static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, 
 /* A frame comes back from the arm that it did not enter; with one arm both are the same. */
 static void add_returns(const struct model_port *p, const struct chain *chain, struct desired *d)
 {
-	static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	struct sf_return back = {.port = p->slot, .chain = (uint16_t)p->chain->slot};
+	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	struct sf_return back = { .port = p->slot, .chain = (uint16_t)p->chain->slot };
 	uint32_t leaving = chain->step[0].leaving_ifindex, towards = chain->step[0].towards_ifindex;
 
 	if (!leaving || !towards)
@@ -45,7 +47,8 @@ static void add_returns(const struct model_port *p, const struct chain *chain, s
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, everybody, &back);
 }
 
-static void put_step(const struct model_chain *c, const struct facts *facts, struct chain_step *step)
+static void put_step(const struct model_chain *c, const struct facts *facts,
+		     struct chain_step *step)
 {
 	const struct fact *leaving, *towards;
 
@@ -62,10 +65,12 @@ static void put_step(const struct model_chain *c, const struct facts *facts, str
 		step->flags |= STEP_XDP_DELIVER;
 }
 
-/* The networks are counted over all hosts, so that a refusal does not depend on where it is asked. */
+/*
+ * The networks are counted over all hosts, so that a refusal does not depend on where it is asked.
+ */
 static int check_networks(const struct model *m, const struct model_chain *c, struct error *e)
 {
-	uint32_t vnis[CHAIN_NETWORKS] = {0};
+	uint32_t vnis[CHAIN_NETWORKS] = { 0 };
 
 	for (size_t i = 0; i < m->n_ports; i++)
 		if (m->ports[i].chain == c && add_vni(c, vnis, m->ports[i].network->vni, e))
@@ -82,9 +87,12 @@ static int check_macs(const struct model *m, const struct model_chain *c, struct
 			const struct model_port *q = &m->ports[k];
 
 			if (q->chain == c && p->host == q->host && !memcmp(p->mac, q->mac, 6))
-				return error_set(e, EXIT_REFUSED, "chain %s/%s: its ports %s and %s have one MAC, "
-						 "and a function could not tell them apart: give one of them "
-						 "another chain", c->tenant, c->name, p->name, q->name);
+				return error_set(
+					e, EXIT_REFUSED,
+					"chain %s/%s: its ports %s and %s have one MAC, "
+					"and a function could not tell them apart: give one of them "
+					"another chain",
+					c->tenant, c->name, p->name, q->name);
 		}
 	}
 	return 0;
@@ -93,7 +101,7 @@ static int check_macs(const struct model *m, const struct model_chain *c, struct
 static void compile_ports(const struct model *m, const struct model_chain *c, struct chain *chain,
 			  struct desired *d)
 {
-	struct error unused = {0};
+	struct error unused = { 0 };
 
 	for (size_t i = 0; i < m->n_ports; i++) {
 		const struct model_port *p = &m->ports[i];
@@ -105,13 +113,17 @@ static void compile_ports(const struct model *m, const struct model_chain *c, st
 	}
 }
 
-int compile_chains(const struct model *m, const struct facts *facts, struct desired *d, struct error *e)
+int compile_chains(const struct model *m, const struct facts *facts, struct desired *d,
+		   struct error *e)
 {
 	for (size_t i = 0; i < m->n_chains; i++) {
 		const struct model_chain *c = &m->chains[i];
 		const struct model_tenant *t = model_tenant(m, c->tenant);
 		struct chain chain = {
-			.id = c->id, .tenant = t->slot, .tag = c->tag, .steps = 1,
+			.id = c->id,
+			.tenant = t->slot,
+			.tag = c->tag,
+			.steps = 1,
 			.flags = c->bypass ? CHAIN_BYPASS : 0,
 		};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#define _GNU_SOURCE 1	/* qsort_r */
+#define _GNU_SOURCE 1 /* qsort_r */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 void entries_init(struct entries *list, size_t key_size, size_t value_size)
 {
-	*list = (struct entries){.key_size = key_size, .value_size = value_size};
+	*list = (struct entries){ .key_size = key_size, .value_size = value_size };
 }
 
 void entries_free(struct entries *list)
@@ -91,11 +91,13 @@ void entries_unique(struct entries *list)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
-		if (kept && !memcmp(entries_key(list, kept - 1), entries_key(list, i), list->key_size))
+		if (kept &&
+		    !memcmp(entries_key(list, kept - 1), entries_key(list, i), list->key_size))
 			continue;
 		memmove(entries_key(list, kept), entries_key(list, i), list->key_size);
 		if (list->value_size)
-			memmove(entries_value(list, kept), entries_value(list, i), list->value_size);
+			memmove(entries_value(list, kept), entries_value(list, i),
+				list->value_size);
 		kept++;
 	}
 	list->n = kept;
@@ -122,7 +124,7 @@ void *entries_find(const struct entries *list, const void *key)
 int map_read(int fd, const char *name, struct entries *list, struct error *e)
 {
 	uint32_t step = BATCH_MIN, count;
-	unsigned char cursor[64];	/* a hash's is 4 bytes, the others' as long as a key */
+	unsigned char cursor[64]; /* a hash's is 4 bytes, the others' as long as a key */
 	void *at = NULL;
 
 	for (;;) {
@@ -152,8 +154,10 @@ int map_read(int fd, const char *name, struct entries *list, struct error *e)
 static int write_failed(const char *name, struct error *e)
 {
 	if (errno == E2BIG || errno == ENOSPC)
-		return error_set(e, EXIT_REFUSED, "map %s: is full: configure less, or load a weft that is "
-				 "built with a larger one", name);
+		return error_set(e, EXIT_REFUSED,
+				 "map %s: is full: configure less, or load a weft that is "
+				 "built with a larger one",
+				 name);
 	return error_set(e, EXIT_REFUSED, "map %s: cannot be written: %s", name, strerror(errno));
 }
 
@@ -164,8 +168,8 @@ int map_write(int fd, const char *name, const struct entries *list, struct error
 	while (done < list->n) {
 		uint32_t count = (uint32_t)list->n - done;
 
-		if (bpf_map_update_batch(fd, entries_key(list, done), entries_value(list, done), &count,
-					 NULL))
+		if (bpf_map_update_batch(fd, entries_key(list, done), entries_value(list, done),
+					 &count, NULL))
 			return write_failed(name, e);
 		done += count;
 	}
@@ -175,7 +179,8 @@ int map_write(int fd, const char *name, const struct entries *list, struct error
 int map_write_new(int fd, const char *name, const struct entries *list, struct error *e)
 {
 	for (size_t i = 0; i < list->n; i++)
-		if (bpf_map_update_elem(fd, entries_key(list, i), entries_value(list, i), BPF_NOEXIST) &&
+		if (bpf_map_update_elem(fd, entries_key(list, i), entries_value(list, i),
+					BPF_NOEXIST) &&
 		    errno != EEXIST)
 			return write_failed(name, e);
 	return 0;
@@ -190,8 +195,8 @@ int map_delete(int fd, const char *name, const struct entries *list, struct erro
 		int failed = bpf_map_delete_batch(fd, entries_key(list, done), &count, NULL);
 
 		if (failed && errno != ENOENT)
-			return error_set(e, EXIT_REFUSED, "map %s: an entry cannot be deleted: %s", name,
-					 strerror(errno));
+			return error_set(e, EXIT_REFUSED, "map %s: an entry cannot be deleted: %s",
+					 name, strerror(errno));
 		/* A batch stops at a key that is gone already. */
 		done += count + (failed ? 1 : 0);
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Keys and values by the thousand: lists of them in memory, and whole maps read and written in batches. */
+/*
+ * Keys and values by the thousand: lists of them in memory, and whole maps read and written in
+ * batches.
+ */
 #ifndef WEFT_ENTRIES_H
 #define WEFT_ENTRIES_H
 

@@ -7,7 +7,7 @@
 #include "loader/alloc.h"
 #include "loader/facts.h"
 
-#define TUNNEL_BYTES 50	/* outer IPv4, UDP and VXLAN headers, and the inner Ethernet header */
+#define TUNNEL_BYTES 50 /* outer IPv4, UDP and VXLAN headers, and the inner Ethernet header */
 
 struct fact *facts_find(const struct facts *facts, const char *device)
 {
@@ -42,8 +42,8 @@ static void note_attachment(struct fact *fact, const struct root *root, const st
 	bool guarded = fact->role == ROLE_UNDERLAY || a->guard;
 
 	/* The same name may be another device by now. */
-	fact->attached = fact->present && a->ifindex == fact->info.ifindex && a->role == fact->role &&
-			 a->mode == fact->mode && guarded;
+	fact->attached = fact->present && a->ifindex == fact->info.ifindex &&
+			 a->role == fact->role && a->mode == fact->mode && guarded;
 	fact->xdp = fact->attached && a->xdp;
 	fact->takes_xdp = takes_xdp(root, fact);
 	memcpy(fact->note, a->note, sizeof(fact->note));
@@ -52,11 +52,11 @@ static void note_attachment(struct fact *fact, const struct root *root, const st
 static int look(struct facts *facts, const struct root *root, struct fact *fact, struct error *e)
 {
 	const struct attachment *a = attachment_of(facts, fact->device);
-	struct error why = {0};
+	struct error why = { 0 };
 
 	if (device_info(fact->device, &fact->info, &why)) {
 		if (!why.exit_code)
-			return 0;	/* not there: pending */
+			return 0; /* not there: pending */
 		*e = why;
 		return -1;
 	}
@@ -67,7 +67,9 @@ static int look(struct facts *facts, const struct root *root, struct fact *fact,
 }
 
 static const char *const role_names[] = {
-	[ROLE_PORT] = "a port", [ROLE_UNDERLAY] = "the underlay", [ROLE_SF] = "a function",
+	[ROLE_PORT] = "a port",
+	[ROLE_UNDERLAY] = "the underlay",
+	[ROLE_SF] = "a function",
 };
 
 /* Who wants a device, and for what. */
@@ -77,16 +79,17 @@ struct user {
 	enum device_mode mode;
 };
 
-static int want(struct facts *facts, const struct root *root, const char *device, const struct user *user,
-		struct error *e)
+static int want(struct facts *facts, const struct root *root, const char *device,
+		const struct user *user, struct error *e)
 {
 	struct fact *fact = facts_find(facts, device);
 
 	if (fact) {
 		if (fact->role != user->role)
-			return error_set(e, EXIT_REFUSED, "%s: device %s is bound already, by %s as the device of "
-					 "%s: give it another device", user->name, device, fact->user,
-					 role_names[fact->role]);
+			return error_set(e, EXIT_REFUSED,
+					 "%s: device %s is bound already, by %s as the device of "
+					 "%s: give it another device",
+					 user->name, device, fact->user, role_names[fact->role]);
 		/* One port that needs TC decides for all on the device. */
 		if (user->mode == MODE_TC || (user->mode == MODE_XDP && fact->mode == MODE_AUTO))
 			fact->mode = user->mode;
@@ -105,7 +108,7 @@ static int want(struct facts *facts, const struct root *root, const char *device
 static int want_instance(struct facts *facts, const struct root *root, const struct model *m,
 			 const struct model_instance *i, struct error *e)
 {
-	struct user user = {.role = ROLE_SF, .mode = m->self->mode};
+	struct user user = { .role = ROLE_SF, .mode = m->self->mode };
 
 	snprintf(user.name, sizeof(user.name), "sf %s/%s", i->function, i->name);
 	snprintf(user.path, sizeof(user.path), "service_functions/%s", i->function);
@@ -119,34 +122,37 @@ static int want_instance(struct facts *facts, const struct root *root, const str
 static int want_underlay(struct facts *facts, const struct root *root, const struct model_host *h,
 			 struct error *e)
 {
-	struct user user = {.role = ROLE_UNDERLAY, .mode = h->mode};
+	struct user user = { .role = ROLE_UNDERLAY, .mode = h->mode };
 	const json_t *item;
 	size_t i;
 
 	snprintf(user.name, sizeof(user.name), "host %s", h->name);
 	snprintf(user.path, sizeof(user.path), "hosts/%s", h->name);
-	json_array_foreach((json_t *)h->underlay, i, item)
+	json_array_foreach ((json_t *)h->underlay, i, item)
 		if (want(facts, root, json_string_value(item), &user, e))
 			return -1;
 	return 0;
 }
 
-static int want_port(struct facts *facts, const struct root *root, const struct model_port *p, struct error *e)
+static int want_port(struct facts *facts, const struct root *root, const struct model_port *p,
+		     struct error *e)
 {
 	/* XDP may not see the tag that tells such a port (bpf/lib/ctx_xdp.h). */
-	struct user user = {.role = ROLE_PORT, .mode = p->vid ? MODE_TC : p->mode};
+	struct user user = { .role = ROLE_PORT, .mode = p->vid ? MODE_TC : p->mode };
 
 	snprintf(user.name, sizeof(user.name), "port %s/%s", p->tenant->name, p->name);
 	snprintf(user.path, sizeof(user.path), "tenants/%s/ports/%s", p->tenant->name, p->name);
 	return want(facts, root, p->device, &user, e);
 }
 
-static int want_all(struct facts *facts, const struct root *root, const struct model *m, struct error *e)
+static int want_all(struct facts *facts, const struct root *root, const struct model *m,
+		    struct error *e)
 {
 	if (want_underlay(facts, root, m->self, e))
 		return -1;
 	for (size_t i = 0; i < m->n_instances; i++)
-		if (m->instances[i].host == m->self && want_instance(facts, root, m, &m->instances[i], e))
+		if (m->instances[i].host == m->self &&
+		    want_instance(facts, root, m, &m->instances[i], e))
 			return -1;
 	for (size_t i = 0; i < m->n_ports; i++)
 		if (m->ports[i].here && want_port(facts, root, &m->ports[i], e))
@@ -154,9 +160,10 @@ static int want_all(struct facts *facts, const struct root *root, const struct m
 	return 0;
 }
 
-int facts_gather(struct facts *facts, const struct root *root, const struct model *m, struct error *e)
+int facts_gather(struct facts *facts, const struct root *root, const struct model *m,
+		 struct error *e)
 {
-	*facts = (struct facts){0};
+	*facts = (struct facts){ 0 };
 	facts->n_attachments = attachments(root, &facts->attachments, e);
 	if (facts->n_attachments < 0)
 		return -1;
@@ -171,13 +178,13 @@ void facts_free(struct facts *facts)
 {
 	struct fact *fact, *next;
 
-	HASH_ITER(hh, facts->by_device, fact, next) {
+	HASH_ITER (hh, facts->by_device, fact, next) {
 		HASH_DEL(facts->by_device, fact);
 		free(fact->user);
 		free(fact);
 	}
 	free(facts->attachments);
-	*facts = (struct facts){0};
+	*facts = (struct facts){ 0 };
 }
 
 /* The underlay device here that carries least; NULL if none is there. */
@@ -186,12 +193,14 @@ static const struct fact *narrowest(const struct facts *facts)
 	const struct fact *least = NULL;
 
 	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
-		if (f->role == ROLE_UNDERLAY && f->present && (!least || f->info.mtu < least->info.mtu))
+		if (f->role == ROLE_UNDERLAY && f->present &&
+		    (!least || f->info.mtu < least->info.mtu))
 			least = f;
 	return least;
 }
 
-static int check_underlay(const struct fact *underlay, const struct model_network *n, struct error *e)
+static int check_underlay(const struct fact *underlay, const struct model_network *n,
+			  struct error *e)
 {
 	bool elsewhere = false;
 
@@ -199,10 +208,12 @@ static int check_underlay(const struct fact *underlay, const struct model_networ
 		elsewhere |= !n->ports[i]->here;
 	if (!elsewhere || n->mtu + TUNNEL_BYTES <= underlay->info.mtu)
 		return 0;
-	return error_set(e, EXIT_REFUSED, "network %s/%s: mtu %u and %d bytes of tunnel do not fit the MTU %u of the "
-			 "underlay device %s: set mtu to %d or less, or the device's MTU to %u", n->tenant->name,
-			 n->name, n->mtu, TUNNEL_BYTES, underlay->info.mtu, underlay->device,
-			 (int)underlay->info.mtu - TUNNEL_BYTES, n->mtu + TUNNEL_BYTES);
+	return error_set(
+		e, EXIT_REFUSED,
+		"network %s/%s: mtu %u and %d bytes of tunnel do not fit the MTU %u of the "
+		"underlay device %s: set mtu to %d or less, or the device's MTU to %u",
+		n->tenant->name, n->name, n->mtu, TUNNEL_BYTES, underlay->info.mtu,
+		underlay->device, (int)underlay->info.mtu - TUNNEL_BYTES, n->mtu + TUNNEL_BYTES);
 }
 
 /* A function's frames carry a tag besides, for which Linux devices have room beyond their MTU. */
@@ -213,10 +224,12 @@ static int check_function(const struct facts *facts, const struct model_port *p,
 
 	if (!fact || !fact->present || p->network->mtu <= fact->info.mtu)
 		return 0;
-	return error_set(e, EXIT_REFUSED, "network %s/%s: mtu %u does not fit the MTU %u of %s, the device of %s, in "
-			 "the wire of port %s: set mtu to %u or less, or the device's MTU to %u",
-			 p->tenant->name, p->network->name, p->network->mtu, fact->info.mtu, device, fact->user,
-			 p->name, fact->info.mtu, p->network->mtu);
+	return error_set(
+		e, EXIT_REFUSED,
+		"network %s/%s: mtu %u does not fit the MTU %u of %s, the device of %s, in "
+		"the wire of port %s: set mtu to %u or less, or the device's MTU to %u",
+		p->tenant->name, p->network->name, p->network->mtu, fact->info.mtu, device,
+		fact->user, p->name, fact->info.mtu, p->network->mtu);
 }
 
 int facts_check(const struct facts *facts, const struct model *m, struct error *e)
@@ -228,7 +241,8 @@ int facts_check(const struct facts *facts, const struct model *m, struct error *
 			return -1;
 	for (size_t i = 0; i < m->n_ports; i++) {
 		const struct model_port *p = &m->ports[i];
-		const struct model_instance *instance = p->here && p->chain ? p->chain->instance : NULL;
+		const struct model_instance *instance =
+			p->here && p->chain ? p->chain->instance : NULL;
 
 		if (instance && (check_function(facts, p, instance->leaving, e) ||
 				 check_function(facts, p, instance->towards, e)))
@@ -241,7 +255,7 @@ static int attach(struct facts *facts, const struct root *root, struct fact *f, 
 		  struct error *e)
 {
 	const struct attachment *had = attachment_of(facts, f->device);
-	struct attachment got = {0};
+	struct attachment got = { 0 };
 
 	/* Another device of this name, or the same in another role, has to go first. */
 	if (had && (had->role != f->role || had->ifindex != f->info.ifindex)) {
@@ -267,7 +281,7 @@ static int attach(struct facts *facts, const struct root *root, struct fact *f, 
 
 void facts_undo_attach(struct facts *facts, const struct root *root)
 {
-	struct error unused = {0};
+	struct error unused = { 0 };
 
 	for (struct fact *f = facts->by_device; f; f = f->hh.next) {
 		if (f->fresh)

@@ -11,29 +11,30 @@
 
 struct fact {
 	char device[IFNAMSIZ];
-	char *user;		/* "port red/web1": the first object that names it, for messages */
-	char path[CONFIG_PATH_LEN];	/* of that object */
+	char *user; /* "port red/web1": the first object that names it, for messages */
+	char path[CONFIG_PATH_LEN]; /* of that object */
 	enum role role;
 	enum device_mode mode;
-	bool finish;		/* a function's: finish checksums, cut super-packets */
+	bool finish; /* a function's: finish checksums, cut super-packets */
 	bool present;
-	bool attached;		/* all its hooks are there */
-	bool fresh;		/* facts_attach() attached it */
-	bool xdp;		/* XDP among them */
-	bool takes_xdp;		/* XDP may redirect to it */
-	char note[ATTACH_NOTE_SIZE];	/* why not XDP though asked for */
+	bool attached; /* all its hooks are there */
+	bool fresh; /* facts_attach() attached it */
+	bool xdp; /* XDP among them */
+	bool takes_xdp; /* XDP may redirect to it */
+	char note[ATTACH_NOTE_SIZE]; /* why not XDP though asked for */
 	struct device_info info;
 	UT_hash_handle hh;
 };
 
 struct facts {
 	struct fact *by_device;
-	struct attachment *attachments;	/* all that weft has attached here */
+	struct attachment *attachments; /* all that weft has attached here */
 	int n_attachments;
 };
 
 /* Refuses a device that two objects want in different roles. */
-int facts_gather(struct facts *facts, const struct root *root, const struct model *m, struct error *e);
+int facts_gather(struct facts *facts, const struct root *root, const struct model *m,
+		 struct error *e);
 void facts_free(struct facts *facts);
 /* NULL if nothing on this host names the device. */
 struct fact *facts_find(const struct facts *facts, const char *device);
@@ -44,8 +45,8 @@ unsigned int facts_ifindex(const struct facts *facts, const char *device);
 int facts_check(const struct facts *facts, const struct model *m, struct error *e);
 
 /*
- * Attaches what is not attached yet and updates `facts`. On failure detaches again what it attached. `*changed`
- * counts what it attached.
+ * Attaches what is not attached yet and updates `facts`. On failure detaches again what it
+ * attached. `*changed` counts what it attached.
  */
 int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e);
 /* Detaches again what the last facts_attach() attached. */

@@ -11,7 +11,7 @@ int flows_now(const struct root *root, uint64_t *jiffies, struct error *e)
 {
 	struct {
 		uint64_t jiffies, boottime_ns;
-	} reading = {0};
+	} reading = { 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &reading, .ctx_size_in = sizeof(reading));
 	int fd = root_prog(root, "clock", e), failed;
 
@@ -60,7 +60,8 @@ enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol)
 
 uint32_t flow_idle(const struct flow *flow, uint64_t now)
 {
-	uint32_t a = (uint32_t)now - flow->dir[0].last_seen, b = (uint32_t)now - flow->dir[1].last_seen;
+	uint32_t a = (uint32_t)now - flow->dir[0].last_seen,
+		 b = (uint32_t)now - flow->dir[1].last_seen;
 
 	return a < b ? a : b;
 }
@@ -68,8 +69,11 @@ uint32_t flow_idle(const struct flow *flow, uint64_t now)
 const char *flow_state_name(const struct flow *flow, uint8_t protocol)
 {
 	static const char *const tcp[] = {
-		[CT_TCP_SYN] = "syn", [CT_TCP_ESTABLISHED] = "established", [CT_TCP_FIN] = "fin",
-		[CT_TCP_CLOSED] = "closed", [CT_TCP_TIME_WAIT] = "time_wait",
+		[CT_TCP_SYN] = "syn",
+		[CT_TCP_ESTABLISHED] = "established",
+		[CT_TCP_FIN] = "fin",
+		[CT_TCP_CLOSED] = "closed",
+		[CT_TCP_TIME_WAIT] = "time_wait",
 	};
 
 	if (protocol == IPPROTO_TCP)

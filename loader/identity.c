@@ -8,18 +8,18 @@
 #include "loader/identity.h"
 
 struct slot_class {
-	const char *part;	/* of the path before the name */
+	const char *part; /* of the path before the name */
 	const char *what;
 	bool of_tenant;
 	uint32_t first, end;
 };
 
 static const struct slot_class classes[] = {
-	{"hosts/", "hosts", false, 0, WEFT_HOSTS_MAX},
-	{"tenants/", "tenants", false, 0, WEFT_TENANTS_MAX},
-	{"networks/", "networks", true, 0, WEFT_NETWORKS_MAX},
-	{"ports/", "ports", true, 0, WEFT_PORTS_MAX},
-	{"chains/", "chains", true, 1, WEFT_CHAINS_MAX},	/* chain 0 of a port means none */
+	{ "hosts/", "hosts", false, 0, WEFT_HOSTS_MAX },
+	{ "tenants/", "tenants", false, 0, WEFT_TENANTS_MAX },
+	{ "networks/", "networks", true, 0, WEFT_NETWORKS_MAX },
+	{ "ports/", "ports", true, 0, WEFT_PORTS_MAX },
+	{ "chains/", "chains", true, 1, WEFT_CHAINS_MAX }, /* chain 0 of a port means none */
 };
 
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
@@ -48,7 +48,7 @@ void identities_free(struct identities *ids)
 {
 	struct identity *one, *next;
 
-	HASH_ITER(hh, ids->by_path, one, next) {
+	HASH_ITER (hh, ids->by_path, one, next) {
 		HASH_DEL(ids->by_path, one);
 		free(one);
 	}
@@ -96,18 +96,19 @@ const char **identities_by_slot(const struct identities *ids, const char *class_
 }
 
 /*
- * A slot that loses its owner with this change rests until the next one: flows, which remember slots, are judged
- * again at the end of the change, and none of them may meet another tenant's port in the meantime. It is given at
- * once only when there is no other.
+ * A slot that loses its owner with this change rests until the next one: flows, which remember
+ * slots, are judged again at the end of the change, and none of them may meet another tenant's port
+ * in the meantime. It is given at once only when there is no other.
  */
 enum slot_state { SLOT_FREE, SLOT_RESTING, SLOT_USED };
 
 struct slots {
-	unsigned char *state;	/* enum slot_state */
+	unsigned char *state; /* enum slot_state */
 	uint32_t next, next_resting;
 };
 
-static bool slot_search(struct slots *slots, uint32_t *next, uint32_t end, enum slot_state wanted, uint32_t *slot)
+static bool slot_search(struct slots *slots, uint32_t *next, uint32_t end, enum slot_state wanted,
+			uint32_t *slot)
 {
 	while (*next < end && slots->state[*next] != wanted)
 		++*next;
@@ -124,16 +125,17 @@ static int slot_take(struct slots *slots, const struct slot_class *class, const 
 	if (slot_search(slots, &slots->next, class->end, SLOT_FREE, slot) ||
 	    slot_search(slots, &slots->next_resting, class->end, SLOT_RESTING, slot))
 		return 0;
-	return error_set(e, EXIT_REFUSED, "%s: there is no room for more than %u %s: remove some", path,
-			 class->end - class->first, class->what);
+	return error_set(e, EXIT_REFUSED, "%s: there is no room for more than %u %s: remove some",
+			 path, class->end - class->first, class->what);
 }
 
-static int assign_new(struct slots *slots, const json_t *flat, struct identities *ids, struct error *e)
+static int assign_new(struct slots *slots, const json_t *flat, struct identities *ids,
+		      struct error *e)
 {
 	const char *path;
 	json_t *object;
 
-	json_object_foreach((json_t *)flat, path, object) {
+	json_object_foreach ((json_t *)flat, path, object) {
 		int class = class_of(path);
 		uint32_t slot = 0;
 
@@ -151,7 +153,10 @@ static bool slot_fits(int class, uint32_t slot)
 	return class >= 0 && slot >= classes[class].first && slot < classes[class].end;
 }
 
-/* Keeps what the old objects have. A slot that fits nowhere or is taken was edited by hand: it gets another. */
+/*
+ * Keeps what the old objects have. A slot that fits nowhere or is taken was edited by hand: it gets
+ * another.
+ */
 static void keep_old(struct slots *slots, const struct identities *old, const json_t *flat,
 		     struct identities *ids)
 {
@@ -164,14 +169,15 @@ static void keep_old(struct slots *slots, const struct identities *old, const js
 		if (slot_fits(class, one->slot))
 			slots[class].state[one->slot] = SLOT_RESTING;
 	}
-	json_object_foreach((json_t *)flat, path, object) {
+	json_object_foreach ((json_t *)flat, path, object) {
 		const struct identity *had = identity_find(old, path);
 		int class = class_of(path);
 
 		/* An id of 0 is a rule put in by hand. */
 		if (!had || !had->id)
 			continue;
-		if (class >= 0 && (!slot_fits(class, had->slot) || slots[class].state[had->slot] == SLOT_USED))
+		if (class >= 0 &&
+		    (!slot_fits(class, had->slot) || slots[class].state[had->slot] == SLOT_USED))
 			continue;
 		if (class >= 0)
 			slots[class].state[had->slot] = SLOT_USED;
@@ -185,7 +191,7 @@ int identities_assign(const struct identities *old, const json_t *flat, struct i
 	struct slots slots[CLASSES];
 	int failed;
 
-	*ids = (struct identities){.next_id = old->next_id ? old->next_id : 1};
+	*ids = (struct identities){ .next_id = old->next_id ? old->next_id : 1 };
 	for (size_t i = 0; i < CLASSES; i++) {
 		slots[i].state = alloc_zero(classes[i].end, 1);
 		slots[i].next = slots[i].next_resting = classes[i].first;

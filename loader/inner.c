@@ -12,11 +12,20 @@
 #include "include/flow.h"
 #include "loader/inner.h"
 
-#define CT_TABLE(name, key) \
-	{name, BPF_MAP_TYPE_HASH, sizeof(struct key), sizeof(struct flow), BPF_F_NO_PREALLOC, #key, "flow"}
-#define HALF_TABLE(name, key) \
-	{name, BPF_MAP_TYPE_LRU_HASH, sizeof(struct key), sizeof(struct flow), 0, #key, "flow"}
-#define QUEUE(name, key) {name, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct key), 0, NULL, NULL}
+#define CT_TABLE(name, key)                                                                        \
+	{                                                                                          \
+		name, BPF_MAP_TYPE_HASH, sizeof(struct key), sizeof(struct flow),                  \
+			BPF_F_NO_PREALLOC, #key, "flow"                                            \
+	}
+#define HALF_TABLE(name, key)                                                                      \
+	{                                                                                          \
+		name, BPF_MAP_TYPE_LRU_HASH, sizeof(struct key), sizeof(struct flow), 0, #key,     \
+			"flow"                                                                     \
+	}
+#define QUEUE(name, key)                                                                           \
+	{                                                                                          \
+		name, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct key), 0, NULL, NULL                     \
+	}
 
 const struct inner_kind inner_kinds[INNERS] = {
 	[INNER_CT4] = CT_TABLE("ct4", ct4_key),
@@ -25,18 +34,18 @@ const struct inner_kind inner_kinds[INNERS] = {
 	[INNER_CT6] = CT_TABLE("ct6", ct6_key),
 	[INNER_HALF6] = HALF_TABLE("half6", ct6_key),
 	[INNER_RECENT6] = QUEUE("recent6", ct6_key),
-	[INNER_ACL] = {"acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, "__u32",
-		       "acl_slot"},
-	[INNER_RULES] = {"rules", BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(struct rule),
-			 BPF_F_NO_PREALLOC, "rule_key", "rule"},
+	[INNER_ACL] = { "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP,
+			"__u32", "acl_slot" },
+	[INNER_RULES] = { "rules", BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(struct rule),
+			  BPF_F_NO_PREALLOC, "rule_key", "rule" },
 };
 
 /* Programs whose types together cover all kinds. */
-static const char *const typed_programs[] = {"port_tc", "clock"};
+static const char *const typed_programs[] = { "port_tc", "clock" };
 
 static uint32_t find_type(const struct btf *btf, const char *name, uint32_t size)
 {
-	static const uint32_t kinds[] = {BTF_KIND_STRUCT, BTF_KIND_UNION, BTF_KIND_TYPEDEF};
+	static const uint32_t kinds[] = { BTF_KIND_STRUCT, BTF_KIND_UNION, BTF_KIND_TYPEDEF };
 
 	for (int i = 0; i < 3; i++) {
 		int id = btf__find_by_name_kind(btf, name, kinds[i]);
@@ -67,9 +76,9 @@ void inner_types_open(struct inner_types *types, const struct root *root)
 	for (int i = 0; i < INNERS; i++)
 		types->fd[i] = -1;
 	for (size_t i = 0; i < sizeof(typed_programs) / sizeof(typed_programs[0]); i++) {
-		struct bpf_prog_info info = {0};
+		struct bpf_prog_info info = { 0 };
 		uint32_t size = sizeof(info);
-		struct error unused = {0};
+		struct error unused = { 0 };
 		int fd = root_prog(root, typed_programs[i], &unused);
 		struct btf *btf = NULL;
 
@@ -91,7 +100,8 @@ void inner_types_close(struct inner_types *types)
 			close(types->fd[i]);
 }
 
-int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries, struct error *e)
+int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries,
+		 struct error *e)
 {
 	const struct inner_kind *k = &inner_kinds[kind];
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = k->flags);
@@ -102,21 +112,25 @@ int inner_create(const struct inner_types *types, enum inner kind, uint32_t entr
 		options.btf_key_type_id = types->key[kind];
 		options.btf_value_type_id = types->value[kind];
 	}
-	fd = bpf_map_create((enum bpf_map_type)k->type, k->name, k->key_size, k->value_size, entries, &options);
+	fd = bpf_map_create((enum bpf_map_type)k->type, k->name, k->key_size, k->value_size,
+			    entries, &options);
 	if (fd < 0)
-		return error_set(e, EXIT_REFUSED, "map %s of %u entries cannot be made: %s: lower max_flows, or give "
-				 "the machine more memory", k->name, entries, strerror(errno));
+		return error_set(
+			e, EXIT_REFUSED,
+			"map %s of %u entries cannot be made: %s: lower max_flows, or give "
+			"the machine more memory",
+			k->name, entries, strerror(errno));
 	return fd;
 }
 
 /* "<root>/tenants/<tenant>/<suffix>" */
-static void pin_path(char *path, size_t size, const struct root *root, const char *tenant, const char *name,
-		     const char *suffix)
+static void pin_path(char *path, size_t size, const struct root *root, const char *tenant,
+		     const char *name, const char *suffix)
 {
 	char safe[64];
 
-	snprintf(path, size, "%s/tenants/%s/%s%s", root->path, root_name(safe, sizeof(safe), tenant), name,
-		 suffix);
+	snprintf(path, size, "%s/tenants/%s/%s%s", root->path,
+		 root_name(safe, sizeof(safe), tenant), name, suffix);
 }
 
 static int make_directories(const struct root *root, const char *tenant)
@@ -126,7 +140,7 @@ static int make_directories(const struct root *root, const char *tenant)
 
 	pin_path(path, sizeof(path), root, tenant, "", "");
 	last = strrchr(path, '/');
-	*last = '\0';	/* the tenant's directory, without the slash */
+	*last = '\0'; /* the tenant's directory, without the slash */
 	if (!mkdir(path, 0711) || errno == EEXIST)
 		return 0;
 	last = strrchr(path, '/');
@@ -148,12 +162,15 @@ int inner_pin(const struct root *root, const char *tenant, enum inner kind, int 
 	unlink(fresh);
 	if (bpf_obj_pin(fd, fresh) &&
 	    (errno != ENOENT || make_directories(root, tenant) || bpf_obj_pin(fd, fresh)))
-		return error_set(e, EXIT_REFUSED, "%s cannot be pinned: %s", fresh, strerror(errno));
-	if (!stat(path, &had) && (chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777)))
-		return error_set(e, EXIT_REFUSED, "%s cannot be given the owner of the old one: %s", fresh,
+		return error_set(e, EXIT_REFUSED, "%s cannot be pinned: %s", fresh,
 				 strerror(errno));
+	if (!stat(path, &had) &&
+	    (chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777)))
+		return error_set(e, EXIT_REFUSED, "%s cannot be given the owner of the old one: %s",
+				 fresh, strerror(errno));
 	if (rename(fresh, path))
-		return error_set(e, EXIT_REFUSED, "%s cannot be put in place: %s", path, strerror(errno));
+		return error_set(e, EXIT_REFUSED, "%s cannot be put in place: %s", path,
+				 strerror(errno));
 	return 0;
 }
 
@@ -194,7 +211,7 @@ void inner_remove_tenant(const struct root *root, const char *tenant)
 
 int inner_info(int fd, uint32_t *id, uint32_t *entries)
 {
-	struct bpf_map_info info = {0};
+	struct bpf_map_info info = { 0 };
 	uint32_t size = sizeof(info);
 
 	if (bpf_map_get_info_by_fd(fd, &info, &size))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A tenant's own maps: made, pinned below <root>/tenants/<tenant>/, and, but for `rules`, put into the outer map of
- * their kind at the tenant's slot.
+ * A tenant's own maps: made, pinned below <root>/tenants/<tenant>/, and, but for `rules`, put into
+ * the outer map of their kind at the tenant's slot.
  */
 #ifndef WEFT_INNER_H
 #define WEFT_INNER_H
@@ -13,22 +13,29 @@
 struct btf;
 
 enum inner {
-	INNER_CT4, INNER_HALF4, INNER_RECENT4, INNER_CT6, INNER_HALF6, INNER_RECENT6, INNER_ACL, INNER_RULES,
+	INNER_CT4,
+	INNER_HALF4,
+	INNER_RECENT4,
+	INNER_CT6,
+	INNER_HALF6,
+	INNER_RECENT6,
+	INNER_ACL,
+	INNER_RULES,
 	INNERS
 };
 
 struct inner_kind {
-	const char *name;	/* of the pin, and of the outer map */
-	int type;		/* enum bpf_map_type */
+	const char *name; /* of the pin, and of the outer map */
+	int type; /* enum bpf_map_type */
 	uint32_t key_size, value_size, flags;
-	const char *key_type, *value_type;	/* for bpftool; NULL: the kind of map takes none */
+	const char *key_type, *value_type; /* for bpftool; NULL: the kind of map takes none */
 };
 
 extern const struct inner_kind inner_kinds[INNERS];
 
 /* The types that bpftool shows contents with, taken from a loaded program. */
 struct inner_types {
-	int fd[INNERS];		/* of the BTF; -1: none */
+	int fd[INNERS]; /* of the BTF; -1: none */
 	uint32_t key[INNERS], value[INNERS];
 };
 
@@ -36,10 +43,12 @@ void inner_types_open(struct inner_types *types, const struct root *root);
 void inner_types_close(struct inner_types *types);
 
 /* A new map; returns its fd, or -1. */
-int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries, struct error *e);
+int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries,
+		 struct error *e);
 
 /* Pins the map in place of whatever is pinned there, whose owner and mode it gets. */
-int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd, struct error *e);
+int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd,
+	      struct error *e);
 void inner_unpin(const struct root *root, const char *tenant, enum inner kind);
 /* The pinned map's fd, or -1 with errno and without an error. */
 int inner_open(const struct root *root, const char *tenant, enum inner kind);

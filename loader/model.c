@@ -32,7 +32,8 @@ static void name_object(struct model *m, const char *path, void *object)
 	HASH_ADD_STR(m->names, path, name);
 }
 
-static void *find_of_tenant(const struct model *m, const char *tenant, const char *part, const char *name)
+static void *find_of_tenant(const struct model *m, const char *tenant, const char *part,
+			    const char *name)
 {
 	char path[CONFIG_PATH_LEN];
 
@@ -88,7 +89,8 @@ int model_mac(const char *text, uint8_t mac[6])
 {
 	unsigned int b[6];
 
-	if (!text || sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]) != 6)
+	if (!text ||
+	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5]) != 6)
 		return -1;
 	for (int i = 0; i < 6; i++)
 		mac[i] = (uint8_t)b[i];
@@ -123,9 +125,10 @@ static void make_hosts(struct model *m, const char *self)
 	const char *name;
 
 	m->hosts = alloc_zero(json_object_size(hosts), sizeof(*m->hosts));
-	json_object_foreach(hosts, name, object) {
+	json_object_foreach (hosts, name, object) {
 		struct model_host *h = &m->hosts[m->n_hosts++];
-		const char *vtep = json_string_value(json_array_get(json_object_get(object, "vtep"), 0));
+		const char *vtep =
+			json_string_value(json_array_get(json_object_get(object, "vtep"), 0));
 
 		h->name = name;
 		h->underlay = json_object_get(object, "underlay");
@@ -146,11 +149,11 @@ static void make_instances(struct model *m)
 	const char *function_name, *name;
 	size_t room = 0;
 
-	json_object_foreach(functions, function_name, function)
+	json_object_foreach (functions, function_name, function)
 		room += json_object_size(json_object_get(function, "instances"));
 	m->instances = alloc_zero(room, sizeof(*m->instances));
-	json_object_foreach(functions, function_name, function) {
-		json_object_foreach(json_object_get(function, "instances"), name, object) {
+	json_object_foreach (functions, function_name, function) {
+		json_object_foreach (json_object_get(function, "instances"), name, object) {
 			struct model_instance *i = &m->instances[m->n_instances++];
 			const json_t *two = json_object_get(object, "devices");
 
@@ -175,7 +178,8 @@ static const struct model_instance *instance_here(const struct model *m, const c
 	return NULL;
 }
 
-static void make_tenant(struct model *m, struct model_tenant *t, const char *name, const json_t *body)
+static void make_tenant(struct model *m, struct model_tenant *t, const char *name,
+			const json_t *body)
 {
 	const json_t *options = json_object_get(body, "options");
 	char path[CONFIG_PATH_LEN], key[64];
@@ -195,11 +199,11 @@ static void make_tenant(struct model *m, struct model_tenant *t, const char *nam
 		t->flags |= TENANT_LOOSE;
 	t->max_flows = (uint32_t)schema_number("tenant", options, "conntrack.max_flows");
 	t->max_half_open = (uint32_t)schema_number("tenant", options, "conntrack.max_half_open");
-#define X(id, text, seconds)                                                                        \
-	snprintf(key, sizeof(key), "conntrack.timeouts.%s", text);                                  \
-	t->timeout_ms[CT_##id] = (uint64_t)schema_number("tenant", options, key);                    \
-	if (!t->timeout_ms[CT_##id])                                                                \
-		t->timeout_ms[CT_##id] = (seconds) * 1000ull;
+#define X(id, text, seconds)                                                                       \
+	snprintf(key, sizeof(key), "conntrack.timeouts.%s", text);                                 \
+	t->timeout_ms[CT_##id] = (uint64_t)schema_number("tenant", options, key);                  \
+	if (!t->timeout_ms[CT_##id])                                                               \
+		t->timeout_ms[CT_##id] = (seconds)*1000ull;
 	CT_TIMEOUTS(X)
 #undef X
 }
@@ -210,7 +214,7 @@ static void make_networks(struct model *m, const struct model_tenant *t)
 	const char *name;
 	json_t *object;
 
-	json_object_foreach(json_object_get(t->body, "networks"), name, object) {
+	json_object_foreach (json_object_get(t->body, "networks"), name, object) {
 		struct model_network *n = &m->networks[m->n_networks++];
 
 		n->tenant = t;
@@ -230,7 +234,7 @@ static void make_chains(struct model *m, const struct model_tenant *t)
 	const char *name;
 	json_t *object;
 
-	json_object_foreach(json_object_get(t->body, "chains"), name, object) {
+	json_object_foreach (json_object_get(t->body, "chains"), name, object) {
 		struct model_chain *c = &m->chains[m->n_chains++];
 		const json_t *step = json_array_get(json_object_get(object, "steps"), 0);
 
@@ -251,7 +255,7 @@ static void make_addresses(struct model_port *p, const json_t *addresses)
 	size_t i;
 
 	p->addresses = alloc_zero(json_array_size(addresses), sizeof(*p->addresses));
-	json_array_foreach((json_t *)addresses, i, item)
+	json_array_foreach ((json_t *)addresses, i, item)
 		if (!model_prefix(json_string_value(item), &p->addresses[p->n_addresses]))
 			p->n_addresses++;
 }
@@ -270,7 +274,7 @@ static void make_ports(struct model *m, struct model_tenant *t)
 	const char *name;
 	json_t *object;
 
-	json_object_foreach(json_object_get(t->body, "ports"), name, object) {
+	json_object_foreach (json_object_get(t->body, "ports"), name, object) {
 		struct model_port *p = &m->ports[m->n_ports++];
 
 		p->tenant = t;
@@ -299,10 +303,10 @@ static void make_inserts(struct model *m, const struct model_tenant *t)
 	json_t *object, *ref;
 	size_t i;
 
-	json_object_foreach(json_object_get(t->body, "insert"), name, object) {
+	json_object_foreach (json_object_get(t->body, "insert"), name, object) {
 		struct model_chain *chain = model_chain(m, t->name, text_at(object, "chain"));
 
-		json_array_foreach(json_object_get(object, "apply_to"), i, ref) {
+		json_array_foreach (json_object_get(object, "apply_to"), i, ref) {
 			const char *text = json_string_value(ref);
 			struct model_port *p = NULL;
 
@@ -318,7 +322,8 @@ static void make_inserts(struct model *m, const struct model_tenant *t)
 static void list_ports(struct model *m)
 {
 	for (size_t i = 0; i < m->n_networks; i++) {
-		m->networks[i].ports = alloc_zero(m->networks[i].n_ports, sizeof(struct model_port *));
+		m->networks[i].ports =
+			alloc_zero(m->networks[i].n_ports, sizeof(struct model_port *));
 		m->networks[i].n_ports = 0;
 	}
 	for (size_t i = 0; i < m->n_ports; i++) {
@@ -334,10 +339,10 @@ void model_make(struct model *m, const json_t *tree, const struct identities *id
 	size_t networks = 0, ports = 0, chains = 0;
 	const char *name;
 
-	*m = (struct model){.tree = tree, .ids = ids};
+	*m = (struct model){ .tree = tree, .ids = ids };
 	make_hosts(m, self);
 	make_instances(m);
-	json_object_foreach(tenants, name, body) {
+	json_object_foreach (tenants, name, body) {
 		networks += json_object_size(json_object_get(body, "networks"));
 		ports += json_object_size(json_object_get(body, "ports"));
 		chains += json_object_size(json_object_get(body, "chains"));
@@ -346,7 +351,7 @@ void model_make(struct model *m, const json_t *tree, const struct identities *id
 	m->networks = alloc_zero(networks, sizeof(*m->networks));
 	m->ports = alloc_zero(ports, sizeof(*m->ports));
 	m->chains = alloc_zero(chains, sizeof(*m->chains));
-	json_object_foreach(tenants, name, body) {
+	json_object_foreach (tenants, name, body) {
 		struct model_tenant *t = &m->tenants[m->n_tenants++];
 
 		make_tenant(m, t, name, body);
@@ -362,7 +367,7 @@ void model_free(struct model *m)
 {
 	struct model_name *name, *next;
 
-	HASH_ITER(hh, m->names, name, next) {
+	HASH_ITER (hh, m->names, name, next) {
 		HASH_DEL(m->names, name);
 		free(name);
 	}
@@ -376,5 +381,5 @@ void model_free(struct model *m)
 	free(m->networks);
 	free(m->ports);
 	free(m->chains);
-	*m = (struct model){0};
+	*m = (struct model){ 0 };
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A canonical tree with its references followed: what the compilers read. It points into the tree and the
- * identities that it was made from, and lives no longer than they do.
+ * A canonical tree with its references followed: what the compilers read. It points into the tree
+ * and the identities that it was made from, and lives no longer than they do.
  */
 #ifndef WEFT_MODEL_H
 #define WEFT_MODEL_H
@@ -25,20 +25,20 @@ struct model_host {
 	uint32_t slot;
 	uint8_t vtep4[4];
 	enum device_mode mode;
-	const json_t *underlay;		/* names of devices */
+	const json_t *underlay; /* names of devices */
 };
 
 struct model_address {
-	uint8_t family;			/* enum weft_family */
-	uint8_t bits;			/* of a prefix */
+	uint8_t family; /* enum weft_family */
+	uint8_t bits; /* of a prefix */
 	union weft_addr addr;
 };
 
 struct model_instance {
 	const char *function, *name;
 	const struct model_host *host;
-	const char *leaving, *towards;	/* devices that frames enter; equal: one-arm */
-	bool finish;			/* offloads */
+	const char *leaving, *towards; /* devices that frames enter; equal: one-arm */
+	bool finish; /* offloads */
 };
 
 struct model_chain {
@@ -47,18 +47,18 @@ struct model_chain {
 	uint32_t slot;
 	uint16_t tag;
 	bool bypass;
-	const struct model_instance *instance;	/* of its step, on this host; NULL: none here */
+	const struct model_instance *instance; /* of its step, on this host; NULL: none here */
 };
 
 struct model_tenant {
 	const char *name;
 	uint64_t id;
 	uint32_t slot;
-	uint32_t flags;			/* enum tenant_flags */
+	uint32_t flags; /* enum tenant_flags */
 	uint32_t max_flows, max_half_open;
 	uint64_t timeout_ms[CT_TIMEOUT_COUNT];
-	const json_t *body;		/* networks, ports, groups, acl… */
-	bool here, here6;		/* a port of it is on this host; one with an IPv6 address */
+	const json_t *body; /* networks, ports, groups, acl… */
+	bool here, here6; /* a port of it is on this host; one with an IPv6 address */
 };
 
 struct model_network {
@@ -69,14 +69,14 @@ struct model_network {
 	const json_t *subnets;
 	struct model_port **ports;
 	size_t n_ports;
-	bool here;			/* a port of it is on this host */
+	bool here; /* a port of it is on this host */
 };
 
 struct model_port {
 	const struct model_tenant *tenant;
 	struct model_network *network;
 	const struct model_host *host;
-	const struct model_chain *chain;	/* NULL: none */
+	const struct model_chain *chain; /* NULL: none */
 	const char *name, *device;
 	enum device_mode mode;
 	uint64_t id;
@@ -91,7 +91,7 @@ struct model_port {
 struct model {
 	const json_t *tree;
 	const struct identities *ids;
-	const struct model_host *self;	/* this host; NULL: it is not in the configuration */
+	const struct model_host *self; /* this host; NULL: it is not in the configuration */
 	struct model_host *hosts;
 	struct model_instance *instances;
 	struct model_tenant *tenants;
@@ -99,11 +99,12 @@ struct model {
 	struct model_port *ports;
 	struct model_chain *chains;
 	size_t n_hosts, n_instances, n_tenants, n_networks, n_ports, n_chains;
-	struct model_name *names;	/* path -> object */
+	struct model_name *names; /* path -> object */
 };
 
 /* `self` is the name of this host; "" or one that the tree does not have makes all remote. */
-void model_make(struct model *m, const json_t *tree, const struct identities *ids, const char *self);
+void model_make(struct model *m, const json_t *tree, const struct identities *ids,
+		const char *self);
 void model_free(struct model *m);
 
 /* By names; NULL if there is none. */

@@ -7,10 +7,12 @@
 
 #define REF_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789._:/-"
 
-static const char *const actions[] = {[ACL_DENY] = "deny", [ACL_ALLOW] = "allow", [ACL_REJECT] = "reject"};
-static const char *const directions[] = {[FROM_WORKLOAD] = "out", [TO_WORKLOAD] = "in"};
-static const char *const states[] = {"new", "established", "related", "invalid"};
-static const char *const flags[] = {"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr"};
+static const char *const actions[] = {
+	[ACL_DENY] = "deny", [ACL_ALLOW] = "allow", [ACL_REJECT] = "reject"
+};
+static const char *const directions[] = { [FROM_WORKLOAD] = "out", [TO_WORKLOAD] = "in" };
+static const char *const states[] = { "new", "established", "related", "invalid" };
+static const char *const flags[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
 
 static int word_index(const char *const *words, size_t n, const char *text)
 {
@@ -29,15 +31,18 @@ static int encode_refs(const char *who, const json_t *object, const char *key,
 	size_t i;
 
 	if (json_array_size(list) > RULE_REFS)
-		return error_set(e, EXIT_REFUSED, "%s: %s names %zu, and a rule has room for %d: make a group "
-				 "of them", who, key, json_array_size(list), RULE_REFS);
-	json_array_foreach((json_t *)list, i, item) {
+		return error_set(e, EXIT_REFUSED,
+				 "%s: %s names %zu, and a rule has room for %d: make a group "
+				 "of them",
+				 who, key, json_array_size(list), RULE_REFS);
+	json_array_foreach ((json_t *)list, i, item) {
 		const char *text = json_string_value(item);
 
 		if (!text || strlen(text) >= RULE_REF_LEN)
-			return error_set(e, EXIT_REFUSED, "%s: %s: \"%s\" is longer than the %d characters that "
-					 "a rule has room for: use a shorter name", who, key,
-					 text ? text : "", RULE_REF_LEN - 1);
+			return error_set(e, EXIT_REFUSED,
+					 "%s: %s: \"%s\" is longer than the %d characters that "
+					 "a rule has room for: use a shorter name",
+					 who, key, text ? text : "", RULE_REF_LEN - 1);
 		memcpy(refs[i], text, strlen(text));
 	}
 	return 0;
@@ -50,9 +55,11 @@ static int encode_ranges(const char *who, const json_t *object, const char *key,
 	size_t i;
 
 	if (json_array_size(list) > RULE_RANGES)
-		return error_set(e, EXIT_REFUSED, "%s: %s lists %zu ranges, and a rule has room for %d: make two "
-				 "rules of it", who, key, json_array_size(list), RULE_RANGES);
-	json_array_foreach((json_t *)list, i, item) {
+		return error_set(e, EXIT_REFUSED,
+				 "%s: %s lists %zu ranges, and a rule has room for %d: make two "
+				 "rules of it",
+				 who, key, json_array_size(list), RULE_RANGES);
+	json_array_foreach ((json_t *)list, i, item) {
 		ranges[i].first = (__u16)json_integer_value(json_array_get(item, 0));
 		ranges[i].last = (__u16)json_integer_value(json_array_get(item, 1));
 	}
@@ -79,7 +86,7 @@ static void encode_scalars(const json_t *object, struct rule *rule)
 	rule->has_icmp_code = code != NULL;
 	rule->icmp_code = (__u8)json_integer_value(code);
 	schema_tcp_flags(json_object_get(object, "tcp_flags"), &rule->tcp_mask, &rule->tcp_flags);
-	json_array_foreach(json_object_get(object, "conntrack_state"), i, item) {
+	json_array_foreach (json_object_get(object, "conntrack_state"), i, item) {
 		int state = WORD_INDEX(states, json_string_value(item));
 
 		if (state >= 0)
@@ -89,8 +96,8 @@ static void encode_scalars(const json_t *object, struct rule *rule)
 	rule->stateless = schema_flag("acl", object, "stateless");
 }
 
-int rule_encode(const char *tenant, const char *name, const json_t *object, uint64_t id, struct rule *rule,
-		struct error *e)
+int rule_encode(const char *tenant, const char *name, const json_t *object, uint64_t id,
+		struct rule *rule, struct error *e)
 {
 	char who[2 * WEFT_NAME_LEN + 16];
 
@@ -108,8 +115,10 @@ int rule_encode(const char *tenant, const char *name, const json_t *object, uint
 	return 0;
 }
 
-/* The KEY VALUE pairs that the rule would be written with, as the schema's own parser reads them. */
-#define PAIRS 16
+/*
+ * The KEY VALUE pairs that the rule would be written with, as the schema's own parser reads them.
+ */
+#define PAIRS     16
 #define PAIR_TEXT (RULE_REFS * RULE_REF_LEN)
 
 struct pairs {
@@ -152,7 +161,8 @@ static int decode_refs(struct pairs *p, const char *key, const char refs[RULE_RE
 	for (int i = 0; i < RULE_REFS && refs[i][0]; i++) {
 		/* A comma or a bracket would be read as more than one item. */
 		if (!memchr(refs[i], '\0', RULE_REF_LEN))
-			return error_set(e, EXIT_REFUSED, "%s %d has no zero at its end", key, i + 1);
+			return error_set(e, EXIT_REFUSED, "%s %d has no zero at its end", key,
+					 i + 1);
 		if (refs[i][strspn(refs[i], REF_CHARACTERS)]) {
 			char quoted[ERROR_QUOTE_SIZE];
 
@@ -172,8 +182,9 @@ static int decode_ranges(struct pairs *p, const char *key, unsigned int n,
 	if (!n)
 		return 0;
 	if (n > RULE_RANGES)
-		return error_set(e, EXIT_REFUSED, "%s says that it has %u ranges, and there is room for %d",
-				 key, n, RULE_RANGES);
+		return error_set(e, EXIT_REFUSED,
+				 "%s says that it has %u ranges, and there is room for %d", key, n,
+				 RULE_RANGES);
 	list = pair(p, key);
 	for (unsigned int i = 0; i < n; i++) {
 		snprintf(text, sizeof(text), "%u-%u", ranges[i].first, ranges[i].last);
@@ -188,13 +199,16 @@ static int decode_scalars(struct pairs *p, const struct rule *rule, struct error
 		return error_set(e, EXIT_REFUSED, "direction %u is neither out (%d) nor in (%d)",
 				 rule->direction, FROM_WORKLOAD, TO_WORKLOAD);
 	if (rule->action > ACL_REJECT)
-		return error_set(e, EXIT_REFUSED, "action %u is not deny (%d), allow (%d) or reject (%d)",
+		return error_set(e, EXIT_REFUSED,
+				 "action %u is not deny (%d), allow (%d) or reject (%d)",
 				 rule->action, ACL_DENY, ACL_ALLOW, ACL_REJECT);
 	if (rule->tcp_flags & ~rule->tcp_mask)
-		return error_set(e, EXIT_REFUSED, "tcp_flags 0x%02x has flags that tcp_mask 0x%02x leaves out",
+		return error_set(e, EXIT_REFUSED,
+				 "tcp_flags 0x%02x has flags that tcp_mask 0x%02x leaves out",
 				 rule->tcp_flags, rule->tcp_mask);
 	if (rule->ct_states >> (sizeof(states) / sizeof(states[0])))
-		return error_set(e, EXIT_REFUSED, "ct_states 0x%02x has unknown bits", rule->ct_states);
+		return error_set(e, EXIT_REFUSED, "ct_states 0x%02x has unknown bits",
+				 rule->ct_states);
 	strcpy(pair(p, "direction"), directions[rule->direction]);
 	strcpy(pair(p, "action"), actions[rule->action]);
 	pair_number(p, "priority", "%u", rule->priority);
@@ -233,8 +247,8 @@ static void decode_sets(struct pairs *p, const struct rule *rule)
 
 json_t *rule_decode(const char *tenant, const char *name, const struct rule *rule, struct error *e)
 {
-	struct pairs pairs = {0};
-	struct error why = {0};
+	struct pairs pairs = { 0 };
+	struct error why = { 0 };
 	json_t *object = NULL;
 
 	if (!decode_scalars(&pairs, rule, &why) &&
@@ -242,14 +256,16 @@ json_t *rule_decode(const char *tenant, const char *name, const struct rule *rul
 	    !decode_refs(&pairs, "source", rule->source, &why) &&
 	    !decode_refs(&pairs, "destination", rule->destination, &why) &&
 	    !decode_ranges(&pairs, "source_port", rule->source_ports, rule->source_port, &why) &&
-	    !decode_ranges(&pairs, "destination_port", rule->destination_ports, rule->destination_port,
-			   &why)) {
+	    !decode_ranges(&pairs, "destination_port", rule->destination_ports,
+			   rule->destination_port, &why)) {
 		decode_sets(&pairs, rule);
 		object = schema_object_from_pairs("acl", 2 * pairs.n, pairs.argv, &why);
 	}
 	if (!object)
-		error_set(e, EXIT_REFUSED, "acl %s/%s: the map rules holds what is no rule: %s: correct or delete "
-			  "that entry", tenant, name, why.text);
+		error_set(e, EXIT_REFUSED,
+			  "acl %s/%s: the map rules holds what is no rule: %s: correct or delete "
+			  "that entry",
+			  tenant, name, why.text);
 	return object;
 }
 
@@ -257,24 +273,26 @@ int rule_key_name(const char *tenant, const struct rule_key *key, char name[WEFT
 		  struct error *e)
 {
 	char quoted[ERROR_QUOTE_SIZE];
-	struct error why = {0};
+	struct error why = { 0 };
 	size_t len = strnlen(key->name, WEFT_NAME_LEN);
 
 	memcpy(name, key->name, WEFT_NAME_LEN);
 	name[WEFT_NAME_LEN] = '\0';
 	for (size_t i = len; i < WEFT_NAME_LEN; i++)
 		if (key->name[i])
-			len = 0;	/* two keys that differ behind the zero would be one name */
+			len = 0; /* two keys that differ behind the zero would be one name */
 	if (!len || schema_check_name("acl", name, &why))
-		return error_set(e, EXIT_REFUSED, "tenant %s: the map rules has the key %s, which is no name: "
-				 "delete that entry", tenant, error_quote(quoted, sizeof(quoted), name));
+		return error_set(e, EXIT_REFUSED,
+				 "tenant %s: the map rules has the key %s, which is no name: "
+				 "delete that entry",
+				 tenant, error_quote(quoted, sizeof(quoted), name));
 	return 0;
 }
 
 /* The path of what "group:web" names; false for a prefix. */
 static bool named_path(const char *tenant, const char *ref, char *path, size_t size)
 {
-	static const char *const kinds[] = {"port", "group", "network"};
+	static const char *const kinds[] = { "port", "group", "network" };
 
 	for (int i = 0; i < 3; i++) {
 		size_t len = strlen(kinds[i]);
@@ -290,13 +308,13 @@ static bool named_path(const char *tenant, const char *ref, char *path, size_t s
 int rule_check_names(const char *tenant, const char *name, const json_t *object, const json_t *flat,
 		     struct error *e)
 {
-	static const char *const keys[] = {"apply_to", "source", "destination"};
+	static const char *const keys[] = { "apply_to", "source", "destination" };
 	const json_t *item, *found;
 	char path[256];
 	size_t i;
 
 	for (int k = 0; k < 3; k++) {
-		json_array_foreach(json_object_get(object, keys[k]), i, item) {
+		json_array_foreach (json_object_get(object, keys[k]), i, item) {
 			const char *ref = json_string_value(item);
 
 			if (!named_path(tenant, ref, path, sizeof(path)))
@@ -304,9 +322,12 @@ int rule_check_names(const char *tenant, const char *name, const json_t *object,
 			found = json_object_get(flat, path);
 			if (found && (k || !json_object_get(found, "prefixes")))
 				continue;
-			return error_set(e, EXIT_REFUSED, "acl %s/%s: the map rules holds %s %s, %s: correct or "
-					 "delete that entry", tenant, name, keys[k], ref,
-					 found ? "a group of prefixes" : "which the tenant does not have");
+			return error_set(e, EXIT_REFUSED,
+					 "acl %s/%s: the map rules holds %s %s, %s: correct or "
+					 "delete that entry",
+					 tenant, name, keys[k], ref,
+					 found ? "a group of prefixes"
+					       : "which the tenant does not have");
 		}
 	}
 	return 0;
@@ -316,7 +337,8 @@ json_t *rule_normalize(const char *tenant, const char *name, const json_t *objec
 {
 	struct rule rule;
 
-	return rule_encode(tenant, name, object, 0, &rule, e) ? NULL : rule_decode(tenant, name, &rule, e);
+	return rule_encode(tenant, name, object, 0, &rule, e) ? NULL
+							      : rule_decode(tenant, name, &rule, e);
 }
 
 static int normalize_tenant(const char *tenant, json_t *body, json_t *tenants, struct error *e)
@@ -327,7 +349,7 @@ static int normalize_tenant(const char *tenant, json_t *body, json_t *tenants, s
 	if (!acl)
 		return 0;
 	rules = json_object();
-	json_object_foreach(acl, name, object) {
+	json_object_foreach (acl, name, object) {
 		json_t *normal = rule_normalize(tenant, name, object, e);
 
 		if (!normal) {
@@ -350,7 +372,7 @@ int rules_normalize(json_t *tree, struct error *e)
 	if (!tenants)
 		return 0;
 	copy = json_copy(tenants);
-	json_object_foreach(tenants, name, body) {
+	json_object_foreach (tenants, name, body) {
 		if (normalize_tenant(name, body, copy, e)) {
 			json_decref(copy);
 			return -1;

@@ -10,7 +10,7 @@
 struct prefixes {
 	struct model_address *list;
 	size_t n, room;
-	bool any;		/* not restricted: one entry that matches all */
+	bool any; /* not restricted: one entry that matches all */
 };
 
 /* A rule, taken apart. */
@@ -19,10 +19,10 @@ struct parts {
 	const struct model_tenant *t;
 	const char *name;
 	struct rule rule;
-	uint32_t *ports;	/* slots plus 1, or a single 0 */
+	uint32_t *ports; /* slots plus 1, or a single 0 */
 	size_t n_ports, port_room;
 	struct prefixes source, destination;
-	uint8_t family;		/* that ethertype or protocol ask for */
+	uint8_t family; /* that ethertype or protocol ask for */
 };
 
 struct ordered {
@@ -76,7 +76,7 @@ static void add_texts(struct prefixes *p, const json_t *texts)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach((json_t *)texts, i, item)
+	json_array_foreach ((json_t *)texts, i, item)
 		if (!model_prefix(json_string_value(item), &prefix))
 			add_prefix(p, &prefix);
 }
@@ -102,11 +102,13 @@ static void add_group(struct parts *parts, struct prefixes *p, const char *name)
 	size_t i;
 
 	add_texts(p, json_object_get(group, "prefixes"));
-	json_array_foreach(json_object_get(group, "ports"), i, item)
-		add_port_addresses(p, model_port(parts->m, parts->t->name, json_string_value(item)));
+	json_array_foreach (json_object_get(group, "ports"), i, item)
+		add_port_addresses(p,
+				   model_port(parts->m, parts->t->name, json_string_value(item)));
 }
 
-static void expand(struct parts *parts, const char refs[RULE_REFS][RULE_REF_LEN], struct prefixes *p)
+static void expand(struct parts *parts, const char refs[RULE_REFS][RULE_REF_LEN],
+		   struct prefixes *p)
 {
 	struct model_address prefix;
 
@@ -130,17 +132,19 @@ static void add_port(struct parts *parts, const struct model_port *port)
 {
 	if (!port || !port->here)
 		return;
-	parts->ports = alloc_grow(parts->ports, &parts->port_room, parts->n_ports + 1, sizeof(*parts->ports));
+	parts->ports = alloc_grow(parts->ports, &parts->port_room, parts->n_ports + 1,
+				  sizeof(*parts->ports));
 	parts->ports[parts->n_ports++] = port->slot + 1;
 }
 
 static void expand_ports(struct parts *parts)
 {
-	const char (*refs)[RULE_REF_LEN] = parts->rule.apply_to;
+	const char(*refs)[RULE_REF_LEN] = parts->rule.apply_to;
 	const char *tenant = parts->t->name;
 
 	if (!refs[0][0]) {
-		parts->ports = alloc_grow(parts->ports, &parts->port_room, 1, sizeof(*parts->ports));
+		parts->ports =
+			alloc_grow(parts->ports, &parts->port_room, 1, sizeof(*parts->ports));
 		parts->ports[parts->n_ports++] = 0;
 	}
 	for (int i = 0; i < RULE_REFS && refs[i][0]; i++) {
@@ -151,9 +155,12 @@ static void expand_ports(struct parts *parts)
 		if (!strncmp(refs[i], "port:", 5))
 			add_port(parts, model_port(parts->m, tenant, refs[i] + 5));
 		if (!strncmp(refs[i], "group:", 6))
-			json_array_foreach(json_object_get(group_of(parts->t, refs[i] + 6), "ports"), j, item)
-				add_port(parts, model_port(parts->m, tenant, json_string_value(item)));
-		n = strncmp(refs[i], "network:", 8) ? NULL : model_network(parts->m, tenant, refs[i] + 8);
+			json_array_foreach (
+				json_object_get(group_of(parts->t, refs[i] + 6), "ports"), j, item)
+				add_port(parts,
+					 model_port(parts->m, tenant, json_string_value(item)));
+		n = strncmp(refs[i], "network:", 8) ? NULL
+						    : model_network(parts->m, tenant, refs[i] + 8);
 		for (j = 0; n && j < n->n_ports; j++)
 			add_port(parts, n->ports[j]);
 	}
@@ -200,10 +207,12 @@ static int emit(struct acl_list *list, const struct parts *parts, const struct a
 		struct error *e)
 {
 	if (list->n >= ACL_ENTRIES_MAX)
-		return error_set(e, EXIT_REFUSED, "acl %s/%s: with this rule the tenant has more than %d entries, "
-				 "one for each port x source x destination x port range: use prefixes in place "
-				 "of groups, or leave out apply_to", parts->t->name, parts->name,
-				 ACL_ENTRIES_MAX);
+		return error_set(
+			e, EXIT_REFUSED,
+			"acl %s/%s: with this rule the tenant has more than %d entries, "
+			"one for each port x source x destination x port range: use prefixes in place "
+			"of groups, or leave out apply_to",
+			parts->t->name, parts->name, ACL_ENTRIES_MAX);
 	list->entries = alloc_grow(list->entries, &list->room, list->n + 1, sizeof(*list->entries));
 	list->entries[list->n++] = *entry;
 	return 0;
@@ -277,17 +286,18 @@ static int emit_rule(struct acl_list *list, const struct parts *parts, struct er
 	return 0;
 }
 
-static int compile_rule(const struct model *m, const struct model_tenant *t, const struct ordered *one,
-			struct acl_list *list, struct error *e)
+static int compile_rule(const struct model *m, const struct model_tenant *t,
+			const struct ordered *one, struct acl_list *list, struct error *e)
 {
-	struct parts parts = {.m = m, .t = t, .name = one->name};
+	struct parts parts = { .m = m, .t = t, .name = one->name };
 	char path[CONFIG_PATH_LEN];
 	const struct identity *identity;
 	int failed;
 
 	snprintf(path, sizeof(path), "tenants/%s/acl/%s", t->name, one->name);
 	identity = identity_find(m->ids, path);
-	if (rule_encode(t->name, one->name, one->object, identity ? identity->id : 0, &parts.rule, e))
+	if (rule_encode(t->name, one->name, one->object, identity ? identity->id : 0, &parts.rule,
+			e))
 		return -1;
 	parts.family = family_asked(&parts.rule);
 	expand_ports(&parts);
@@ -327,9 +337,9 @@ int acl_compile(const struct model *m, const struct model_tenant *t, struct acl_
 	size_t n = 0;
 	int failed = 0;
 
-	*list = (struct acl_list){0};
-	json_object_foreach(acl, name, object)
-		rules[n++] = (struct ordered){name, object, rank_of(object)};
+	*list = (struct acl_list){ 0 };
+	json_object_foreach (acl, name, object)
+		rules[n++] = (struct ordered){ name, object, rank_of(object) };
 	qsort(rules, n, sizeof(*rules), compare_rules);
 	for (size_t i = 0; i < n && !failed; i++)
 		failed = compile_rule(m, t, &rules[i], list, e);

@@ -10,7 +10,7 @@ int show_open(struct show *s, const struct command_line *cl, struct error *e)
 {
 	char self[WEFT_NAME_LEN + 1];
 
-	*s = (struct show){.cl = cl};
+	*s = (struct show){ .cl = cl };
 	if (root_open(&s->root, cl->root, false, e))
 		return -1;
 	if (state_read(&s->root, &s->state, e)) {
@@ -42,26 +42,30 @@ static bool take_name(const char **rest, char name[WEFT_NAME_LEN + 1])
 	return true;
 }
 
-int show_scope(const struct show *s, const char *operand, bool with_rest, struct scope *scope, struct error *e)
+int show_scope(const struct show *s, const char *operand, bool with_rest, struct scope *scope,
+	       struct error *e)
 {
 	char tenant[WEFT_NAME_LEN + 1], network[WEFT_NAME_LEN + 1], quoted[ERROR_QUOTE_SIZE];
-	const char *rest = operand, *form = with_rest ? "TENANT/NETWORK/WHAT" : "TENANT or TENANT/NETWORK";
+	const char *rest = operand,
+		   *form = with_rest ? "TENANT/NETWORK/WHAT" : "TENANT or TENANT/NETWORK";
 
-	*scope = (struct scope){0};
+	*scope = (struct scope){ 0 };
 	error_quote(quoted, sizeof(quoted), operand);
 	if (!take_name(&rest, tenant))
 		return error_set(e, EXIT_USAGE, "%s: write %s", quoted, form);
 	scope->tenant = model_tenant(&s->model, tenant);
 	if (!scope->tenant)
-		return error_set(e, EXIT_REFUSED, "%s: there is no such tenant: see `weft tenant show`", quoted);
+		return error_set(e, EXIT_REFUSED,
+				 "%s: there is no such tenant: see `weft tenant show`", quoted);
 	if (!*rest && !with_rest)
 		return 0;
 	if (!take_name(&rest, network) || (with_rest ? !*rest : *rest))
 		return error_set(e, EXIT_USAGE, "%s: write %s", quoted, form);
 	scope->network = model_network(&s->model, tenant, network);
 	if (!scope->network)
-		return error_set(e, EXIT_REFUSED, "%s: tenant %s has no such network: see `weft network show`", quoted,
-				 tenant);
+		return error_set(e, EXIT_REFUSED,
+				 "%s: tenant %s has no such network: see `weft network show`",
+				 quoted, tenant);
 	scope->rest = rest;
 	return 0;
 }
@@ -88,6 +92,7 @@ const char *show_address(int family, const void *bytes, char *buf, size_t size)
 
 const char *show_mac(const unsigned char mac[6], char *buf, size_t size)
 {
-	snprintf(buf, size, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	snprintf(buf, size, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+		 mac[5]);
 	return buf;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What all shows have in common: the state, read without the lock, and names for what the maps call by number. */
+/*
+ * What all shows have in common: the state, read without the lock, and names for what the maps call
+ * by number.
+ */
 #ifndef WEFT_SHOW_H
 #define WEFT_SHOW_H
 
@@ -11,15 +14,15 @@ struct show {
 	const struct command_line *cl;
 	struct root root;
 	struct state state;
-	struct model model;	/* this host is that of host[0] */
+	struct model model; /* this host is that of host[0] */
 };
 
 int show_open(struct show *s, const struct command_line *cl, struct error *e);
 void show_close(struct show *s);
 
 /*
- * "TENANT", "TENANT/NETWORK", or "TENANT/NETWORK/REST": which tenant and network an operand means. Those that it
- * leaves out are NULL. `rest` may be NULL: then there must be none.
+ * "TENANT", "TENANT/NETWORK", or "TENANT/NETWORK/REST": which tenant and network an operand means.
+ * Those that it leaves out are NULL. `rest` may be NULL: then there must be none.
  */
 struct scope {
 	const struct model_tenant *tenant;
@@ -27,7 +30,8 @@ struct scope {
 	const char *rest;
 };
 
-int show_scope(const struct show *s, const char *operand, bool with_rest, struct scope *scope, struct error *e);
+int show_scope(const struct show *s, const char *operand, bool with_rest, struct scope *scope,
+	       struct error *e);
 
 /* "red/web1" of "tenants/red/ports/web1", "h1" of "hosts/h1"; returns buf. */
 const char *show_name(const char *path, char *buf, size_t size);

@@ -23,13 +23,21 @@ struct counted {
 	const char *field[FIELDS_MAX];
 };
 
-#define TRAFFIC 5, {"from_packets", "from_bytes", "to_packets", "to_bytes", "drops"}
+#define TRAFFIC                                                                                    \
+	5,                                                                                         \
+	{                                                                                          \
+		"from_packets", "from_bytes", "to_packets", "to_bytes", "drops"                    \
+	}
 
 static const struct counted counted[] = {
-	{"port_stats", "ports", "ports", TRAFFIC},
-	{"network_stats", "networks", "networks", TRAFFIC},
-	{"tenant_stats", "tenants", "tenants", 4, {"flows", "would_drop_in", "would_drop_out", "reclaimed"}},
-	{"chain_stats", "chains", "chains", 3, {"sent", "returned", "bypassed"}},
+	{ "port_stats", "ports", "ports", TRAFFIC },
+	{ "network_stats", "networks", "networks", TRAFFIC },
+	{ "tenant_stats",
+	  "tenants",
+	  "tenants",
+	  4,
+	  { "flows", "would_drop_in", "would_drop_out", "reclaimed" } },
+	{ "chain_stats", "chains", "chains", 3, { "sent", "returned", "bypassed" } },
 };
 
 _Static_assert(sizeof(struct traffic) == 5 * 8, "fields of struct traffic");
@@ -55,7 +63,8 @@ static int read_counters(const struct show *s, const char *map, int fields, stru
 
 	if (fd < 0)
 		return -1;
-	entries_init(list, sizeof(uint32_t), (size_t)fields * 8 * (size_t)libbpf_num_possible_cpus());
+	entries_init(list, sizeof(uint32_t),
+		     (size_t)fields * 8 * (size_t)libbpf_num_possible_cpus());
 	failed = map_read(fd, map, list, e);
 	close(fd);
 	return failed;
@@ -78,7 +87,8 @@ static json_t *drops(const struct entries *list)
 	json_t *all = json_object();
 
 	for (size_t i = DROP_NONE + 1; i < DROP_REASONS && i < list->n; i++)
-		json_object_set_new(all, reason_names[i], json_integer((json_int_t)sum(list, i, 1, 0)));
+		json_object_set_new(all, reason_names[i],
+				    json_integer((json_int_t)sum(list, i, 1, 0)));
 	return all;
 }
 
@@ -163,7 +173,7 @@ static bool all_zero(const json_t *one)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)one, key, value)
+	json_object_foreach ((json_t *)one, key, value)
 		if (json_integer_value(value))
 			return false;
 	return true;
@@ -175,7 +185,7 @@ static void print_table(const struct counted *c, const json_t *all, bool details
 	const char *name;
 	json_t *one;
 
-	json_object_foreach((json_t *)all, name, one) {
+	json_object_foreach ((json_t *)all, name, one) {
 		if (!details && all_zero(one))
 			continue;
 		if (!any) {
@@ -187,7 +197,8 @@ static void print_table(const struct counted *c, const json_t *all, bool details
 		any = true;
 		printf("  %-26s", name);
 		for (int f = 0; f < c->fields; f++)
-			printf(" %14lld", (long long)json_integer_value(json_object_get(one, c->field[f])));
+			printf(" %14lld",
+			       (long long)json_integer_value(json_object_get(one, c->field[f])));
 		putchar('\n');
 	}
 }
@@ -208,7 +219,8 @@ int cmd_counters(struct command_line *cl, struct error *e)
 	} else if (!result) {
 		print_drops(json_object_get(all, "drops"), cl->details);
 		for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
-			print_table(&counted[i], json_object_get(all, counted[i].title), cl->details);
+			print_table(&counted[i], json_object_get(all, counted[i].title),
+				    cl->details);
 	}
 	json_decref(all);
 	show_close(&s);

@@ -27,7 +27,7 @@ struct listing {
 	const struct show *s;
 	const struct model_tenant *tenant;
 	struct tenant record;
-	const char **zones;	/* path of a network by its slot */
+	const char **zones; /* path of a network by its slot */
 	size_t n_zones;
 	uint64_t now;
 	json_t *flows;
@@ -40,10 +40,16 @@ static struct ends ends_of(const void *key, int family)
 	const struct ct6_key *k6 = key;
 
 	if (family == FAMILY_IPV4)
-		return (struct ends){family, {&k4->low_address, &k4->high_address},
-				     {ntohs(k4->low_port), ntohs(k4->high_port)}, k4->protocol, k4->zone};
-	return (struct ends){family, {k6->low_address, k6->high_address},
-			     {ntohs(k6->low_port), ntohs(k6->high_port)}, k6->protocol, k6->zone};
+		return (struct ends){ family,
+				      { &k4->low_address, &k4->high_address },
+				      { ntohs(k4->low_port), ntohs(k4->high_port) },
+				      k4->protocol,
+				      k4->zone };
+	return (struct ends){ family,
+			      { k6->low_address, k6->high_address },
+			      { ntohs(k6->low_port), ntohs(k6->high_port) },
+			      k6->protocol,
+			      k6->zone };
 }
 
 static double seconds(const struct listing *l, uint32_t jiffies)
@@ -71,7 +77,9 @@ static json_t *protocol_of(uint8_t protocol)
 	static const struct {
 		uint8_t number;
 		const char *name;
-	} known[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmpv6"}, {132, "sctp"}};
+	} known[] = {
+		{ 1, "icmp" }, { 6, "tcp" }, { 17, "udp" }, { 58, "icmpv6" }, { 132, "sctp" }
+	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i].number == protocol)
@@ -79,8 +87,8 @@ static json_t *protocol_of(uint8_t protocol)
 	return json_integer(protocol);
 }
 
-static json_t *describe(const struct listing *l, const struct ends *ends, const struct flow *flow, uint32_t idle,
-			uint32_t timeout)
+static json_t *describe(const struct listing *l, const struct ends *ends, const struct flow *flow,
+			uint32_t idle, uint32_t timeout)
 {
 	int o = original(flow), r = !o;
 	char source[64], destination[64], network[SHOW_NAME_SIZE] = "?";
@@ -90,16 +98,18 @@ static json_t *describe(const struct listing *l, const struct ends *ends, const 
 		show_name(path, network, sizeof(network));
 	show_address(ends->family, ends->address[o], source, sizeof(source));
 	show_address(ends->family, ends->address[r], destination, sizeof(destination));
-	return json_pack("{s:s, s:s, s:o, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:b}",
-			 "tenant", l->tenant->name, "network", network, "protocol", protocol_of(ends->protocol),
-			 "source", source, "source_port", ends->port[o], "destination", destination,
-			 "destination_port", ends->port[r], "state", flow_state_name(flow, ends->protocol),
-			 "verdict", verdict_of(l, &flow->dir[o]), "reply_verdict", verdict_of(l, &flow->dir[r]),
-			 "packets", (json_int_t)flow->dir[o].packets, "bytes", (json_int_t)flow->dir[o].bytes,
-			 "reply_packets", (json_int_t)flow->dir[r].packets, "reply_bytes",
-			 (json_int_t)flow->dir[r].bytes, "idle_s", seconds(l, idle), "left_s",
-			 idle > timeout ? 0.0 : seconds(l, timeout - idle), "half_open", l->half_open, "expired",
-			 idle > timeout);
+	return json_pack(
+		"{s:s, s:s, s:o, s:s, s:i, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:b}",
+		"tenant", l->tenant->name, "network", network, "protocol",
+		protocol_of(ends->protocol), "source", source, "source_port", ends->port[o],
+		"destination", destination, "destination_port", ends->port[r], "state",
+		flow_state_name(flow, ends->protocol), "verdict", verdict_of(l, &flow->dir[o]),
+		"reply_verdict", verdict_of(l, &flow->dir[r]), "packets",
+		(json_int_t)flow->dir[o].packets, "bytes", (json_int_t)flow->dir[o].bytes,
+		"reply_packets", (json_int_t)flow->dir[r].packets, "reply_bytes",
+		(json_int_t)flow->dir[r].bytes, "idle_s", seconds(l, idle), "left_s",
+		idle > timeout ? 0.0 : seconds(l, timeout - idle), "half_open", l->half_open,
+		"expired", idle > timeout);
 }
 
 static void print_flow(const json_t *f)
@@ -122,7 +132,8 @@ static void print_flow(const json_t *f)
 	       (long long)json_integer_value(json_object_get(f, "reply_packets")),
 	       (long long)json_integer_value(json_object_get(f, "bytes")),
 	       (long long)json_integer_value(json_object_get(f, "reply_bytes")),
-	       json_real_value(json_object_get(f, "idle_s")), json_real_value(json_object_get(f, "left_s")),
+	       json_real_value(json_object_get(f, "idle_s")),
+	       json_real_value(json_object_get(f, "left_s")),
 	       json_is_true(json_object_get(f, "expired")) ? " expired" : "");
 }
 
@@ -145,36 +156,39 @@ static void list_flow(struct listing *l, const void *key, int family, const stru
 	json_decref(one);
 }
 
-static const enum inner tables[] = {INNER_CT4, INNER_HALF4, INNER_CT6, INNER_HALF6};
+static const enum inner tables[] = { INNER_CT4, INNER_HALF4, INNER_CT6, INNER_HALF6 };
 
 static int family_of(enum inner kind)
 {
 	return kind == INNER_CT4 || kind == INNER_HALF4 ? FAMILY_IPV4 : FAMILY_IPV6;
 }
 
-static int read_table(const struct root *root, const char *tenant, enum inner kind, int *fd, struct entries *list,
-		      struct error *e)
+static int read_table(const struct root *root, const char *tenant, enum inner kind, int *fd,
+		      struct entries *list, struct error *e)
 {
 	entries_init(list, inner_kinds[kind].key_size, sizeof(struct flow));
 	*fd = inner_open(root, tenant, kind);
 	if (*fd < 0)
-		return errno == ENOENT ? 0 : error_set(e, EXIT_REFUSED, "tenant %s: %s cannot be opened: %s",
-						       tenant, inner_kinds[kind].name, strerror(errno));
+		return errno == ENOENT
+			       ? 0
+			       : error_set(e, EXIT_REFUSED, "tenant %s: %s cannot be opened: %s",
+					   tenant, inner_kinds[kind].name, strerror(errno));
 	return map_read(*fd, inner_kinds[kind].name, list, e);
 }
 
 static int list_tenant(struct listing *l, int slots, struct error *e)
 {
 	if (bpf_map_lookup_elem(slots, &l->tenant->slot, &l->record))
-		return error_set(e, EXIT_REFUSED, "tenant %s: its slot cannot be read: %s", l->tenant->name,
-				 strerror(errno));
+		return error_set(e, EXIT_REFUSED, "tenant %s: its slot cannot be read: %s",
+				 l->tenant->name, strerror(errno));
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		struct entries list;
 		int fd, failed = read_table(&l->s->root, l->tenant->name, tables[i], &fd, &list, e);
 
 		l->half_open = tables[i] == INNER_HALF4 || tables[i] == INNER_HALF6;
 		for (size_t k = 0; k < list.n && !failed; k++)
-			list_flow(l, entries_key(&list, k), family_of(tables[i]), entries_value(&list, k));
+			list_flow(l, entries_key(&list, k), family_of(tables[i]),
+				  entries_value(&list, k));
 		entries_free(&list);
 		if (fd >= 0)
 			close(fd);
@@ -186,7 +200,7 @@ static int list_tenant(struct listing *l, int slots, struct error *e)
 
 static int list_all(const struct show *s, const struct model_tenant *only, struct error *e)
 {
-	struct listing l = {.s = s, .flows = json_array()};
+	struct listing l = { .s = s, .flows = json_array() };
 	int slots, failed;
 
 	slots = root_map(&s->root, "tenant_slots", e);
@@ -240,7 +254,8 @@ static int flush_tenant(const struct show *s, const char *tenant, size_t *n, str
 		struct entries list;
 		int fd, failed = read_table(&s->root, tenant, tables[i], &fd, &list, e);
 
-		failed = failed || (fd >= 0 && map_delete(fd, inner_kinds[tables[i]].name, &list, e));
+		failed = failed ||
+			 (fd >= 0 && map_delete(fd, inner_kinds[tables[i]].name, &list, e));
 		*n += list.n;
 		entries_free(&list);
 		if (fd >= 0)

@@ -28,8 +28,8 @@ static const char *port_state(const struct show *s, const char *path, int port_s
 	return port.ifindex ? "bound" : "pending";
 }
 
-static void show_text(const struct show *s, const char *kind, const char *path, const json_t *object,
-		      const char *state)
+static void show_text(const struct show *s, const char *kind, const char *path,
+		      const json_t *object, const char *state)
 {
 	const struct identity *id = identity_find(&s->state.ids, path);
 	char name[SHOW_NAME_SIZE];
@@ -45,7 +45,8 @@ static void show_text(const struct show *s, const char *kind, const char *path, 
 	putchar('\n');
 }
 
-static void show_json(const struct show *s, json_t *all, const char *path, const json_t *object, const char *state)
+static void show_json(const struct show *s, json_t *all, const char *path, const json_t *object,
+		      const char *state)
 {
 	const struct identity *id = identity_find(&s->state.ids, path);
 	json_t *copy = json_copy((json_t *)object);
@@ -60,7 +61,9 @@ static void show_json(const struct show *s, json_t *all, const char *path, const
 	json_object_set_new(all, show_name(path, name, sizeof(name)), copy);
 }
 
-/* Is the object at the path one of those asked for? A tenant asks for all that it has of the kind. */
+/*
+ * Is the object at the path one of those asked for? A tenant asks for all that it has of the kind.
+ */
 static bool is_meant(const char *path, const struct schema_kind *kind, const char *operand)
 {
 	char name[SHOW_NAME_SIZE];
@@ -83,7 +86,8 @@ static int show_instance(const struct show *s, const struct target *t, struct er
 	json_t *instance = json_object_get(json_object_get(function, "instances"), t->part);
 
 	if (!instance)
-		return error_set(e, EXIT_REFUSED, "sf %s/%s does not exist: see `weft sf show`", t->name, t->part);
+		return error_set(e, EXIT_REFUSED, "sf %s/%s does not exist: see `weft sf show`",
+				 t->name, t->part);
 	if (s->cl->json)
 		return cli_json(s->cl, json_incref(instance), e);
 	printf("%s/%s ", t->name, t->part);
@@ -92,17 +96,18 @@ static int show_instance(const struct show *s, const struct target *t, struct er
 	return EXIT_DONE;
 }
 
-static int show_all(const struct show *s, const char *kind_name, const char *operand, struct error *e)
+static int show_all(const struct show *s, const char *kind_name, const char *operand,
+		    struct error *e)
 {
 	const struct schema_kind *kind = schema_kind(kind_name);
 	bool is_port = !strcmp(kind_name, "port");
-	struct error unused = {0};
+	struct error unused = { 0 };
 	int port_slots = is_port ? root_map(&s->root, "port_slots", &unused) : -1;
 	json_t *all = json_object(), *object;
 	const char *path;
 	size_t n = 0;
 
-	json_object_foreach(s->state.flat, path, object) {
+	json_object_foreach (s->state.flat, path, object) {
 		const char *state;
 
 		if (!is_meant(path, kind, operand))
@@ -118,8 +123,8 @@ static int show_all(const struct show *s, const char *kind_name, const char *ope
 		close(port_slots);
 	if (operand && !n && (strchr(operand, '/') || !kind->of_tenant)) {
 		json_decref(all);
-		return error_set(e, EXIT_REFUSED, "%s %s does not exist: see `weft %s show`", kind_name, operand,
-				 kind_name);
+		return error_set(e, EXIT_REFUSED, "%s %s does not exist: see `weft %s show`",
+				 kind_name, operand, kind_name);
 	}
 	if (s->cl->json)
 		return cli_json(s->cl, all, e);
@@ -130,7 +135,7 @@ static int show_all(const struct show *s, const char *kind_name, const char *ope
 int cmd_object_show(struct command_line *cl, struct error *e)
 {
 	const char *kind = cl->command->object, *operand = cl->argc ? cl->argv[0] : NULL;
-	struct target t = {0};
+	struct target t = { 0 };
 	struct show s;
 	int result;
 

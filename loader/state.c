@@ -40,10 +40,11 @@ const struct rejected *state_rejected(const struct state *state, const char *ten
 }
 
 /*
- * The parts of one object, entries [first, end) of the sorted list, as its text. Parts beyond the first one's count
- * are left-overs of an interrupted command.
+ * The parts of one object, entries [first, end) of the sorted list, as its text. Parts beyond the
+ * first one's count are left-overs of an interrupted command.
  */
-static json_t *join_parts(const struct entries *list, size_t first, size_t end, uint64_t *id, uint32_t *slot)
+static json_t *join_parts(const struct entries *list, size_t first, size_t end, uint64_t *id,
+			  uint32_t *slot)
 {
 	char *text = alloc_zero(end - first, CONFIG_TEXT_LEN);
 	const struct config_value *head = NULL;
@@ -129,7 +130,7 @@ static void read_rule(struct state *state, const char *tenant, const struct rule
 		      const struct rule *rule)
 {
 	char name[WEFT_NAME_LEN + 1], path[CONFIG_PATH_LEN];
-	struct error why = {0};
+	struct error why = { 0 };
 	json_t *object = NULL;
 
 	if (!rule_key_name(tenant, key, name, &why))
@@ -147,7 +148,8 @@ static void read_rule(struct state *state, const char *tenant, const struct rule
 	identity_set(&state->ids, path, believable_id(state, rule->id), 0);
 }
 
-static int read_rules(struct state *state, const struct root *root, const char *tenant, struct error *e)
+static int read_rules(struct state *state, const struct root *root, const char *tenant,
+		      struct error *e)
 {
 	int fd = inner_open(root, tenant, INNER_RULES);
 	struct entries list;
@@ -156,7 +158,8 @@ static int read_rules(struct state *state, const struct root *root, const char *
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0)
-		return error_set(e, EXIT_REFUSED, "tenant %s: its rules cannot be read: %s", tenant, strerror(errno));
+		return error_set(e, EXIT_REFUSED, "tenant %s: its rules cannot be read: %s", tenant,
+				 strerror(errno));
 	entries_init(&list, sizeof(struct rule_key), sizeof(struct rule));
 	failed = map_read(fd, "rules", &list, e);
 	close(fd);
@@ -174,10 +177,10 @@ static int read_all_rules(struct state *state, const struct root *root, struct e
 	int failed = 0;
 	size_t i;
 
-	json_object_foreach(state->flat, path, object)
+	json_object_foreach (state->flat, path, object)
 		if (!strncmp(path, "tenants/", 8) && !strchr(path + 8, '/'))
 			json_array_append_new(names, json_string(path + 8));
-	json_array_foreach(names, i, name)
+	json_array_foreach (names, i, name)
 		if ((failed = read_rules(state, root, json_string_value(name), e)))
 			break;
 	json_decref(names);
@@ -201,7 +204,7 @@ static int read_host(struct state *state, const struct root *root, struct error 
 
 int state_read(const struct root *root, struct state *state, struct error *e)
 {
-	*state = (struct state){.flat = json_object()};
+	*state = (struct state){ .flat = json_object() };
 	if (read_host(state, root, e) || read_objects(state, root, e))
 		goto failed;
 	if (state->host.next_id < state->ids.next_id)
@@ -226,7 +229,7 @@ void state_free(struct state *state)
 		next = r->next;
 		free(r);
 	}
-	*state = (struct state){0};
+	*state = (struct state){ 0 };
 }
 
 int state_write_host(const struct root *root, const struct host_config *host, struct error *e)
@@ -246,13 +249,14 @@ int state_write_host(const struct root *root, const struct host_config *host, st
 
 int state_set_interrupted(const struct root *root, bool interrupted, struct error *e)
 {
-	struct config_key key = {.path = INTERRUPTED_PATH};
-	struct config_value value = {.parts = 1};
+	struct config_key key = { .path = INTERRUPTED_PATH };
+	struct config_value value = { .parts = 1 };
 	int fd = root_map(root, "config", e), failed;
 
 	if (fd < 0)
 		return -1;
-	failed = interrupted ? bpf_map_update_elem(fd, &key, &value, BPF_ANY) : bpf_map_delete_elem(fd, &key);
+	failed = interrupted ? bpf_map_update_elem(fd, &key, &value, BPF_ANY)
+			     : bpf_map_delete_elem(fd, &key);
 	if (failed && !(errno == ENOENT && !interrupted))
 		error_set(e, EXIT_REFUSED, "map config: cannot be written: %s", strerror(errno));
 	else

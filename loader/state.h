@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is configured: the map `config` and the tenants' `rules` as one canonical tree, with the identity of each
- * object. It is stored last of all that an apply does, so it never claims what the other maps do not hold.
+ * What is configured: the map `config` and the tenants' `rules` as one canonical tree, with the
+ * identity of each object. It is stored last of all that an apply does, so it never claims what the
+ * other maps do not hold.
  */
 #ifndef WEFT_STATE_H
 #define WEFT_STATE_H
@@ -16,17 +17,18 @@
 /* A tenant whose map `rules` holds what is no rule; those entries are not in the tree. */
 struct rejected {
 	char tenant[WEFT_NAME_LEN + 1];
-	struct error why;	/* of the first of them */
-	bool replace;		/* set by whoever brings new rules: store them even if the others are the same */
+	struct error why; /* of the first of them */
+	/* set by whoever brings new rules: store them even if the others are the same */
+	bool replace;
 	struct rejected *next;
 };
 
 struct state {
 	struct host_config host;
 	json_t *tree;
-	json_t *flat;		/* the same by path */
+	json_t *flat; /* the same by path */
 	struct identities ids;
-	bool interrupted;	/* an earlier command was killed half-way */
+	bool interrupted; /* an earlier command was killed half-way */
 	struct rejected *rejected;
 };
 
@@ -36,11 +38,17 @@ const struct rejected *state_rejected(const struct state *state, const char *ten
 
 /* host[0] */
 int state_write_host(const struct root *root, const struct host_config *host, struct error *e);
-/* Notes in the map `config` that a command is under way; a later one that finds the note repairs everything. */
+/*
+ * Notes in the map `config` that a command is under way; a later one that finds the note repairs
+ * everything.
+ */
 int state_set_interrupted(const struct root *root, bool interrupted, struct error *e);
 
-/* Makes what is stored `tree`, which by path is `flat`, with its identities; `old` is what is stored now. */
-int state_store(const struct root *root, const struct state *old, const json_t *tree, const json_t *flat,
-		const struct identities *ids, struct error *e);
+/*
+ * Makes what is stored `tree`, which by path is `flat`, with its identities; `old` is what is
+ * stored now.
+ */
+int state_store(const struct root *root, const struct state *old, const json_t *tree,
+		const json_t *flat, const struct identities *ids, struct error *e);
 
 #endif

@@ -11,9 +11,12 @@
 #include "loader/rules.h"
 #include "loader/state.h"
 
-#define RULES_MIN 64	/* room in a new map of rules */
+#define RULES_MIN 64 /* room in a new map of rules */
 
-/* The tenant of a rule's path, "tenants/red/acl/pg", and where its name begins; false for any other object. */
+/*
+ * The tenant of a rule's path, "tenants/red/acl/pg", and where its name begins; false for any other
+ * object.
+ */
 static bool rule_path(const char *path, char tenant[WEFT_NAME_LEN + 1], const char **name)
 {
 	const char *end = strncmp(path, "tenants/", 8) ? NULL : strchr(path + 8, '/');
@@ -30,18 +33,22 @@ static size_t parts_of(size_t length)
 	return length ? (length + CONFIG_TEXT_LEN - 1) / CONFIG_TEXT_LEN : 1;
 }
 
-static void add_parts(struct entries *list, const char *path, const json_t *object, const struct identity *id)
+static void add_parts(struct entries *list, const char *path, const json_t *object,
+		      const struct identity *id)
 {
 	char *text = json_dumps(object, JSON_COMPACT);
 	size_t length = text ? strlen(text) : 0, parts = parts_of(length);
-	struct config_key key = {0};
+	struct config_key key = { 0 };
 
 	memcpy(key.path, path, strnlen(path, CONFIG_PATH_LEN));
 	for (key.part = 0; key.part < parts; key.part++) {
 		size_t at = (size_t)key.part * CONFIG_TEXT_LEN;
-		struct config_value value = {.id = id->id, .slot = id->slot, .parts = (__u16)parts};
+		struct config_value value = { .id = id->id,
+					      .slot = id->slot,
+					      .parts = (__u16)parts };
 
-		value.length = (__u16)(length - at < CONFIG_TEXT_LEN ? length - at : CONFIG_TEXT_LEN);
+		value.length =
+			(__u16)(length - at < CONFIG_TEXT_LEN ? length - at : CONFIG_TEXT_LEN);
 		memcpy(value.text, text + at, value.length);
 		entries_add(list, &key, &value);
 	}
@@ -51,7 +58,7 @@ static void add_parts(struct entries *list, const char *path, const json_t *obje
 /* Parts [from, to) of an object. */
 static void drop_parts(struct entries *gone, const char *path, size_t from, size_t to)
 {
-	struct config_key key = {0};
+	struct config_key key = { 0 };
 
 	memcpy(key.path, path, strnlen(path, CONFIG_PATH_LEN));
 	for (key.part = (__u32)from; key.part < to; key.part++)
@@ -77,15 +84,16 @@ static void changes(const struct state *old, const json_t *flat, const struct id
 	const char *path, *name;
 	json_t *object;
 
-	json_object_foreach(old->flat, path, object)
+	json_object_foreach (old->flat, path, object)
 		if (!rule_path(path, tenant, &name) && !json_object_get(flat, path))
 			drop_parts(gone, path, 0, stored_parts(object));
-	json_object_foreach((json_t *)flat, path, object) {
+	json_object_foreach ((json_t *)flat, path, object) {
 		const json_t *had = json_object_get(old->flat, path);
 		const struct identity *id = identity_find(ids, path);
 
 		if (rule_path(path, tenant, &name) ||
-		    (had && json_equal(had, object) && same_identity(id, identity_find(&old->ids, path))))
+		    (had && json_equal(had, object) &&
+		     same_identity(id, identity_find(&old->ids, path))))
 			continue;
 		add_parts(fresh, path, object, id);
 		if (stored_parts(had) > stored_parts(object))
@@ -94,8 +102,8 @@ static void changes(const struct state *old, const json_t *flat, const struct id
 }
 
 /*
- * Deletions first: killed in between, less is stored than the maps hold. Each of the two is one call into the
- * kernel, which a signal does not divide.
+ * Deletions first: killed in between, less is stored than the maps hold. Each of the two is one
+ * call into the kernel, which a signal does not divide.
  */
 static int store_objects(const struct root *root, const struct state *old, const json_t *flat,
 			 const struct identities *ids, struct error *e)
@@ -123,9 +131,9 @@ static int collect_rules(const char *tenant, const json_t *tree, const struct id
 	const char *name;
 	json_t *object;
 
-	json_object_foreach(json_object_get(body, "acl"), name, object) {
+	json_object_foreach (json_object_get(body, "acl"), name, object) {
 		const struct identity *id;
-		struct rule_key key = {0};
+		struct rule_key key = { 0 };
 		struct rule rule;
 
 		snprintf(path, sizeof(path), "tenants/%s/acl/%s", tenant, name);
@@ -139,8 +147,8 @@ static int collect_rules(const char *tenant, const json_t *tree, const struct id
 }
 
 /*
- * A tenant's rules change as a whole: a new map in place of the old, so that no reader meets half of the change, and
- * no command killed half-way leaves a mixture for the next one to compile.
+ * A tenant's rules change as a whole: a new map in place of the old, so that no reader meets half
+ * of the change, and no command killed half-way leaves a mixture for the next one to compile.
  */
 static int store_rules(const struct root *root, const struct inner_types *types, const char *tenant,
 		       const json_t *tree, const struct identities *ids, struct error *e)
@@ -157,7 +165,8 @@ static int store_rules(const struct root *root, const struct inner_types *types,
 		inner_unpin(root, tenant, INNER_RULES);
 	if (!failed && list.n) {
 		fd = inner_create(types, INNER_RULES, room, e);
-		failed = fd < 0 || map_write(fd, "rules", &list, e) || inner_pin(root, tenant, INNER_RULES, fd, e);
+		failed = fd < 0 || map_write(fd, "rules", &list, e) ||
+			 inner_pin(root, tenant, INNER_RULES, fd, e);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -173,10 +182,10 @@ static void changed_rules(const struct state *old, const json_t *flat, const str
 	const char *path, *name;
 	json_t *object;
 
-	json_object_foreach(old->flat, path, object)
+	json_object_foreach (old->flat, path, object)
 		if (rule_path(path, tenant, &name) && !json_object_get(flat, path))
 			json_object_set_new(tenants, tenant, json_true());
-	json_object_foreach((json_t *)flat, path, object) {
+	json_object_foreach ((json_t *)flat, path, object) {
 		const json_t *had;
 
 		if (!rule_path(path, tenant, &name))
@@ -191,8 +200,8 @@ static void changed_rules(const struct state *old, const json_t *flat, const str
 			json_object_set_new(tenants, r->tenant, json_true());
 }
 
-int state_store(const struct root *root, const struct state *old, const json_t *tree, const json_t *flat,
-		const struct identities *ids, struct error *e)
+int state_store(const struct root *root, const struct state *old, const json_t *tree,
+		const json_t *flat, const struct identities *ids, struct error *e)
 {
 	json_t *tenants = json_object(), *unused;
 	struct inner_types types;
@@ -201,7 +210,7 @@ int state_store(const struct root *root, const struct state *old, const json_t *
 
 	changed_rules(old, flat, ids, tenants);
 	inner_types_open(&types, root);
-	json_object_foreach(tenants, tenant, unused)
+	json_object_foreach (tenants, tenant, unused)
 		if ((failed = store_rules(root, &types, tenant, tree, ids, e)))
 			break;
 	inner_types_close(&types);

@@ -68,7 +68,7 @@ static void mark_owner(struct sync *s, const struct desired *d, enum sync_map ma
 		mark_value(s, map, old);
 		mark_value(s, map, new);
 		break;
-	default:	/* read anew for every packet */
+	default: /* read anew for every packet */
 		break;
 	}
 }
@@ -92,7 +92,8 @@ static uint64_t id_of(enum sync_map map, const void *value)
 	}
 }
 
-static void note_owner(struct sync *s, enum sync_map map, uint32_t slot, const void *old, const void *new)
+static void note_owner(struct sync *s, enum sync_map map, uint32_t slot, const void *old,
+		       const void *new)
 {
 	if (map == MAP_HOSTS && memcmp(old, new, sizeof(struct host)))
 		own(s, OWNED_NEXT_HOPS, slot);
@@ -150,9 +151,12 @@ static void plan_tenants(struct sync *s, const struct desired *d)
 
 		if (new)
 			*wanted = *new;
-		/* The next owner of a slot begins where the last one ended, so that no flow of his looks fresh. */
+		/*
+		 * The next owner of a slot begins where the last one ended, so that no flow of his
+		 * looks fresh.
+		 */
 		wanted->epoch = old->epoch;
-		if (new && new->id != old->id) {
+		if (new &&new->id != old->id) {
 			wanted->epoch = next_epoch(old->epoch);
 			own(s, OWNED_TENANT_STATS, slot);
 		}
@@ -166,11 +170,11 @@ static void plan_tenants(struct sync *s, const struct desired *d)
 }
 
 /* An entry put in by hand lives as long as its network and what it points at. */
-static bool keep_manual(const struct sync *s, const struct desired *d, enum sync_map map, const void *key,
-			const void *value)
+static bool keep_manual(const struct sync *s, const struct desired *d, enum sync_map map,
+			const void *key, const void *value)
 {
 	const struct fdb_entry *entry = value;
-	uint32_t vni = *(const uint32_t *)key;	/* both kinds of key begin with it */
+	uint32_t vni = *(const uint32_t *)key; /* both kinds of key begin with it */
 	const struct network *old = entries_find(&s->actual[MAP_NETWORKS], &vni);
 	const struct network *new = entries_find(&d->map[MAP_NETWORKS], &vni);
 	enum sync_map target = MAP_HOSTS;
@@ -186,7 +190,7 @@ static bool keep_manual(const struct sync *s, const struct desired *d, enum sync
 		return true;
 	had = entries_value(&s->actual[target], entry->index);
 	if (!id_of(target, had))
-		return true;	/* it never pointed at anything */
+		return true; /* it never pointed at anything */
 	has = entries_find(&d->map[target], &entry->index);
 	return has && id_of(target, has) == id_of(target, had);
 }
@@ -210,7 +214,10 @@ static void plan_gone(struct sync *s, const struct desired *d, enum sync_map map
 			s->kept++;
 			continue;
 		}
-		/* Unbind before binding anew: a binding is deleted even if its key gets another value. */
+		/*
+		 * Unbind before binding anew: a binding is deleted even if its key gets another
+		 * value.
+		 */
 		if (new && (map != MAP_PORTS || !memcmp(new, value, actual->value_size)))
 			continue;
 		entries_add(&s->gone[map], key, NULL);
@@ -246,8 +253,10 @@ static int check_room(const struct sync *s, enum sync_map map, struct error *e)
 		after += !entries_find(&s->actual[map], entries_key(&s->fresh[map], i));
 	if (inner_info(s->fd[map], &id, &room) || after <= room)
 		return 0;
-	return error_set(e, EXIT_REFUSED, "map %s: would have %zu entries, and has room for %u: configure less on "
-			 "this host", sync_maps[map].name, after, room);
+	return error_set(e, EXIT_REFUSED,
+			 "map %s: would have %zu entries, and has room for %u: configure less on "
+			 "this host",
+			 sync_maps[map].name, after, room);
 }
 
 static int read_actual(struct sync *s, const struct root *root, struct error *e)

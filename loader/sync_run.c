@@ -12,12 +12,12 @@ static const struct owned_type {
 	size_t value_size;
 	bool per_cpu;
 } owned_types[OWNED_MAPS] = {
-	[OWNED_PORT_STATS] = {"port_stats", sizeof(struct traffic), true},
-	[OWNED_NETWORK_STATS] = {"network_stats", sizeof(struct traffic), true},
-	[OWNED_CHAIN_STATS] = {"chain_stats", sizeof(struct chain_traffic), true},
-	[OWNED_TENANT_STATS] = {"tenant_stats", sizeof(struct tenant_traffic), true},
-	[OWNED_CHAIN_STATE] = {"chain_state", sizeof(struct chain_state), false},
-	[OWNED_NEXT_HOPS] = {"next_hops", sizeof(struct next_hop), false},
+	[OWNED_PORT_STATS] = { "port_stats", sizeof(struct traffic), true },
+	[OWNED_NETWORK_STATS] = { "network_stats", sizeof(struct traffic), true },
+	[OWNED_CHAIN_STATS] = { "chain_stats", sizeof(struct chain_traffic), true },
+	[OWNED_TENANT_STATS] = { "tenant_stats", sizeof(struct tenant_traffic), true },
+	[OWNED_CHAIN_STATE] = { "chain_state", sizeof(struct chain_state), false },
+	[OWNED_NEXT_HOPS] = { "next_hops", sizeof(struct next_hop), false },
 };
 
 int sync_delete(struct sync *s, enum sync_map map, struct error *e)
@@ -30,8 +30,8 @@ int sync_write(struct sync *s, enum sync_map map, struct error *e)
 	return map_write(s->fd[map], sync_maps[map].name, &s->fresh[map], e);
 }
 
-static int clear(const struct root *root, const struct owned_type *type, const struct entries *slots,
-		 struct error *e)
+static int clear(const struct root *root, const struct owned_type *type,
+		 const struct entries *slots, struct error *e)
 {
 	size_t copies = type->per_cpu ? (size_t)libbpf_num_possible_cpus() : 1;
 	struct entries zeroes;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#define _GNU_SOURCE 1	/* qsort_r */
+#define _GNU_SOURCE 1 /* qsort_r */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -59,13 +59,14 @@ int table_copy(int from, int to, enum inner kind, struct error *e)
 	failed = map_read(from, inner_kinds[kind].name, &list, e);
 	order = order_by_age(&list);
 	for (size_t i = list.n; !failed && i-- > 0;) {
-		if (!bpf_map_update_elem(to, entries_key(&list, order[i]), entries_value(&list, order[i]),
-					 BPF_NOEXIST) || errno == EEXIST)
+		if (!bpf_map_update_elem(to, entries_key(&list, order[i]),
+					 entries_value(&list, order[i]), BPF_NOEXIST) ||
+		    errno == EEXIST)
 			continue;
 		if (errno == E2BIG)
-			break;	/* full: what is left was unseen for longest */
-		failed = error_set(e, EXIT_REFUSED, "map %s: a flow cannot be copied: %s", inner_kinds[kind].name,
-				   strerror(errno));
+			break; /* full: what is left was unseen for longest */
+		failed = error_set(e, EXIT_REFUSED, "map %s: a flow cannot be copied: %s",
+				   inner_kinds[kind].name, strerror(errno));
 	}
 	free(order);
 	entries_free(&list);

@@ -9,12 +9,15 @@
 #include "loader/table_copy.h"
 #include "loader/tables.h"
 
-/* New maps that wait for one common update of the outer map, which waits for all readers, whatever its size. */
+/*
+ * New maps that wait for one common update of the outer map, which waits for all readers, whatever
+ * its size.
+ */
 #define FLUSH_AT 400
 
 struct job {
-	size_t tenant;		/* in m->tenants */
-	int fd, old;		/* the new map and the one that it replaces, or -1 */
+	size_t tenant; /* in m->tenants */
+	int fd, old; /* the new map and the one that it replaces, or -1 */
 };
 
 struct jobs {
@@ -23,10 +26,10 @@ struct jobs {
 	struct job job[FLUSH_AT];
 };
 
-int tables_open(struct tables *t, const struct root *root, const struct model *m, const bool *touched,
-		struct error *e)
+int tables_open(struct tables *t, const struct root *root, const struct model *m,
+		const bool *touched, struct error *e)
 {
-	*t = (struct tables){.m = m};
+	*t = (struct tables){ .m = m };
 	t->touched = alloc_zero(m->n_tenants, sizeof(*t->touched));
 	t->acl = alloc_zero(m->n_tenants, sizeof(*t->acl));
 	memcpy(t->touched, touched, m->n_tenants * sizeof(*t->touched));
@@ -39,7 +42,8 @@ int tables_open(struct tables *t, const struct root *root, const struct model *m
 			goto failed;
 	}
 	for (size_t i = 0; i < m->n_tenants; i++)
-		if (touched[i] && m->tenants[i].here && acl_compile(m, &m->tenants[i], &t->acl[i], e))
+		if (touched[i] && m->tenants[i].here &&
+		    acl_compile(m, &m->tenants[i], &t->acl[i], e))
 			goto failed;
 	return 0;
 failed:
@@ -58,7 +62,7 @@ void tables_close(struct tables *t)
 			close(t->outer[i]);
 	if (t->m)
 		inner_types_close(&t->types);
-	*t = (struct tables){0};
+	*t = (struct tables){ 0 };
 }
 
 static bool wants(const struct model_tenant *tenant, enum inner kind)
@@ -74,16 +78,22 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
-	/* A ring that just exceeds a power of two would cost twice its memory; it need not hold the youngest. */
+	/*
+	 * A ring that just exceeds a power of two would cost twice its memory; it need not hold the
+	 * youngest.
+	 */
 	if (kind == INNER_RECENT4 || kind == INNER_RECENT6)
 		return t->m->tenants[i].max_flows - t->m->tenants[i].max_flows / 16;
 	return t->m->tenants[i].max_flows;
 }
 
-/* The compiled ACL as the map shall hold it, header first; two slots at least, one is what a placeholder has. */
+/*
+ * The compiled ACL as the map shall hold it, header first; two slots at least, one is what a
+ * placeholder has.
+ */
 static void acl_contents(const struct acl_list *acl, struct entries *list)
 {
-	union acl_slot slot = {.header = {.entries = (__u32)acl->n}};
+	union acl_slot slot = { .header = { .entries = (__u32)acl->n } };
 	uint32_t i = 0;
 
 	entries_init(list, sizeof(uint32_t), sizeof(union acl_slot));
@@ -102,7 +112,7 @@ static void acl_contents(const struct acl_list *acl, struct entries *list)
 static bool same_acl(int fd, const struct acl_list *acl)
 {
 	struct entries wanted, actual;
-	struct error unused = {0};
+	struct error unused = { 0 };
 	bool same;
 
 	acl_contents(acl, &wanted);
@@ -141,8 +151,8 @@ static bool pin_is_right(const struct root *root, const char *tenant, enum inner
 }
 
 /* Is what is in use as it should be? Then its pin is all that can be missing. */
-static int keep(struct tables *t, const struct root *root, size_t i, enum inner kind, int fd, bool *kept,
-		struct error *e)
+static int keep(struct tables *t, const struct root *root, size_t i, enum inner kind, int fd,
+		bool *kept, struct error *e)
 {
 	const char *tenant = t->m->tenants[i].name;
 	uint32_t id, entries;
@@ -158,8 +168,8 @@ static int keep(struct tables *t, const struct root *root, size_t i, enum inner 
 	return inner_pin(root, tenant, kind, fd, e);
 }
 
-static int fill(const struct tables *t, const struct sync *s, const struct jobs *jobs, const struct job *job,
-		struct error *e)
+static int fill(const struct tables *t, const struct sync *s, const struct jobs *jobs,
+		const struct job *job, struct error *e)
 {
 	enum inner kind = jobs->kind;
 	struct entries list;
@@ -230,7 +240,7 @@ static int make_kind(struct tables *t, const struct root *root, struct sync *s, 
 		     struct error *e)
 {
 	for (size_t i = 0; i < t->m->n_tenants; i++) {
-		struct job job = {.tenant = i};
+		struct job job = { .tenant = i };
 		bool kept;
 
 		if (!t->touched[i] || !wants(&t->m->tenants[i], jobs->kind))

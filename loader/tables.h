@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The tenants' own maps: conntrack tables as large as their quotas, and compiled ACLs, changed in one swap. */
+/*
+ * The tenants' own maps: conntrack tables as large as their quotas, and compiled ACLs, changed in
+ * one swap.
+ */
 #ifndef WEFT_TABLES_H
 #define WEFT_TABLES_H
 
@@ -12,23 +15,26 @@
 
 struct tables {
 	const struct model *m;
-	bool *touched;		/* by tenant, as in m->tenants: the others are left alone */
-	struct acl_list *acl;	/* likewise: what the touched ones shall have */
-	bool everything;	/* look into every slot: a command was interrupted */
+	bool *touched; /* by tenant, as in m->tenants: the others are left alone */
+	struct acl_list *acl; /* likewise: what the touched ones shall have */
+	bool everything; /* look into every slot: a command was interrupted */
 	int outer[INNERS];
 	struct inner_types types;
 	size_t writes;
 };
 
 /* Compiles the ACLs of the touched tenants and opens what is needed; writes nothing. */
-int tables_open(struct tables *t, const struct root *root, const struct model *m, const bool *touched,
-		struct error *e);
+int tables_open(struct tables *t, const struct root *root, const struct model *m,
+		const bool *touched, struct error *e);
 void tables_close(struct tables *t);
 
-/* Makes, fills, swaps in and pins what the touched tenants need here. Marks whose flows are to be judged again. */
+/*
+ * Makes, fills, swaps in and pins what the touched tenants need here. Marks whose flows are to be
+ * judged again.
+ */
 int tables_make(struct tables *t, const struct root *root, struct sync *s, struct error *e);
 /* Removes what no tenant needs here any more. `old` and `new` are trees. */
-int tables_remove(struct tables *t, const struct root *root, const struct sync *s, const json_t *old,
-		  const json_t *new, struct error *e);
+int tables_remove(struct tables *t, const struct root *root, const struct sync *s,
+		  const json_t *old, const json_t *new, struct error *e);
 
 #endif

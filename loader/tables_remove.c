@@ -27,10 +27,11 @@ static const struct model_tenant **owners(const struct tables *t)
 }
 
 /*
- * Each deletion from an outer map waits for all readers, some 8 ms, and there is none for many at once; an update for
- * many waits once. So when many tenants go, their slots get one tiny map in common, which holds nothing.
+ * Each deletion from an outer map waits for all readers, some 8 ms, and there is none for many at
+ * once; an update for many waits once. So when many tenants go, their slots get one tiny map in
+ * common, which holds nothing.
  */
-#define DELETE_AT_MOST 16
+#define DELETE_AT_MOST      16
 #define PLACEHOLDER_ENTRIES 1
 
 static bool holds_something(int outer, const void *slot)
@@ -49,7 +50,8 @@ static bool holds_something(int outer, const void *slot)
 	return entries != PLACEHOLDER_ENTRIES;
 }
 
-static int put_placeholder(struct tables *t, enum inner kind, struct entries *slots, struct error *e)
+static int put_placeholder(struct tables *t, enum inner kind, struct entries *slots,
+			   struct error *e)
 {
 	int fd = inner_create(&t->types, kind, PLACEHOLDER_ENTRIES, e), failed;
 	uint32_t value = (uint32_t)fd;
@@ -63,7 +65,8 @@ static int put_placeholder(struct tables *t, enum inner kind, struct entries *sl
 	return failed;
 }
 
-static int empty_slots(struct tables *t, enum inner kind, const struct entries *slots, struct error *e)
+static int empty_slots(struct tables *t, enum inner kind, const struct entries *slots,
+		       struct error *e)
 {
 	const char *name = inner_kinds[kind].name;
 	struct entries full;
@@ -78,8 +81,8 @@ static int empty_slots(struct tables *t, enum inner kind, const struct entries *
 		failed = put_placeholder(t, kind, &full, e);
 	for (size_t i = 0; i < full.n && full.n <= DELETE_AT_MOST && !failed; i++)
 		if (bpf_map_delete_elem(t->outer[kind], entries_key(&full, i)) && errno != ENOENT)
-			failed = error_set(e, EXIT_REFUSED, "map %s: a slot cannot be emptied: %s", name,
-					   strerror(errno));
+			failed = error_set(e, EXIT_REFUSED, "map %s: a slot cannot be emptied: %s",
+					   name, strerror(errno));
 	entries_free(&full);
 	return failed;
 }
@@ -125,7 +128,7 @@ static void remove_strangers(const struct root *root, const json_t *tenants)
 	const char *name;
 	DIR *directory;
 
-	json_object_foreach((json_t *)tenants, name, unused)
+	json_object_foreach ((json_t *)tenants, name, unused)
 		json_object_set_new(known, root_name(safe, sizeof(safe), name), json_true());
 	snprintf(path, sizeof(path), "%s/tenants", root->path);
 	directory = opendir(path);
@@ -137,10 +140,11 @@ static void remove_strangers(const struct root *root, const json_t *tenants)
 	json_decref(known);
 }
 
-int tables_remove(struct tables *t, const struct root *root, const struct sync *s, const json_t *old,
-		  const json_t *new, struct error *e)
+int tables_remove(struct tables *t, const struct root *root, const struct sync *s,
+		  const json_t *old, const json_t *new, struct error *e)
 {
-	const json_t *before = json_object_get(old, "tenants"), *after = json_object_get(new, "tenants");
+	const json_t *before = json_object_get(old, "tenants"),
+		     *after = json_object_get(new, "tenants");
 	const struct model_tenant **owner = owners(t);
 	const char *name;
 	json_t *unused;
@@ -149,7 +153,7 @@ int tables_remove(struct tables *t, const struct root *root, const struct sync *
 	for (int kind = 0; kind < INNER_RULES && !failed; kind++)
 		failed = remove_kind(t, root, s, owner, kind, e);
 	free(owner);
-	json_object_foreach((json_t *)before, name, unused)
+	json_object_foreach ((json_t *)before, name, unused)
 		if (!json_object_get(after, name))
 			inner_remove_tenant(root, name);
 	if (t->everything)

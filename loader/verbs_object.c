@@ -7,7 +7,10 @@
 #include "loader/config/schema.h"
 #include "loader/rules.h"
 
-/* The object that the target means: an instance lies within its function. A borrowed reference, or NULL. */
+/*
+ * The object that the target means: an instance lies within its function. A borrowed reference, or
+ * NULL.
+ */
 static json_t *find(const struct batch *b, const struct target *t)
 {
 	json_t *object = json_object_get(b->flat, t->path);
@@ -20,7 +23,10 @@ static const char *kind_of(const struct target *t)
 	return t->part[0] ? "instance" : t->kind;
 }
 
-/* Objects are shared, so an instance changes in a copy of its function. Takes over the object; NULL deletes. */
+/*
+ * Objects are shared, so an instance changes in a copy of its function. Takes over the object; NULL
+ * deletes.
+ */
 static void put(struct batch *b, const struct target *t, json_t *object)
 {
 	json_t *function, *instances;
@@ -56,7 +62,8 @@ static int name_of(const struct command_line *cl, struct target *t, struct error
 
 static int absent(const struct target *t, const char *operand, struct error *e)
 {
-	return error_set(e, EXIT_REFUSED, "%s %s does not exist: see `weft %s show`", kind_of(t), operand, t->kind);
+	return error_set(e, EXIT_REFUSED, "%s %s does not exist: see `weft %s show`", kind_of(t),
+			 operand, t->kind);
 }
 
 /* Checks the new object once more as a whole, and puts it in place. Takes it over. */
@@ -71,8 +78,10 @@ static int finish(struct batch *b, const struct target *t, json_t *object, struc
 		snprintf(tenant, sizeof(tenant), "tenants/%s", t->tenant);
 		if (!json_object_get(b->flat, tenant)) {
 			json_decref(object);
-			return error_set(e, EXIT_REFUSED, "%s %s/%s: tenant %s does not exist: `weft tenant add %s` "
-					 "first", t->kind, t->tenant, t->name, t->tenant, t->tenant);
+			return error_set(e, EXIT_REFUSED,
+					 "%s %s/%s: tenant %s does not exist: `weft tenant add %s` "
+					 "first",
+					 t->kind, t->tenant, t->name, t->tenant, t->tenant);
 		}
 		batch_name(b, t->tenant);
 	}
@@ -96,9 +105,12 @@ static int add(struct command_line *cl, struct batch *b, struct error *e)
 	if (name_of(cl, &t, e))
 		return -1;
 	if (find(b, &t))
-		return error_set(e, EXIT_REFUSED, "%s %s exists already: change it with set, or make it new with "
-				 "replace", kind_of(&t), cl->argv[0]);
-	return finish(b, &t, schema_object_from_pairs(kind_of(&t), cl->argc - 1, cl->argv + 1, e), e);
+		return error_set(e, EXIT_REFUSED,
+				 "%s %s exists already: change it with set, or make it new with "
+				 "replace",
+				 kind_of(&t), cl->argv[0]);
+	return finish(b, &t, schema_object_from_pairs(kind_of(&t), cl->argc - 1, cl->argv + 1, e),
+		      e);
 }
 
 static int set(struct command_line *cl, struct batch *b, struct error *e)
@@ -120,7 +132,8 @@ static int replace(struct command_line *cl, struct batch *b, struct error *e)
 
 	if (name_of(cl, &t, e))
 		return -1;
-	return finish(b, &t, schema_object_from_pairs(kind_of(&t), cl->argc - 1, cl->argv + 1, e), e);
+	return finish(b, &t, schema_object_from_pairs(kind_of(&t), cl->argc - 1, cl->argv + 1, e),
+		      e);
 }
 
 /* A tenant goes with all that it has. */
@@ -132,9 +145,9 @@ static void del_tenant(struct batch *b, const struct target *t)
 	void *next;
 	int len = snprintf(prefix, sizeof(prefix), "%s/", t->path);
 
-	json_object_foreach_safe(b->flat, next, path, object)
-		if (!strncmp(path, prefix, (size_t)len))
-			json_object_del(b->flat, path);
+	json_object_foreach_safe(b->flat, next, path,
+				 object) if (!strncmp(path, prefix, (size_t)len))
+		json_object_del(b->flat, path);
 }
 
 static int del(struct command_line *cl, struct batch *b, struct error *e)

@@ -11,7 +11,8 @@
 #include "loader/config/schema.h"
 #include "loader/sync.h"
 
-static int check_bindable(const struct batch *b, const struct target *t, const json_t *port, struct error *e)
+static int check_bindable(const struct batch *b, const struct target *t, const json_t *port,
+			  struct error *e)
 {
 	const char *host = json_string_value(json_object_get(port, "host"));
 	const char *device = json_string_value(json_object_get(port, "device"));
@@ -21,13 +22,16 @@ static int check_bindable(const struct batch *b, const struct target *t, const j
 	if (commit_pick_host(&b->state, b->state.tree, self, e))
 		return -1;
 	if (strcmp(host, self))
-		return error_set(e, EXIT_REFUSED, "port %s/%s is on host %s, and this is %s: bind it there",
+		return error_set(e, EXIT_REFUSED,
+				 "port %s/%s is on host %s, and this is %s: bind it there",
 				 t->tenant, t->name, host, self[0] ? self : "none of the hosts");
 	if (!device_info(device, &info, e))
 		return 0;
 	if (!e->exit_code)
-		error_set(e, EXIT_REFUSED, "port %s/%s: device %s is not there: make it first, or name another with "
-			  "`weft port bind %s/%s device DEVICE`", t->tenant, t->name, device, t->tenant, t->name);
+		error_set(e, EXIT_REFUSED,
+			  "port %s/%s: device %s is not there: make it first, or name another with "
+			  "`weft port bind %s/%s device DEVICE`",
+			  t->tenant, t->name, device, t->tenant, t->name);
 	return -1;
 }
 
@@ -41,7 +45,8 @@ static int bind_port(struct command_line *cl, struct batch *b, struct error *e)
 		return -1;
 	port = json_object_get(b->flat, t.path);
 	if (!port)
-		return error_set(e, EXIT_REFUSED, "port %s does not exist: see `weft port show`", cl->argv[0]);
+		return error_set(e, EXIT_REFUSED, "port %s does not exist: see `weft port show`",
+				 cl->argv[0]);
 	if (cl->argc > 1 && (cl->argc != 3 || strcmp(cl->argv[1], "device")))
 		return error_set(e, EXIT_USAGE, "port bind %s: write: device DEVICE", cl->argv[0]);
 	port = schema_object_set("port", port, cl->argc - 1, cl->argv + 1, e);
@@ -68,13 +73,15 @@ static int check_tenant(const struct batch *b, const char *name, struct error *e
 		return -1;
 	snprintf(path, sizeof(path), "tenants/%s", name);
 	if (!json_object_get(b->flat, path))
-		return error_set(e, EXIT_REFUSED, "tenant %s does not exist: see `weft tenant show`", name);
+		return error_set(e, EXIT_REFUSED,
+				 "tenant %s does not exist: see `weft tenant show`", name);
 	return 0;
 }
 
 /*
- * One tenant is refused if its rules hold what is no rule; with all of them, the others are committed. Whoever may
- * write `rules` can so neither touch the live ACL with rubbish nor keep other tenants from theirs.
+ * One tenant is refused if its rules hold what is no rule; with all of them, the others are
+ * committed. Whoever may write `rules` can so neither touch the live ACL with rubbish nor keep
+ * other tenants from theirs.
  */
 static int commit_rules(struct command_line *cl, struct batch *b, struct error *e)
 {
@@ -88,7 +95,7 @@ static int commit_rules(struct command_line *cl, struct batch *b, struct error *
 		batch_judge(b, cl->argv[0]);
 		return EXIT_DONE;
 	}
-	json_object_foreach(json_object_get(b->state.tree, "tenants"), name, body) {
+	json_object_foreach (json_object_get(b->state.tree, "tenants"), name, body) {
 		if (state_rejected(&b->state, name))
 			continue;
 		batch_name(b, name);
@@ -133,8 +140,8 @@ int cmd_epoch_bump(struct command_line *cl, struct error *e)
 		tenant.epoch = next_epoch(tenant.epoch);
 		failed = failed || bpf_map_update_elem(fd, &slot, &tenant, BPF_ANY);
 		if (failed)
-			error_set(e, EXIT_REFUSED, "tenant %s: its epoch cannot be written: %s", cl->argv[0],
-				  strerror(errno));
+			error_set(e, EXIT_REFUSED, "tenant %s: its epoch cannot be written: %s",
+				  cl->argv[0], strerror(errno));
 		close(fd);
 	}
 	batch_end(b);

@@ -44,14 +44,19 @@ static int parse_key(struct where *w, struct error *e)
 	if (w->map == MAP_FDB) {
 		w->key.fdb.vni = w->scope.network->vni;
 		if (!is_mac(rest) || model_mac(rest, w->key.fdb.mac))
-			return error_set(e, EXIT_USAGE, "fdb %s: write TENANT/NETWORK/MAC, the MAC as "
-					 "02:00:00:00:00:0a", w->cl->argv[0]);
+			return error_set(e, EXIT_USAGE,
+					 "fdb %s: write TENANT/NETWORK/MAC, the MAC as "
+					 "02:00:00:00:00:0a",
+					 w->cl->argv[0]);
 		return 0;
 	}
 	w->key.neigh.vni = w->scope.network->vni;
 	if (strchr(rest, '/') || model_prefix(rest, &a))
-		return error_set(e, EXIT_USAGE, "neigh %s: write TENANT/NETWORK/ADDRESS, the address as 10.0.1.1 or "
-				 "fd00:1::1", w->cl->argv[0]);
+		return error_set(
+			e, EXIT_USAGE,
+			"neigh %s: write TENANT/NETWORK/ADDRESS, the address as 10.0.1.1 or "
+			"fd00:1::1",
+			w->cl->argv[0]);
 	w->key.neigh.family = a.family;
 	memcpy(w->key.neigh.address, a.addr.bytes, 16);
 	return 0;
@@ -67,22 +72,28 @@ static int parse_target(struct where *w, struct error *e)
 	if (!strcmp(kind, "host")) {
 		h = model_host(&w->model, name);
 		if (!h)
-			return error_set(e, EXIT_REFUSED, "fdb: host %s does not exist: see `weft host show`", name);
+			return error_set(e, EXIT_REFUSED,
+					 "fdb: host %s does not exist: see `weft host show`", name);
 		if (h == w->model.self)
-			return error_set(e, EXIT_REFUSED, "fdb: host %s is this one: name the port", name);
-		*entry = (struct fdb_entry){.kind = TARGET_HOST, .index = h->slot};
+			return error_set(e, EXIT_REFUSED, "fdb: host %s is this one: name the port",
+					 name);
+		*entry = (struct fdb_entry){ .kind = TARGET_HOST, .index = h->slot };
 		return 0;
 	}
 	if (strcmp(kind, "port"))
-		return error_set(e, EXIT_USAGE, "fdb: %s is neither port nor host: write port NAME or host NAME", kind);
+		return error_set(e, EXIT_USAGE,
+				 "fdb: %s is neither port nor host: write port NAME or host NAME",
+				 kind);
 	p = model_port(&w->model, w->scope.tenant->name, name);
 	if (!p || p->network != w->scope.network)
-		return error_set(e, EXIT_REFUSED, "fdb: network %s/%s has no port %s: see `weft port show %s`",
-				 w->scope.tenant->name, w->scope.network->name, name, w->scope.tenant->name);
+		return error_set(e, EXIT_REFUSED,
+				 "fdb: network %s/%s has no port %s: see `weft port show %s`",
+				 w->scope.tenant->name, w->scope.network->name, name,
+				 w->scope.tenant->name);
 	if (!p->here)
-		return error_set(e, EXIT_REFUSED, "fdb: port %s is not on this host: write host %s", name,
-				 p->host->name);
-	*entry = (struct fdb_entry){.kind = TARGET_PORT, .index = p->slot};
+		return error_set(e, EXIT_REFUSED, "fdb: port %s is not on this host: write host %s",
+				 name, p->host->name);
+	*entry = (struct fdb_entry){ .kind = TARGET_PORT, .index = p->slot };
 	return 0;
 }
 
@@ -93,7 +104,9 @@ static int parse_value(struct where *w, struct error *e)
 	w->value.neigh.origin = ORIGIN_MANUAL;
 	if (strcmp(w->cl->argv[1], "mac") || !is_mac(w->cl->argv[2]) ||
 	    model_mac(w->cl->argv[2], w->value.neigh.mac))
-		return error_set(e, EXIT_USAGE, "neigh %s: write mac MAC, as in mac 02:00:00:00:00:0a", w->cl->argv[0]);
+		return error_set(e, EXIT_USAGE,
+				 "neigh %s: write mac MAC, as in mac 02:00:00:00:00:0a",
+				 w->cl->argv[0]);
 	return 0;
 }
 
@@ -102,7 +115,8 @@ static int add(struct where *w, int fd, struct error *e)
 	if (parse_value(w, e))
 		return -1;
 	if (bpf_map_update_elem(fd, &w->key, &w->value, BPF_ANY))
-		return error_set(e, EXIT_REFUSED, "map %s: %s", sync_maps[w->map].name, strerror(errno));
+		return error_set(e, EXIT_REFUSED, "map %s: %s", sync_maps[w->map].name,
+				 strerror(errno));
 	return 0;
 }
 
@@ -112,22 +126,27 @@ static int del(struct where *w, int fd, struct error *e)
 	union where_value old;
 
 	if (bpf_map_lookup_elem(fd, &w->key, &old))
-		return error_set(e, EXIT_REFUSED, "%s %s does not exist: see `weft %s show`", object, w->cl->argv[0],
-				 object);
+		return error_set(e, EXIT_REFUSED, "%s %s does not exist: see `weft %s show`",
+				 object, w->cl->argv[0], object);
 	if ((w->map == MAP_FDB ? old.fdb.origin : old.neigh.origin) != ORIGIN_MANUAL)
-		return error_set(e, EXIT_REFUSED, "%s %s was not put in by hand, it follows from a port: delete or "
-				 "change the port", object, w->cl->argv[0]);
+		return error_set(e, EXIT_REFUSED,
+				 "%s %s was not put in by hand, it follows from a port: delete or "
+				 "change the port",
+				 object, w->cl->argv[0]);
 	if (bpf_map_delete_elem(fd, &w->key) && errno != ENOENT)
 		return error_set(e, EXIT_REFUSED, "map %s: %s", object, strerror(errno));
 	return 0;
 }
 
-/* With the root locked: changes one entry, then commits, which restores what the entry hid, and judges flows again. */
-static int change(struct command_line *cl, enum sync_map map, int (*action)(struct where *, int, struct error *),
-		  struct error *e)
+/*
+ * With the root locked: changes one entry, then commits, which restores what the entry hid, and
+ * judges flows again.
+ */
+static int change(struct command_line *cl, enum sync_map map,
+		  int (*action)(struct where *, int, struct error *), struct error *e)
 {
-	struct where w = {.cl = cl, .map = map};
-	struct show view = {.cl = cl};
+	struct where w = { .cl = cl, .map = map };
+	struct show view = { .cl = cl };
 	char self[WEFT_NAME_LEN + 1];
 	int fd = -1, result = -1;
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* `weft fdb …` and `weft neigh …`: who is where. Entries put in by hand are weft's to show, never to change. */
+/*
+ * `weft fdb …` and `weft neigh …`: who is where. Entries put in by hand are weft's to show, never
+ * to change.
+ */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +17,7 @@
 
 struct table {
 	const struct show *s;
-	struct scope scope;	/* what is asked for; nothing: all */
+	struct scope scope; /* what is asked for; nothing: all */
 	const char **ports, **hosts;
 	size_t n_ports, n_hosts;
 	json_t *rows;
@@ -55,16 +58,19 @@ static void add_fdb(struct table *t, const void *k, const void *v)
 	const struct fdb_key *key = k;
 	const char **names = entry->kind == TARGET_PORT ? t->ports : t->hosts;
 	size_t n = entry->kind == TARGET_PORT ? t->n_ports : t->n_hosts;
-	const char *kind = entry->kind == TARGET_PORT ? "port" : entry->kind == TARGET_HOST ? "host" : "nowhere";
+	const char *kind = entry->kind == TARGET_PORT   ? "port"
+			   : entry->kind == TARGET_HOST ? "host"
+							: "nowhere";
 	char network[SHOW_NAME_SIZE], target[SHOW_NAME_SIZE] = "?", mac[20];
 
 	if (!name_network(t, key->vni, network, sizeof(network)))
 		return;
 	if (entry->index < n && names[entry->index])
 		show_name(names[entry->index], target, sizeof(target));
-	json_array_append_new(t->rows, json_pack("{s:s, s:s, s:s, s:s, s:s}", "network", network, "mac",
-						 show_mac(key->mac, mac, sizeof(mac)), "kind", kind, "target",
-						 target, "origin", origin_name(entry->origin)));
+	json_array_append_new(t->rows,
+			      json_pack("{s:s, s:s, s:s, s:s, s:s}", "network", network, "mac",
+					show_mac(key->mac, mac, sizeof(mac)), "kind", kind,
+					"target", target, "origin", origin_name(entry->origin)));
 }
 
 static void add_neigh(struct table *t, const void *k, const void *v)
@@ -75,11 +81,12 @@ static void add_neigh(struct table *t, const void *k, const void *v)
 
 	if (!name_network(t, key->vni, network, sizeof(network)))
 		return;
-	json_array_append_new(t->rows, json_pack("{s:s, s:s, s:s, s:s}", "network", network, "address",
-						 show_address(key->family, key->address, address,
-							      sizeof(address)),
-						 "mac", show_mac(entry->mac, mac, sizeof(mac)), "origin",
-						 origin_name(entry->origin)));
+	json_array_append_new(
+		t->rows,
+		json_pack("{s:s, s:s, s:s, s:s}", "network", network, "address",
+			  show_address(key->family, key->address, address, sizeof(address)), "mac",
+			  show_mac(entry->mac, mac, sizeof(mac)), "origin",
+			  origin_name(entry->origin)));
 }
 
 /* The values of each row, in their order. */
@@ -89,10 +96,10 @@ static void print_rows(const json_t *rows)
 	const char *key;
 	size_t i;
 
-	json_array_foreach((json_t *)rows, i, row) {
+	json_array_foreach ((json_t *)rows, i, row) {
 		const char *before = "";
 
-		json_object_foreach(row, key, value) {
+		json_object_foreach (row, key, value) {
 			printf("%s%s", before, json_string_value(value));
 			before = " ";
 		}
@@ -113,7 +120,8 @@ static int list_rows(struct table *t, enum sync_map map, struct error *e)
 	close(fd);
 	entries_sort(&list);
 	for (size_t i = 0; i < list.n && !failed; i++)
-		(map == MAP_FDB ? add_fdb : add_neigh)(t, entries_key(&list, i), entries_value(&list, i));
+		(map == MAP_FDB ? add_fdb : add_neigh)(t, entries_key(&list, i),
+						       entries_value(&list, i));
 	entries_free(&list);
 	if (failed)
 		return -1;
@@ -126,7 +134,7 @@ static int list_rows(struct table *t, enum sync_map map, struct error *e)
 static int show(struct command_line *cl, enum sync_map map, struct error *e)
 {
 	struct show s;
-	struct table t = {.s = &s};
+	struct table t = { .s = &s };
 	int result = -1;
 
 	if (show_open(&s, cl, e))

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Rules to entries, against an oracle that asks the rules as they are written: random rules over a small world, random
- * packets, and the first entry that matches must be of the rule that the oracle picks.
+ * Rules to entries, against an oracle that asks the rules as they are written: random rules over a
+ * small world, random packets, and the first entry that matches must be of the rule that the oracle
+ * picks.
  */
 #include "config_helpers.h"
 
 #include "loader/rules.h"
+#include "acl_oracle.h"
 
-#define ROUNDS 150
+#define ROUNDS  150
 #define PACKETS 400
 
 static const char world_text[] =
@@ -29,24 +31,18 @@ static const char world_text[] =
 	"      g1: {prefixes: [10.0.2.0/31, 10.9.0.0/16, 'fd00:2::/64']}\n"
 	"      g2: {ports: [p4]}\n";
 
-static const char *const here[] = {"p0", "p1", "p2", "p4"};
-static const char *const addresses[] = {"10.0.1.0", "10.0.1.1", "10.0.1.2", "10.0.2.0", "10.0.2.1", "10.0.2.2",
-					"10.9.1.1", "fd00:1::1", "fd00:1::9", "fd00:2::1", "fd00:3::1"};
-static const char *const ends[] = {"group:g0", "group:g1", "group:g2", "port:p0", "port:p2", "port:p3",
-				   "network:a", "network:b", "10.0.0.0/8", "10.0.1.1/32", "0.0.0.0/0",
-				   "fd00:1::/64", "::/0"};
-static const char *const places[] = {"port:p0", "port:p1", "port:p3", "group:g0", "group:g2", "network:a",
-				     "network:b"};
+static const char *const here[] = { "p0", "p1", "p2", "p4" };
+static const char *const addresses[] = { "10.0.1.0",  "10.0.1.1",  "10.0.1.2", "10.0.2.0",
+					 "10.0.2.1",  "10.0.2.2",  "10.9.1.1", "fd00:1::1",
+					 "fd00:1::9", "fd00:2::1", "fd00:3::1" };
+static const char *const ends[] = { "group:g0",   "group:g1",    "group:g2",  "port:p0",
+				    "port:p2",    "port:p3",     "network:a", "network:b",
+				    "10.0.0.0/8", "10.0.1.1/32", "0.0.0.0/0", "fd00:1::/64",
+				    "::/0" };
+static const char *const places[] = { "port:p0",  "port:p1",   "port:p3",  "group:g0",
+				      "group:g2", "network:a", "network:b" };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
-struct packet {
-	int direction;
-	const char *port;
-	struct model_address source, destination;
-	int protocol;
-	unsigned int source_port, destination_port;
-};
 
 static unsigned int seed = 7;
 
@@ -78,7 +74,7 @@ static json_t *some_ranges(void)
 
 static json_t *random_rule(void)
 {
-	static const char *const actions[] = {"allow", "deny", "reject"};
+	static const char *const actions[] = { "allow", "deny", "reject" };
 	json_t *rule = json_pack("{s:s, s:s, s:i}", "direction", dice(2) ? "in" : "out", "action",
 				 actions[dice(3)], "priority", dice(4));
 
@@ -101,161 +97,19 @@ static json_t *random_rule(void)
 
 static struct packet random_packet(void)
 {
-	struct packet p = {.direction = (int)dice(2), .port = here[dice(COUNT(here))], .protocol = dice(2) ? 6 : 17,
-			   .source_port = dice(10), .destination_port = dice(10)};
+	struct packet p = { .direction = (int)dice(2),
+			    .port = here[dice(COUNT(here))],
+			    .protocol = dice(2) ? 6 : 17,
+			    .source_port = dice(10),
+			    .destination_port = dice(10) };
 
 	do {
 		assert_int_equal(model_prefix(addresses[dice(COUNT(addresses))], &p.source), 0);
-		assert_int_equal(model_prefix(addresses[dice(COUNT(addresses))], &p.destination), 0);
+		assert_int_equal(model_prefix(addresses[dice(COUNT(addresses))], &p.destination),
+				 0);
 	} while (p.source.family != p.destination.family);
 	return p;
 }
-
-/* --- the oracle: names are followed anew for every packet ------------------------------------------------ */
-
-static bool within(const char *prefix_text, const struct model_address *a)
-{
-	struct model_address p;
-
-	assert_int_equal(model_prefix(prefix_text, &p), 0);
-	if (p.family != a->family)
-		return false;
-	for (int bit = 0; bit < p.bits; bit++)
-		if ((p.addr.bytes[bit / 8] ^ a->addr.bytes[bit / 8]) & 0x80 >> bit % 8)
-			return false;
-	return true;
-}
-
-static const json_t *red(const json_t *tree, const char *part, const char *name)
-{
-	const json_t *body = json_object_get(json_object_get(tree, "tenants"), "red");
-
-	return json_object_get(json_object_get(body, part), name);
-}
-
-static bool any_within(const json_t *texts, const struct model_address *a)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach((json_t *)texts, i, item)
-		if (within(json_string_value(item), a))
-			return true;
-	return false;
-}
-
-static bool port_has(const json_t *tree, const char *port, const struct model_address *a)
-{
-	return any_within(json_object_get(red(tree, "ports", port), "addresses"), a);
-}
-
-static bool end_matches(const json_t *tree, const char *ref, const struct model_address *a)
-{
-	const json_t *ports = red(tree, "groups", ref + 6), *item;
-	size_t i;
-
-	if (!strncmp(ref, "port:", 5))
-		return port_has(tree, ref + 5, a);
-	if (!strncmp(ref, "group:", 6)) {
-		json_array_foreach(json_object_get(ports, "ports"), i, item)
-			if (port_has(tree, json_string_value(item), a))
-				return true;
-		return any_within(json_object_get(ports, "prefixes"), a);
-	}
-	if (!strcmp(ref, "network:a"))
-		return any_within(json_object_get(red(tree, "networks", "a"), "subnets"), a);
-	/* b has no subnets: it is where its ports are. */
-	if (!strcmp(ref, "network:b"))
-		return port_has(tree, "p2", a) || port_has(tree, "p3", a) || port_has(tree, "p4", a);
-	return within(ref, a);
-}
-
-static bool side_matches(const json_t *tree, const json_t *rule, const char *key, const struct model_address *a)
-{
-	const json_t *list = json_object_get(rule, key), *item;
-	size_t i;
-
-	json_array_foreach((json_t *)list, i, item)
-		if (end_matches(tree, json_string_value(item), a))
-			return true;
-	return !list;
-}
-
-static bool applies(const json_t *tree, const json_t *rule, const char *port)
-{
-	const json_t *list = json_object_get(rule, "apply_to"), *item, *member;
-	size_t i, k;
-
-	json_array_foreach((json_t *)list, i, item) {
-		const char *ref = json_string_value(item);
-
-		if (!strncmp(ref, "port:", 5) && !strcmp(ref + 5, port))
-			return true;
-		if (!strncmp(ref, "network:", 8) &&
-		    !strcmp(ref + 8, json_string_value(json_object_get(red(tree, "ports", port), "network"))))
-			return true;
-		if (strncmp(ref, "group:", 6))
-			continue;
-		json_array_foreach(json_object_get(red(tree, "groups", ref + 6), "ports"), k, member)
-			if (!strcmp(json_string_value(member), port))
-				return true;
-	}
-	return !list;
-}
-
-static bool range_matches(const json_t *rule, const char *key, unsigned int port)
-{
-	const json_t *list = json_object_get(rule, key), *item;
-	size_t i;
-
-	json_array_foreach((json_t *)list, i, item)
-		if (port >= json_integer_value(json_array_get(item, 0)) &&
-		    port <= json_integer_value(json_array_get(item, 1)))
-			return true;
-	return !list;
-}
-
-static bool rule_matches(const json_t *tree, const json_t *rule, const struct packet *p)
-{
-	const char *ethertype = json_string_value(json_object_get(rule, "ethertype"));
-	int protocol = schema_protocol_number(json_object_get(rule, "protocol"));
-
-	if (strcmp(json_string_value(json_object_get(rule, "direction")),
-		   p->direction == TO_WORKLOAD ? "in" : "out") ||
-	    (ethertype && strcmp(ethertype, p->source.family == FAMILY_IPV4 ? "ipv4" : "ipv6")) ||
-	    (protocol >= 0 && protocol != p->protocol))
-		return false;
-	return applies(tree, rule, p->port) && side_matches(tree, rule, "source", &p->source) &&
-	       side_matches(tree, rule, "destination", &p->destination) &&
-	       range_matches(rule, "source_port", p->source_port) &&
-	       range_matches(rule, "destination_port", p->destination_port);
-}
-
-static int weight(const json_t *rule)
-{
-	const char *action = json_string_value(json_object_get(rule, "action"));
-
-	return (int)json_integer_value(json_object_get(rule, "priority")) * 3 +
-	       (!strcmp(action, "deny") ? 2 : !strcmp(action, "reject") ? 1 : 0);
-}
-
-/* The name of the deciding rule, or NULL. Rules are asked in the order of their names. */
-static const char *oracle(const json_t *tree, const json_t *acl, const struct packet *p)
-{
-	const char *name, *best = NULL;
-	int best_weight = -1;
-	json_t *rule;
-
-	json_object_foreach((json_t *)acl, name, rule) {
-		if (weight(rule) > best_weight && rule_matches(tree, rule, p)) {
-			best = name;
-			best_weight = weight(rule);
-		}
-	}
-	return best;
-}
-
-/* --- what a packet meets ---------------------------------------------------------------------------------- */
 
 static bool prefix_matches(const union weft_addr *prefix, int bits, const struct model_address *a)
 {
@@ -276,13 +130,14 @@ static bool entry_matches(const struct acl_entry *entry, uint32_t slot, const st
 	       prefix_matches(&entry->source, entry->source_bits, &p->source) &&
 	       prefix_matches(&entry->destination, entry->destination_bits, &p->destination) &&
 	       p->source_port >= entry->source_first && p->source_port <= entry->source_last &&
-	       p->destination_port >= entry->destination_first && p->destination_port <= entry->destination_last;
+	       p->destination_port >= entry->destination_first &&
+	       p->destination_port <= entry->destination_last;
 }
 
 static void compare(const json_t *tree, const struct model *m)
 {
 	struct model_tenant *t = model_tenant(m, "red");
-	struct error e = {0};
+	struct error e = { 0 };
 	struct acl_list list;
 
 	if (acl_compile(m, t, &list, &e))
@@ -305,8 +160,8 @@ static void compare(const json_t *tree, const struct model *m)
 static void with_rules(json_t *acl, void (*test)(const json_t *tree, const struct model *m))
 {
 	json_t *tree = parsed(world_text), *flat;
-	struct identities old = {0}, ids;
-	struct error e = {0};
+	struct identities old = { 0 }, ids;
+	struct error e = { 0 };
 	struct model m;
 
 	json_object_set_new(json_object_get(json_object_get(tree, "tenants"), "red"), "acl", acl);
@@ -338,7 +193,7 @@ static void test_oracle(void **state)
 static void nothing(const json_t *tree, const struct model *m)
 {
 	struct acl_list list;
-	struct error e = {0};
+	struct error e = { 0 };
 
 	(void)tree;
 	assert_int_equal(acl_compile(m, model_tenant(m, "red"), &list, &e), 0);
@@ -350,16 +205,20 @@ static void nothing(const json_t *tree, const struct model *m)
 static void test_nothing(void **state)
 {
 	(void)state;
-	with_rules(json_pack("{s:{s:s, s:s, s:i, s:[s]}, s:{s:s, s:s, s:i, s:[s]}, s:{s:s, s:s, s:i, s:[s], s:[s]}}",
-			     "elsewhere", "direction", "in", "action", "allow", "priority", 1, "apply_to",
-			     "port:p3", "nobody", "direction", "in", "action", "allow", "priority", 1, "source",
-			     "group:g2", "families", "direction", "in", "action", "allow", "priority", 1, "source",
-			     "10.0.0.0/8", "destination", "fd00:1::/64"), nothing);
+	with_rules(
+		json_pack(
+			"{s:{s:s, s:s, s:i, s:[s]}, s:{s:s, s:s, s:i, s:[s]}, s:{s:s, s:s, s:i, s:[s], s:[s]}}",
+			"elsewhere", "direction", "in", "action", "allow", "priority", 1,
+			"apply_to", "port:p3", "nobody", "direction", "in", "action", "allow",
+			"priority", 1, "source", "group:g2", "families", "direction", "in",
+			"action", "allow", "priority", 1, "source", "10.0.0.0/8", "destination",
+			"fd00:1::/64"),
+		nothing);
 }
 
 static void too_many(const json_t *tree, const struct model *m)
 {
-	struct error e = {0};
+	struct error e = { 0 };
 	struct acl_list list;
 
 	(void)tree;
@@ -379,9 +238,10 @@ static void test_bound(void **state)
 		json_array_append_new(ranges, json_pack("[i, i]", i * 2, i * 2));
 	for (int i = 0; i < ACL_ENTRIES_MAX / 64 + 1; i++) {
 		snprintf(name, sizeof(name), "r%d", i);
-		json_object_set_new(acl, name, json_pack("{s:s, s:s, s:i, s:s, s:O, s:O}", "direction", "in",
-							 "action", "allow", "priority", i, "protocol", "tcp",
-							 "source_port", ranges, "destination_port", ranges));
+		json_object_set_new(acl, name,
+				    json_pack("{s:s, s:s, s:i, s:s, s:O, s:O}", "direction", "in",
+					      "action", "allow", "priority", i, "protocol", "tcp",
+					      "source_port", ranges, "destination_port", ranges));
 	}
 	json_decref(ranges);
 	with_rules(acl, too_many);

@@ -54,9 +54,9 @@ static void add_fact(struct facts *facts, const char *device, enum role role, un
 
 static int make(struct world *w, const char *text, const char *self)
 {
-	struct identities none = {0};
+	struct identities none = { 0 };
 
-	*w = (struct world){.tree = parsed(text)};
+	*w = (struct world){ .tree = parsed(text) };
 	assert_int_equal(config_check(w->tree, NULL, &w->e), 0);
 	w->flat = config_flatten(w->tree);
 	assert_int_equal(identities_assign(&none, w->flat, &w->ids, &w->e), 0);
@@ -86,14 +86,14 @@ static const void *get(const struct world *w, enum sync_map map, const void *key
 
 static const struct fdb_entry *fdb(const struct world *w, uint32_t vni, uint8_t last)
 {
-	struct fdb_key key = {.vni = vni, .mac = {2, 0, 0, 0, 0, last}};
+	struct fdb_key key = { .vni = vni, .mac = { 2, 0, 0, 0, 0, last } };
 
 	return get(w, MAP_FDB, &key);
 }
 
 static void test_hosts(void **state)
 {
-	struct vtep_key key = {.address = {192, 168, 50, 2}};
+	struct vtep_key key = { .address = { 192, 168, 50, 2 } };
 	const struct vtep *vtep;
 	const struct host *host;
 	struct world w;
@@ -108,15 +108,22 @@ static void test_hosts(void **state)
 	unmake(&w);
 }
 
-/* The sum with the length added, folded and inverted, is the checksum of the header as the datapath sends it. */
+/*
+ * The sum with the length added, folded and inverted, is the checksum of the header as the datapath
+ * sends it.
+ */
 static void test_checksum(void **state)
 {
-	static const uint8_t from[4] = {192, 168, 50, 1}, to[4] = {10, 255, 0, 254};
+	static const uint8_t from[4] = { 192, 168, 50, 1 }, to[4] = { 10, 255, 0, 254 };
 
 	(void)state;
 	for (unsigned int length = 50; length < 65536; length += 977) {
-		struct iphdr header = {.version = 4, .ihl = 5, .tot_len = htons((uint16_t)length),
-				       .frag_off = htons(IP_DF), .ttl = 64, .protocol = 17};
+		struct iphdr header = { .version = 4,
+					.ihl = 5,
+					.tot_len = htons((uint16_t)length),
+					.frag_off = htons(IP_DF),
+					.ttl = 64,
+					.protocol = 17 };
 		uint32_t sum = outer_ip_sum(from, to) + length, all = 0;
 		uint16_t words[10];
 
@@ -136,7 +143,7 @@ static void test_checksum(void **state)
 
 static void test_networks(void **state)
 {
-	struct flood_key key = {.vni = 101};
+	struct flood_key key = { .vni = 101 };
 	uint32_t web = 101, far = 102;
 	const struct flood_target *target;
 	const struct network *network;
@@ -150,7 +157,10 @@ static void test_networks(void **state)
 	/* No port of it is here, so it is not here. */
 	assert_null(get(&w, MAP_NETWORKS, &far));
 	assert_null(fdb(&w, 102, 0x0e));
-	/* The port with a device, then the one host of two ports; never this host, and no port without a device. */
+	/*
+	 * The port with a device, then the one host of two ports; never this host, and no port
+	 * without a device.
+	 */
 	assert_int_equal(network->flood, 2);
 	assert_int_equal(w.d.map[MAP_FLOOD].n, 2);
 	target = get(&w, MAP_FLOOD, &key);
@@ -165,7 +175,9 @@ static void test_networks(void **state)
 
 static void test_whereabouts(void **state)
 {
-	struct neigh_key key = {.vni = 101, .family = FAMILY_IPV6, .address = {0xfd, 0, 0, 1, [15] = 1}};
+	struct neigh_key key = { .vni = 101,
+				 .family = FAMILY_IPV6,
+				 .address = { 0xfd, 0, 0, 1, [15] = 1 } };
 	const struct neigh_entry *who;
 	struct world w;
 
@@ -187,7 +199,7 @@ static void test_whereabouts(void **state)
 
 static void test_ports(void **state)
 {
-	struct port_key key = {.ifindex = 10};
+	struct port_key key = { .ifindex = 10 };
 	const struct port_binding *binding;
 	const struct port *port;
 	struct world w;
@@ -213,18 +225,23 @@ static void test_ports(void **state)
 	unmake(&w);
 }
 
-static const struct sf_return *comes_back(const struct world *w, uint32_t ifindex, int pcp, const uint8_t mac[6])
+static const struct sf_return *comes_back(const struct world *w, uint32_t ifindex, int pcp,
+					  const uint8_t mac[6])
 {
-	struct sf_key key = {.ifindex = ifindex, .tci = (uint16_t)(pcp << 13 | 301)};
+	struct sf_key key = { .ifindex = ifindex, .tci = (uint16_t)(pcp << 13 | 301) };
 
 	memcpy(key.mac, mac, 6);
 	return get(w, MAP_SF, &key);
 }
 
-/* Two arms: what leaves the workload enters s0 and returns from s1, what goes to it the other way round. */
+/*
+ * Two arms: what leaves the workload enters s0 and returns from s1, what goes to it the other way
+ * round.
+ */
 static void test_chain(void **state)
 {
-	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 0x0a}, everybody[6] = {255, 255, 255, 255, 255, 255};
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 0x0a },
+			     everybody[6] = { 255, 255, 255, 255, 255, 255 };
 	const struct chain *chain;
 	struct world w;
 
@@ -241,7 +258,8 @@ static void test_chain(void **state)
 	assert_non_null(comes_back(&w, 20, PCP_TOWARDS, mac));
 	assert_non_null(comes_back(&w, 20, PCP_TOWARDS, everybody));
 	assert_null(comes_back(&w, 20, PCP_LEAVING, mac));
-	assert_int_equal(comes_back(&w, 21, PCP_LEAVING, mac)->port, model_port(&w.m, "red", "a")->slot);
+	assert_int_equal(comes_back(&w, 21, PCP_LEAVING, mac)->port,
+			 model_port(&w.m, "red", "a")->slot);
 	unmake(&w);
 }
 
@@ -274,8 +292,9 @@ static char *many_ports(int n)
 	fputs("tenants:\n  red:\n    networks: {web: {vni: 101}}\n    ports:\n", out);
 	fputs("      p: {network: web, host: h1, device: p0, mac: '02:00:00:00:00:01'}\n", out);
 	for (int i = 0; i < n; i++)
-		fprintf(out, "      p%d: {network: web, host: h1, device: d%d, mac: '02:00:00:01:%02x:%02x'}\n", i, i,
-			i >> 8, i & 255);
+		fprintf(out,
+			"      p%d: {network: web, host: h1, device: d%d, mac: '02:00:00:01:%02x:%02x'}\n",
+			i, i, i >> 8, i & 255);
 	fclose(out);
 	return text;
 }
@@ -302,27 +321,34 @@ static void test_flood_bound(void **state)
 	free(text);
 }
 
-/* What stays keeps its id and slot; what comes gets a slot that was free before, not one that has just become so. */
+/*
+ * What stays keeps its id and slot; what comes gets a slot that was free before, not one that has
+ * just become so.
+ */
 static void test_identities(void **state)
 {
-	json_t *first = json_pack("{s:{}, s:{}, s:{}, s:{}}", "tenants/red", "tenants/red/ports/a", "tenants/red/ports/b",
-				  "tenants/red/chains/c");
-	json_t *second = json_pack("{s:{}, s:{}, s:{}}", "tenants/red", "tenants/red/ports/b", "tenants/red/ports/n");
-	struct identities none = {0}, a, b, c;
-	struct error e = {0};
+	json_t *first = json_pack("{s:{}, s:{}, s:{}, s:{}}", "tenants/red", "tenants/red/ports/a",
+				  "tenants/red/ports/b", "tenants/red/chains/c");
+	json_t *second = json_pack("{s:{}, s:{}, s:{}}", "tenants/red", "tenants/red/ports/b",
+				   "tenants/red/ports/n");
+	struct identities none = { 0 }, a, b, c;
+	struct error e = { 0 };
 
 	(void)state;
 	assert_int_equal(identities_assign(&none, first, &a, &e), 0);
 	assert_int_equal(identity_find(&a, "tenants/red/chains/c")->slot, 1);
 	assert_int_equal(identities_assign(&a, second, &b, &e), 0);
-	assert_int_equal(identity_find(&b, "tenants/red/ports/b")->id, identity_find(&a, "tenants/red/ports/b")->id);
+	assert_int_equal(identity_find(&b, "tenants/red/ports/b")->id,
+			 identity_find(&a, "tenants/red/ports/b")->id);
 	assert_int_equal(identity_find(&b, "tenants/red/ports/b")->slot, 1);
 	assert_int_equal(identity_find(&b, "tenants/red/ports/n")->slot, 2);
-	assert_true(identity_find(&b, "tenants/red/ports/n")->id > identity_find(&a, "tenants/red/chains/c")->id);
+	assert_true(identity_find(&b, "tenants/red/ports/n")->id >
+		    identity_find(&a, "tenants/red/chains/c")->id);
 	/* One change later the slot is free. */
 	assert_int_equal(identities_assign(&b, first, &c, &e), 0);
 	assert_int_equal(identity_find(&c, "tenants/red/ports/a")->slot, 0);
-	assert_true(identity_find(&c, "tenants/red/ports/a")->id > identity_find(&b, "tenants/red/ports/n")->id);
+	assert_true(identity_find(&c, "tenants/red/ports/a")->id >
+		    identity_find(&b, "tenants/red/ports/n")->id);
 	identities_free(&a);
 	identities_free(&b);
 	identities_free(&c);
@@ -333,10 +359,10 @@ static void test_identities(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hosts),	    cmocka_unit_test(test_checksum),
-		cmocka_unit_test(test_networks),    cmocka_unit_test(test_whereabouts),
-		cmocka_unit_test(test_ports),	    cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_tenant),	    cmocka_unit_test(test_flood_bound),
+		cmocka_unit_test(test_hosts),      cmocka_unit_test(test_checksum),
+		cmocka_unit_test(test_networks),   cmocka_unit_test(test_whereabouts),
+		cmocka_unit_test(test_ports),      cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_tenant),     cmocka_unit_test(test_flood_bound),
 		cmocka_unit_test(test_identities),
 	};
 

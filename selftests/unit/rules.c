@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* ACL rules: canonical object -> struct rule -> canonical object, and what the map's owner may put there. */
+/*
+ * ACL rules: canonical object -> struct rule -> canonical object, and what the map's owner may put
+ * there.
+ */
 #include "config_helpers.h"
 
 #include "loader/rules.h"
@@ -36,8 +39,8 @@ static void test_round_trip(void **state)
 	const char *name;
 
 	(void)state;
-	json_object_foreach(rules_of(tree), name, object) {
-		struct error e = {0};
+	json_object_foreach (rules_of(tree), name, object) {
+		struct error e = { 0 };
 		struct rule first, second;
 		json_t *read;
 
@@ -61,7 +64,7 @@ static void test_normalize(void **state)
 		"{name: a, direction: in, priority: 1, conntrack_state: [new, invalid], action: deny, log: false}",
 		"{name: a, direction: in, priority: 1, conntrack_state: [invalid, new], action: deny}",
 	};
-	struct error e = {0};
+	struct error e = { 0 };
 	json_t *trees[2];
 
 	(void)state;
@@ -79,9 +82,9 @@ static void test_normalize(void **state)
 
 static void refused_encode(const char *key, json_t *list, const char *why)
 {
-	json_t *object = json_pack("{s:s, s:s, s:i, s:o}", "direction", "in", "action", "allow", "priority", 1,
-				   key, list);
-	struct error e = {0};
+	json_t *object = json_pack("{s:s, s:s, s:i, s:o}", "direction", "in", "action", "allow",
+				   "priority", 1, key, list);
+	struct error e = { 0 };
 	struct rule rule;
 
 	assert_int_equal(rule_encode("red", "big", object, 0, &rule, &e), -1);
@@ -110,20 +113,20 @@ static void test_limits(void **state)
 
 static struct rule good_rule(void)
 {
-	struct rule rule = {.direction = TO_WORKLOAD, .action = ACL_ALLOW, .priority = 5};
+	struct rule rule = { .direction = TO_WORKLOAD, .action = ACL_ALLOW, .priority = 5 };
 
 	rule.has_protocol = 1;
 	rule.protocol = 6;
 	strcpy(rule.source[0], "group:office");
 	strcpy(rule.destination[0], "10.0.0.0/8");
 	rule.destination_ports = 1;
-	rule.destination_port[0] = (struct port_range){80, 80};
+	rule.destination_port[0] = (struct port_range){ 80, 80 };
 	return rule;
 }
 
 static void refused_decode(const struct rule *rule, const char *why)
 {
-	struct error e = {0};
+	struct error e = { 0 };
 	json_t *object = rule_decode("red", "evil", rule, &e);
 
 	if (object)
@@ -133,17 +136,17 @@ static void refused_decode(const struct rule *rule, const char *why)
 	assert_contains(e.text, why);
 }
 
-#define REFUSED(change, why)                     \
-	do {                                     \
-		struct rule rule = good_rule();  \
-		change;                          \
-		refused_decode(&rule, why);      \
+#define REFUSED(change, why)                                                                       \
+	do {                                                                                       \
+		struct rule rule = good_rule();                                                    \
+		change;                                                                            \
+		refused_decode(&rule, why);                                                        \
 	} while (0)
 
 static void test_hostile(void **state)
 {
 	struct rule fine = good_rule();
-	struct error e = {0};
+	struct error e = { 0 };
 	json_t *object = rule_decode("red", "fine", &fine, &e);
 
 	(void)state;
@@ -156,7 +159,7 @@ static void test_hostile(void **state)
 	REFUSED(rule.ethertype = 5, "ethertype");
 	REFUSED(rule.source_ports = 9, "source_port");
 	REFUSED(rule.destination_ports = 65535, "destination_port");
-	REFUSED((rule.destination_port[0] = (struct port_range){9, 8}), "ends before it begins");
+	REFUSED((rule.destination_port[0] = (struct port_range){ 9, 8 }), "ends before it begins");
 	REFUSED(memset(rule.source[0], 'a', RULE_REF_LEN), "no zero at its end");
 	REFUSED(strcpy(rule.source[0], "10.0.0.0/8,0.0.0.0/0"), "not a prefix");
 	REFUSED(strcpy(rule.source[0], "[group:office]"), "not a prefix");
@@ -171,19 +174,22 @@ static void test_hostile(void **state)
 
 static void test_names(void **state)
 {
-	static const struct rule_key good[] = {{"pg"}, {"abcdefghijklmnopqrstuvwxyz012345"}, {"a.b-c_d"}};
-	static const struct rule_key bad[] = {{""}, {"../x"}, {"A"}, {"a\033"}, {"a\0b"}, {"a/b"}, {".a"}};
+	static const struct rule_key good[] = { { "pg" },
+						{ "abcdefghijklmnopqrstuvwxyz012345" },
+						{ "a.b-c_d" } };
+	static const struct rule_key bad[] = { { "" },     { "../x" }, { "A" }, { "a\033" },
+					       { "a\0b" }, { "a/b" },  { ".a" } };
 	char name[WEFT_NAME_LEN + 1];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		struct error e = {0};
+		struct error e = { 0 };
 
 		assert_int_equal(rule_key_name("red", &good[i], name, &e), 0);
 		assert_int_equal(strncmp(name, good[i].name, WEFT_NAME_LEN), 0);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct error e = {0};
+		struct error e = { 0 };
 
 		assert_int_equal(rule_key_name("red", &bad[i], name, &e), -1);
 		assert_contains(e.text, "tenant red");
@@ -191,7 +197,10 @@ static void test_names(void **state)
 	}
 }
 
-/* Any bytes at all: what is taken can be written and read again, and nothing that is said moves a cursor. */
+/*
+ * Any bytes at all: what is taken can be written and read again, and nothing that is said moves a
+ * cursor.
+ */
 static void test_any_bytes(void **state)
 {
 	unsigned int seed = 1, taken = 0;
@@ -200,7 +209,7 @@ static void test_any_bytes(void **state)
 	for (int i = 0; i < 30000; i++) {
 		struct rule rule = good_rule(), again;
 		unsigned char *bytes = (unsigned char *)&rule;
-		struct error e = {0};
+		struct error e = { 0 };
 		json_t *object;
 
 		for (int n = rand_r(&seed) % 4; n >= 0; n--) {
@@ -226,11 +235,11 @@ static void test_check_names(void **state)
 {
 	json_t *tree = parsed(tree_text), *flat = config_flatten(tree), *object;
 	struct rule rule = good_rule();
-	struct error e = {0};
+	struct error e = { 0 };
 	const char *name;
 
 	(void)state;
-	json_object_foreach(rules_of(tree), name, object)
+	json_object_foreach (rules_of(tree), name, object)
 		assert_int_equal(rule_check_names("red", name, object, flat, &e), 0);
 	strcpy(rule.source[0], "group:nobody");
 	object = rule_decode("red", "x", &rule, &e);
@@ -250,9 +259,9 @@ static void test_check_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_normalize),
-		cmocka_unit_test(test_limits),	   cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_names),	   cmocka_unit_test(test_any_bytes),
+		cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_normalize),
+		cmocka_unit_test(test_limits),      cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_names),       cmocka_unit_test(test_any_bytes),
 		cmocka_unit_test(test_check_names),
 	};
 

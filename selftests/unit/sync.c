@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What is desired against what real maps hold, in a root of its own in bpffs: only differences are written, what was put
- * in by hand stays, and what a killed command left is put right. Needs root; no device and no program is touched.
+ * What is desired against what real maps hold, in a root of its own in bpffs: only differences are
+ * written, what was put in by hand stays, and what a killed command left is put right. Needs root;
+ * no device and no program is touched.
  */
 #include "config_helpers.h"
 
@@ -27,11 +28,11 @@ static const char lab[] =
 	"      b: {network: web, host: h2, device: p0, mac: '02:00:00:00:00:0b', addresses: [10.0.1.2]}\n"
 	"    acl: [{name: ping, direction: in, priority: 5, protocol: icmp, action: allow}]\n";
 
-static struct root root = {.lock = -1};
+static struct root root = { .lock = -1 };
 static struct sync s;
 
-static void make_map(const char *name, enum bpf_map_type type, size_t key, size_t value, uint32_t entries,
-		     const struct bpf_map_create_opts *options)
+static void make_map(const char *name, enum bpf_map_type type, size_t key, size_t value,
+		     uint32_t entries, const struct bpf_map_create_opts *options)
 {
 	int fd = bpf_map_create(type, name, (uint32_t)key, (uint32_t)value, entries, options);
 	char path[400];
@@ -47,7 +48,8 @@ static void make_outer(enum inner kind)
 	const struct inner_kind *k = &inner_kinds[kind];
 	LIBBPF_OPTS(bpf_map_create_opts, inner, .map_flags = k->flags);
 	LIBBPF_OPTS(bpf_map_create_opts, outer);
-	int fd = bpf_map_create((enum bpf_map_type)k->type, k->name, k->key_size, k->value_size, 4, &inner);
+	int fd = bpf_map_create((enum bpf_map_type)k->type, k->name, k->key_size, k->value_size, 4,
+				&inner);
 
 	assert_true(fd >= 0);
 	outer.inner_map_fd = (uint32_t)fd;
@@ -83,15 +85,19 @@ static int make_root(void **state)
 	for (int i = 0; i < SYNC_MAPS; i++) {
 		const struct sync_map_type *type = &sync_maps[i];
 
-		make_map(type->name, type->array ? BPF_MAP_TYPE_ARRAY : BPF_MAP_TYPE_HASH, type->key_size,
-			 type->value_size, i == MAP_TENANTS ? WEFT_TENANTS_MAX : 64, type->array ? NULL : &sparse);
+		make_map(type->name, type->array ? BPF_MAP_TYPE_ARRAY : BPF_MAP_TYPE_HASH,
+			 type->key_size, type->value_size, i == MAP_TENANTS ? WEFT_TENANTS_MAX : 64,
+			 type->array ? NULL : &sparse);
 	}
 	make_map("host", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct host_config), 1, NULL);
-	make_map("config", BPF_MAP_TYPE_HASH, sizeof(struct config_key), sizeof(struct config_value), 256, &sparse);
+	make_map("config", BPF_MAP_TYPE_HASH, sizeof(struct config_key),
+		 sizeof(struct config_value), 256, &sparse);
 	make_map("port_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct traffic), 64, NULL);
 	make_map("network_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct traffic), 64, NULL);
-	make_map("chain_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct chain_traffic), 64, NULL);
-	make_map("tenant_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct tenant_traffic), 64, NULL);
+	make_map("chain_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct chain_traffic), 64,
+		 NULL);
+	make_map("tenant_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct tenant_traffic), 64,
+		 NULL);
 	make_map("chain_state", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct chain_state), 64, NULL);
 	make_map("next_hops", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct next_hop), 64, NULL);
 	for (int i = 0; i < INNER_RULES; i++)
@@ -106,17 +112,22 @@ static int drop_root(void **state)
 	return 0;
 }
 
-/* What commit does, but for the devices: p0 is there, with ifindex 10. Returns how much had to be written. */
+/*
+ * What commit does, but for the devices: p0 is there, with ifindex 10. Returns how much had to be
+ * written.
+ */
 static size_t apply(const char *text, struct state *state)
 {
 	json_t *tree = parsed(text), *flat = config_flatten(tree);
-	bool touched[4] = {true, true, true, true};
-	struct fact p0 = {.device = "p0", .user = "test", .present = true, .info = {.ifindex = 10}};
-	struct facts facts = {0};
+	bool touched[4] = { true, true, true, true };
+	struct fact p0 = {
+		.device = "p0", .user = "test", .present = true, .info = { .ifindex = 10 }
+	};
+	struct facts facts = { 0 };
 	struct identities ids;
 	struct tables t;
 	struct desired d;
-	struct error e = {0};
+	struct error e = { 0 };
 	struct model m;
 	size_t writes;
 
@@ -155,7 +166,7 @@ static size_t apply(const char *text, struct state *state)
 
 static int map_fd(const char *name)
 {
-	struct error e = {0};
+	struct error e = { 0 };
 	int fd = root_map(&root, name, &e);
 
 	assert_true(fd >= 0);
@@ -213,8 +224,8 @@ static void test_twice(void **unused)
 /* Whatever a map holds that it should not, or lacks, is found and put right. */
 static void test_repair(void **unused)
 {
-	struct fdb_key key = {.vni = 101, .mac = {2, 0, 0, 0, 0, 0x0b}};
-	struct fdb_entry wrong = {.kind = TARGET_PORT, .origin = ORIGIN_WEFT, .index = 0}, now;
+	struct fdb_key key = { .vni = 101, .mac = { 2, 0, 0, 0, 0, 0x0b } };
+	struct fdb_entry wrong = { .kind = TARGET_PORT, .origin = ORIGIN_WEFT, .index = 0 }, now;
 	uint32_t epoch, vni = 101, slot = 0;
 	struct state state;
 	int fd, networks;
@@ -247,8 +258,9 @@ static void test_repair(void **unused)
 
 static void test_manual(void **unused)
 {
-	struct fdb_key hidden = {.vni = 101, .mac = {2, 0, 0, 0, 0, 0x0b}}, extra = {.vni = 101, .mac = {2, 1}};
-	struct fdb_entry entry = {.kind = TARGET_PORT, .origin = ORIGIN_MANUAL, .index = 0}, now;
+	struct fdb_key hidden = { .vni = 101, .mac = { 2, 0, 0, 0, 0, 0x0b } },
+		       extra = { .vni = 101, .mac = { 2, 1 } };
+	struct fdb_entry entry = { .kind = TARGET_PORT, .origin = ORIGIN_MANUAL, .index = 0 }, now;
 	struct state state;
 	int fd = map_fd("fdb");
 
@@ -272,8 +284,8 @@ static void test_manual(void **unused)
 
 static void add_flow(int fd, uint8_t n)
 {
-	struct ct4_key key = {.low_address = n, .protocol = 6};
-	struct flow flow = {.dir = {{.packets = n, .last_seen = 0xffffff80u + n}}};
+	struct ct4_key key = { .low_address = n, .protocol = 6 };
+	struct flow flow = { .dir = { { .packets = n, .last_seen = 0xffffff80u + n } } };
 
 	assert_int_equal(bpf_map_update_elem(fd, &key, &flow, BPF_ANY), 0);
 }
@@ -281,7 +293,7 @@ static void add_flow(int fd, uint8_t n)
 static uint32_t count(int fd)
 {
 	struct entries list;
-	struct error e = {0};
+	struct error e = { 0 };
 	uint32_t n;
 
 	entries_init(&list, sizeof(struct ct4_key), sizeof(struct flow));
@@ -294,7 +306,8 @@ static uint32_t count(int fd)
 /* A table of another size takes the flows along; one that is smaller, those that were seen last. */
 static void test_resize(void **unused)
 {
-	struct ct4_key young = {.low_address = 100, .protocol = 6}, old = {.low_address = 1, .protocol = 6};
+	struct ct4_key young = { .low_address = 100, .protocol = 6 },
+		       old = { .low_address = 1, .protocol = 6 };
 	struct state state;
 	struct flow flow;
 	int fd;
@@ -323,7 +336,8 @@ static void test_resize(void **unused)
 /* Options that take away act at once, options that give only when all else is in place. */
 static void test_restrict(void **unused)
 {
-	char *text = edited("default: {in: allow}", "default: {in: deny, out: allow}, enforcement: monitor");
+	char *text = edited("default: {in: allow}",
+			    "default: {in: deny, out: allow}, enforcement: monitor");
 	struct state state;
 
 	(void)unused;
@@ -352,8 +366,9 @@ static void test_parts(void **unused)
 	fclose(out);
 	text = edited("    acl:", group);
 	apply(text, &state);
-	assert_int_equal(json_array_size(json_object_get(json_object_get(state.flat, "tenants/red/groups/g"),
-							 "prefixes")), 1000);
+	assert_int_equal(json_array_size(json_object_get(
+				 json_object_get(state.flat, "tenants/red/groups/g"), "prefixes")),
+			 1000);
 	state_free(&state);
 	assert_int_equal(apply(text, &state), 0);
 	state_free(&state);

@@ -4,6 +4,7 @@
 # programs: every object loads, with both values of every load-time switch. What the verifier went through is
 # printed, and stays below half of what it bears, since other kernels' verifiers go through more of the same
 # program.
+NO_NETWORK=1
 . "$(dirname "$0")/../lib/net.sh"
 
 VERIFY=$TOOLS/verify

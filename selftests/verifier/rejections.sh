@@ -3,6 +3,7 @@
 #
 # rejections: mistakes that the house rules of bpf/lib/weft.h keep out do not load, and the kernel says why:
 # each is in a file of its own in bad/, with the words that it earns.
+NO_NETWORK=1
 . "$(dirname "$0")/../lib/net.sh"
 
 VERIFY=$TOOLS/verify

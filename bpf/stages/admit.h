@@ -124,8 +124,13 @@ __noinline int flow_admit(struct pkt *p)
 	original = !f || flow_us(f, p)->flags & FLOW_ORIGINAL;
 	if (f) {
 		query_again(&q, p, f, original);
-		/* Judged in this epoch by the other direction: only the target was not known. */
-		if (flow_us(f, p)->epoch == epoch && !(flow_us(f, p)->flags & FLOW_DENIED)) {
+		/*
+		 * Judged in this epoch, and between the same ends. Other ends are another question, since ACL in is
+		 * asked of the port that gets the packet: whoever sends picks the MAC that leads there.
+		 */
+		if (flow_us(f, p)->epoch == epoch && flow_us(f, p)->target == p->to &&
+		    !(flow_us(f, p)->flags & FLOW_DENIED)) {
+			p->rule = flow_us(f, p)->rule;
 			flow_remember(f, p, epoch, V_NEXT);
 			return V_NEXT;
 		}

@@ -77,11 +77,13 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	us->epoch = them->epoch = epoch;
 	us->last_seen = them->last_seen = jiffies32();
 	us->target = p->to;
+	them->target = p->from;
 	us->rule = them->rule = p->rule;
 	us->flags = FLOW_ORIGINAL;
 	us->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;
 	us->first_code = p->icmp_code;
 	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
+	__builtin_memcpy(them->mac, p->source_mac, ETH_ALEN);
 	/* Picked up in the middle (loose): both ends are believed to have shaken hands. */
 	if (p->protocol == IPPROTO_TCP && !(p->tcp_flags & TCP_SYN)) {
 		us->tcp_state = them->tcp_state = TCP_HALF_ESTABLISHED;

@@ -113,13 +113,21 @@ static __noinline bool reclaim_one(void *ct, void *recent, bool ipv4, const stru
 
 /* Puts the flow into the table, in the place of an expired one if it is full. 0, -EEXIST or -E2BIG. */
 static __always_inline long flow_insert(void *ct, void *recent, const void *key, const struct flow *f,
-					bool ipv4, const struct tenant *t)
+					bool ipv4, const struct tenant *t, __u32 tenant)
 {
 	long error = bpf_map_update_elem(ct, key, f, BPF_NOEXIST);
+	struct tenant_traffic *stats;
+	__u32 reclaimed = 0;
 
-	for (int i = 0; error == -E2BIG && i < RECLAIM_TRIES; i++)
-		if (reclaim_one(ct, recent, ipv4, t))
-			error = bpf_map_update_elem(ct, key, f, BPF_NOEXIST);
+	for (int i = 0; error == -E2BIG && i < RECLAIM_TRIES; i++) {
+		if (!reclaim_one(ct, recent, ipv4, t))
+			continue;
+		reclaimed++;
+		error = bpf_map_update_elem(ct, key, f, BPF_NOEXIST);
+	}
+	stats = reclaimed ? bpf_map_lookup_elem(&tenant_stats, &tenant) : NULL;
+	if (stats)
+		stats->reclaimed += reclaimed;
 	/* A full ring forgets its oldest key; `weft agent` and `ct flush` find those. */
 	if (!error)
 		bpf_map_push_elem(recent, key, BPF_EXIST);

@@ -219,7 +219,7 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 	if (!t || !ct || !half || !recent || !room)
 		return drop(p, DROP_CT_MISSING);
 	room->flow = *f;
-	error = flow_insert(ct, recent, &key, &room->flow, ipv4, t);
+	error = flow_insert(ct, recent, &key, &room->flow, ipv4, t, p->tenant);
 	if (error && error != -EEXIST)
 		return flow_insert_failed(p, error);
 	bpf_map_delete_elem(half, &key);

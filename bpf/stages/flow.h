@@ -126,7 +126,7 @@ static __always_inline enum verdict flow_store(struct pkt *p, const struct flow 
 	}
 	if (!table || !recent)
 		return drop(p, DROP_CT_MISSING);
-	error = flow_insert(table, recent, &key, f, ipv4, t);
+	error = flow_insert(table, recent, &key, f, ipv4, t, p->tenant);
 	return error ? flow_insert_failed(p, error) : V_NEXT;
 }
 

@@ -64,6 +64,21 @@ static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 	return bpf_skb_store_bytes(ctx, 0, eth, sizeof(eth), 0);
 }
 
+/*
+ * Makes the frame `to` bytes long; what is in it is written anew after. bpf_skb_change_tail refuses an skb that
+ * kept the mark of a tunnel (over veth it does: no wire ever took it); the other way moves a checksum that is
+ * still unfinished, which a receiver on this machine does not look at.
+ */
+static __always_inline int op_resize(ctx_t *ctx, __u32 to)
+{
+	__u32 from = ctx->len;
+
+	if (!bpf_skb_change_tail(ctx, to, 0))
+		return 0;
+	return bpf_skb_adjust_room(ctx, (__s32)(to - from), BPF_ADJ_ROOM_MAC,
+				   BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET);
+}
+
 /* The mark is what the egress guard lets through. */
 static __always_inline void op_mark(ctx_t *ctx)
 {

@@ -19,6 +19,8 @@
 #define ICMP_ADMIN_PROHIBITED 13	/* RFC 1812, 5.2.7.1 */
 #define ICMPV6_UNREACHABLE 1
 #define ICMPV6_ADMIN_PROHIBITED 1	/* RFC 4443, 3.1 */
+#define TCP_OPTION_NOP 1
+#define TCP_OPTIONS_MAX 40
 #define QUOTE_L4 8			/* bytes of the refused packet's L4 header that are quoted */
 
 struct ip4_answer {
@@ -91,7 +93,6 @@ static __always_inline void rst_fill(struct rst *r, const struct pkt *p)
 {
 	r->source = p->destination_port;
 	r->destination = p->source_port;
-	r->offset = 5 << 4;
 	r->window = r->urgent = r->checksum = 0;
 	if (p->tcp_flags & TCP_ACK) {
 		r->seq = bpf_htonl(p->tcp_ack);
@@ -127,16 +128,48 @@ static __always_inline bool checksum_is_unfinished(ctx_t *ctx, const struct pkt 
 	return !bpf_skb_load_bytes(ctx, p->l4 + 16, &found, 2) && found == pseudo;
 }
 
+/*
+ * How long the RST is, options included, after the frame was cut to it. An skb that kept the mark of a tunnel
+ * cannot be cut (see op_resize, which would move its checksum): there the RST is as long as the segment was, and
+ * no-operation options fill it. A segment with data gets no answer then.
+ */
+static __always_inline __u32 rst_size(ctx_t *ctx, const struct pkt *p, __u32 ip_len)
+{
+	if (!bpf_skb_change_tail(ctx, ETH_HLEN + ip_len + sizeof(struct rst), 0))
+		return sizeof(struct rst);
+	return p->payload ? 0 : p->l4_len;
+}
+
+/* A TCP header's length counts four bytes at a time, so options do. */
+static __always_inline int store_options(ctx_t *ctx, __u32 offset, __u32 len)
+{
+	__u32 nops = TCP_OPTION_NOP * 0x01010101;
+
+	for (__u32 done = 0; done < TCP_OPTIONS_MAX && done < len; done += sizeof(nops))
+		if (ctx_store(ctx, offset + done, &nops, sizeof(nops)))
+			return -1;
+	return 0;
+}
+
+static __always_inline int store_ip(ctx_t *ctx, const struct pkt *p, __u8 protocol, __u32 payload)
+{
+	union {
+		struct ip4_answer ip4;
+		struct ip6_answer ip6;
+	} head = {};
+
+	if (p->family == FAMILY_IPV4) {
+		answer_ip4(&head.ip4, p, protocol, payload);
+		return ctx_store(ctx, 0, &head.ip4, sizeof(head.ip4));
+	}
+	answer_ip6(&head.ip6, p, protocol, payload);
+	return ctx_store(ctx, 0, &head.ip6, sizeof(head.ip6));
+}
+
 __noinline int reject_tcp(ctx_t *ctx, struct pkt *p)
 {
-	struct {
-		union {
-			struct ip4_answer ip4;
-			struct ip6_answer ip6;
-		};
-	} head = {};
+	__u32 ip_len, len, options, sum;
 	struct rst rst = {};
-	__u32 ip_len, sum;
 	bool unfinished;
 
 	if (!p)
@@ -146,21 +179,20 @@ __noinline int reject_tcp(ctx_t *ctx, struct pkt *p)
 	if (p->tcp_flags & TCP_RST || p->l4 != ETH_HLEN + ip_len)
 		return -1;
 	unfinished = checksum_is_unfinished(ctx, p, p->l4_len + p->payload);
-	rst_fill(&rst, p);
-	sum = pseudo_header(p, sizeof(rst), IPPROTO_TCP);
-	rst.checksum = unfinished ? ~fold(sum) : fold(bpf_csum_diff(NULL, 0, (__be32 *)&rst, sizeof(rst), sum));
-	if (bpf_skb_change_tail(ctx, ETH_HLEN + ip_len + sizeof(rst), 0))
+	len = rst_size(ctx, p, ip_len);
+	if (len < sizeof(rst) || len > sizeof(rst) + TCP_OPTIONS_MAX)
 		return -1;
-	if (p->family == FAMILY_IPV4) {
-		answer_ip4(&head.ip4, p, IPPROTO_TCP, sizeof(rst));
-		if (ctx_store(ctx, 0, &head.ip4, sizeof(head.ip4)))
-			return -1;
-	} else {
-		answer_ip6(&head.ip6, p, IPPROTO_TCP, sizeof(rst));
-		if (ctx_store(ctx, 0, &head.ip6, sizeof(head.ip6)))
-			return -1;
-	}
-	p->len = ETH_HLEN + ip_len + sizeof(rst);
+	options = len - sizeof(rst);
+	rst_fill(&rst, p);
+	rst.offset = len / 4 << 4;
+	sum = pseudo_header(p, len, IPPROTO_TCP);
+	/* A pair of no-operations is 0x0101 in either byte order. */
+	rst.checksum = unfinished ? ~fold(sum) :
+				    fold(bpf_csum_diff(NULL, 0, (__be32 *)&rst, sizeof(rst), sum) +
+					 options / 2 * 0x0101);
+	if (store_ip(ctx, p, IPPROTO_TCP, len) || store_options(ctx, ETH_HLEN + ip_len + sizeof(rst), options))
+		return -1;
+	p->len = ETH_HLEN + ip_len + len;
 	return ctx_store(ctx, ETH_HLEN + ip_len, &rst, sizeof(rst));
 }
 
@@ -182,7 +214,7 @@ __noinline int reject_icmp4(ctx_t *ctx, struct pkt *p)
 	a.icmp.type = ICMP_UNREACHABLE;
 	a.icmp.code = ICMP_ADMIN_PROHIBITED;
 	a.icmp.checksum = fold(bpf_csum_diff(NULL, 0, (void *)&a.icmp, payload, 0));
-	if (bpf_skb_change_tail(ctx, sizeof(a), 0))
+	if (op_resize(ctx, sizeof(a)))
 		return -1;
 	p->len = sizeof(a);
 	return ctx_store(ctx, 0, &a, sizeof(a));
@@ -206,7 +238,7 @@ __noinline int reject_icmp6(ctx_t *ctx, struct pkt *p)
 	a.icmp.code = ICMPV6_ADMIN_PROHIBITED;
 	a.icmp.checksum = fold(bpf_csum_diff(NULL, 0, (void *)&a.icmp, payload,
 					     pseudo_header(p, payload, IPPROTO_ICMPV6)));
-	if (bpf_skb_change_tail(ctx, sizeof(a), 0))
+	if (op_resize(ctx, sizeof(a)))
 		return -1;
 	p->len = sizeof(a);
 	return ctx_store(ctx, 0, &a, sizeof(a));

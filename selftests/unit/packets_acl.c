@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * judge and acl against an oracle: random rule sets and packets, IPv4 and IPv6, both flavours; the oracle scans the
- * rules in plain C, written from what the fields mean. The verdict, the deciding rule and the counters must agree.
+ * judge and acl against an oracle: random rule sets and packets, IPv4 and IPv6, both flavours; the
+ * oracle scans the rules in plain C, written from what the fields mean. The verdict, the deciding
+ * rule and the counters must agree.
  */
 #include "selftests/unit/lib/world.h"
 
-enum { RULE_SETS = 50, PACKETS = 256 };		/* 2 families: 25,600 packets in each flavour */
+enum { RULE_SETS = 50, PACKETS = 256 }; /* 2 families: 25,600 packets in each flavour */
 
 /* ---- a random generator of our own, so that every run is the same ---- */
 
@@ -17,7 +18,8 @@ static uint32_t below(uint32_t n)
 	return (uint32_t)(seed >> 33) % n;
 }
 
-#define one_of(...) ((const uint32_t[]){__VA_ARGS__})[below(sizeof((uint32_t[]){__VA_ARGS__}) / 4)]
+#define one_of(...)                                                                                \
+	((const uint32_t[]){ __VA_ARGS__ })[below(sizeof((uint32_t[]){ __VA_ARGS__ }) / 4)]
 
 /* ---- the questions ---- */
 
@@ -28,7 +30,7 @@ struct question {
 	enum way way;
 	uint8_t family, protocol, icmp_type, icmp_code, tcp_flags;
 	uint8_t source[16], destination[16];
-	uint16_t source_port, destination_port;		/* 0 where there are none */
+	uint16_t source_port, destination_port; /* 0 where there are none */
 	uint8_t state;
 };
 
@@ -37,17 +39,20 @@ static const struct {
 	enum hook hook;
 	enum device_name device;
 } ways[WAYS] = {
-	{R, A, HOOK_UNDERLAY, DEVICE_U},
-	{A, R, HOOK_PORT, DEVICE_A},
-	{A, B, HOOK_PORT, DEVICE_A},
+	{ R, A, HOOK_UNDERLAY, DEVICE_U },
+	{ A, R, HOOK_PORT, DEVICE_A },
+	{ A, B, HOOK_PORT, DEVICE_A },
 };
 
-/* Few addresses, so that rules meet packets: 10.0.a.b and fd00::a:b, of which A has 10.0.1.x and fd00::1:x. */
+/*
+ * Few addresses, so that rules meet packets: 10.0.a.b and fd00::a:b, of which A has 10.0.1.x and
+ * fd00::1:x.
+ */
 static void pick_address(uint8_t family, uint32_t a, uint32_t b, uint8_t out[16])
 {
 	memset(out, 0, 16);
 	if (family == 4) {
-		memcpy(out, (uint8_t[]){10, 0, a, b}, 4);
+		memcpy(out, (uint8_t[]){ 10, 0, a, b }, 4);
 	} else {
 		out[0] = 0xfd;
 		out[13] = a;
@@ -57,7 +62,7 @@ static void pick_address(uint8_t family, uint32_t a, uint32_t b, uint8_t out[16]
 
 static struct question pick_question(uint8_t family)
 {
-	struct question q = {.way = below(WAYS), .family = family, .state = CT_STATE_NEW};
+	struct question q = { .way = below(WAYS), .family = family, .state = CT_STATE_NEW };
 
 	q.protocol = one_of(TCP, TCP, UDP, UDP, SCTP, 47, family == 4 ? ICMP4 : ICMP6);
 	pick_address(family, q.way == INTO_A ? below(4) : 1, below(8), q.source);
@@ -72,7 +77,10 @@ static struct question pick_question(uint8_t family)
 		q.state = q.tcp_flags == SYN ? CT_STATE_NEW : CT_STATE_INVALID;
 	}
 	if (q.protocol == ICMP4 || q.protocol == ICMP6) {
-		/* An echo, its answer (invalid without one), and a query that weft keeps no state of. */
+		/*
+		 * An echo, its answer (invalid without one), and a query that weft keeps no state
+		 * of.
+		 */
 		q.icmp_type = family == 4 ? one_of(8, 0, 9) : one_of(128, 129, 130);
 		q.icmp_code = below(2);
 		q.state = q.icmp_type == 0 || q.icmp_type == 129 ? CT_STATE_INVALID : CT_STATE_NEW;
@@ -90,13 +98,13 @@ static struct frame frame_of(const struct question *q)
 	bool icmp = q->protocol == ICMP4 || q->protocol == ICMP6;
 	struct frame f = packet_frame((struct packet){
 		ways[q->way].from, ways[q->way].to, q->family, q->protocol,
-		icmp ? q->icmp_type << 8 | q->icmp_code : q->source_port, icmp ? 7 : q->destination_port,
-		.flags = q->tcp_flags, .payload = 8});
+		icmp ? q->icmp_type << 8 | q->icmp_code : q->source_port,
+		icmp ? 7 : q->destination_port, .flags = q->tcp_flags, .payload = 8 });
 
 	memcpy(f.data + (q->family == 4 ? 26 : 22), q->source, q->family == 4 ? 4 : 16);
 	memcpy(f.data + (q->family == 4 ? 30 : 38), q->destination, q->family == 4 ? 4 : 16);
 	if (q->way == INTO_A)
-		frame_wrap(&f, &(struct tunnelled){0});
+		frame_wrap(&f, &(struct tunnelled){ 0 });
 	return f;
 }
 
@@ -104,8 +112,8 @@ static struct frame frame_of(const struct question *q)
 
 static void pick_prefix(uint8_t family, union weft_addr *address, uint8_t *bits)
 {
-	*bits = family == 4 ? one_of(0, 8, 16, 22, 23, 24, 29, 30, 31, 32) :
-			      one_of(0, 8, 64, 96, 109, 110, 111, 112, 125, 126, 127, 128);
+	*bits = family == 4 ? one_of(0, 8, 16, 22, 23, 24, 29, 30, 31, 32)
+			    : one_of(0, 8, 64, 96, 109, 110, 111, 112, 125, 126, 127, 128);
 	pick_address(family, below(4), below(8), address->bytes);
 	/* The compiler of rules writes prefixes without host bits, and so does this. */
 	for (uint32_t bit = *bits; bit < 128; bit++)
@@ -121,8 +129,12 @@ static void pick_range(uint16_t *first, uint16_t *last)
 static struct acl_entry pick_rule(uint32_t id)
 {
 	uint8_t family = one_of(0, 4, 4, 6, 6);
-	struct acl_entry e = {.family = family, .rule = id, .action = below(3), .direction = below(2),
-			      .port = one_of(0, 0, 2, 3, 99), ACL_ALL};
+	struct acl_entry e = { .family = family,
+			       .rule = id,
+			       .action = below(3),
+			       .direction = below(2),
+			       .port = one_of(0, 0, 2, 3, 99),
+			       ACL_ALL };
 
 	if (family) {
 		e.ethertype = below(4) ? 0 : family == 4 ? 0x0800 : 0x86dd;
@@ -165,7 +177,8 @@ static bool in_prefix(const uint8_t *address, const union weft_addr *prefix, uin
 	return true;
 }
 
-static bool rule_matches(const struct acl_entry *e, const struct question *q, uint8_t direction, uint32_t port)
+static bool rule_matches(const struct acl_entry *e, const struct question *q, uint8_t direction,
+			 uint32_t port)
 {
 	if (e->direction != direction)
 		return false;
@@ -200,11 +213,11 @@ struct answer {
 	enum drop_reason reason;
 	uint32_t rule;
 	bool stateless;
-	uint32_t would_drop[2];		/* by direction */
+	uint32_t would_drop[2]; /* by direction */
 };
 
-static void judge(struct answer *a, const struct acl_entry *rules, uint32_t n, const struct question *q, uint32_t flags,
-		  uint8_t direction, uint32_t port)
+static void judge(struct answer *a, const struct acl_entry *rules, uint32_t n,
+		  const struct question *q, uint32_t flags, uint8_t direction, uint32_t port)
 {
 	bool allowed = flags & (direction == TO_WORKLOAD ? TENANT_ALLOW_IN : TENANT_ALLOW_OUT);
 	const struct acl_entry *e = rules;
@@ -232,9 +245,10 @@ static void judge(struct answer *a, const struct acl_entry *rules, uint32_t n, c
 		a->reason = direction == TO_WORKLOAD ? DROP_ACL_IN : DROP_ACL_OUT;
 }
 
-static struct answer oracle(const struct acl_entry *rules, uint32_t n, const struct question *q, uint32_t flags)
+static struct answer oracle(const struct acl_entry *rules, uint32_t n, const struct question *q,
+			    uint32_t flags)
 {
-	struct answer a = {.stateless = q->state == CT_STATE_INVALID || !is_kept(q)};
+	struct answer a = { .stateless = q->state == CT_STATE_INVALID || !is_kept(q) };
 
 	if (q->way != INTO_A)
 		judge(&a, rules, n, q, flags, FROM_WORKLOAD, 1);
@@ -249,8 +263,10 @@ static void check_verdict(enum flavour flavour, const struct answer *a, int acti
 {
 	enum { TC_SHOT = 2, TC_REDIRECT = 7, X_DROP = 1, X_PASS = 2, X_REDIRECT = 4 };
 
-	if (a->reason == DROP_REJECTED)	/* answered, where an answer is due; XDP leaves that to TC */
-		case_assert(flavour == IN_XDP ? action == X_PASS : action == TC_REDIRECT || action == TC_SHOT);
+	if (a->reason ==
+	    DROP_REJECTED) /* answered, where an answer is due; XDP leaves that to TC */
+		case_assert(flavour == IN_XDP ? action == X_PASS
+					      : action == TC_REDIRECT || action == TC_SHOT);
 	else if (a->reason)
 		case_assert(action == (flavour == IN_XDP ? X_DROP : TC_SHOT));
 	else
@@ -259,12 +275,15 @@ static void check_verdict(enum flavour flavour, const struct answer *a, int acti
 
 static void check_flow(const struct question *q, const struct answer *a)
 {
-	const char *table = q->protocol == TCP ? q->family == 4 ? "half4" : "half6" : q->family == 4 ? "ct4" : "ct6";
+	const char *table = q->protocol == TCP ? q->family == 4 ? "half4" : "half6"
+			    : q->family == 4   ? "ct4"
+					       : "ct6";
 	struct flow f;
 	int original;
 
 	if (a->reason || a->stateless) {
-		case_assert(!flow_count("ct4") && !flow_count("ct6") && !flow_count("half4") && !flow_count("half6"));
+		case_assert(!flow_count("ct4") && !flow_count("ct6") && !flow_count("half4") &&
+			    !flow_count("half6"));
 		return;
 	}
 	f = flow_only(table, NULL);
@@ -279,18 +298,21 @@ struct tally {
 	uint64_t passed;
 };
 
-static void ask(const struct acl_entry *rules, uint32_t n, uint8_t family, uint32_t flags, struct tally *tally)
+static void ask(const struct acl_entry *rules, uint32_t n, uint8_t family, uint32_t flags,
+		struct tally *tally)
 {
 	struct question q = pick_question(family);
 	struct answer a = oracle(rules, n, &q, flags);
 	struct frame f = frame_of(&q);
 	char name[96];
 
-	for_each_flavour(flavour) {
+	for_each_flavour(flavour)
+	{
 		struct result r;
 
-		snprintf(name, sizeof(name), "%u rules, way %d, family %d, protocol %d, expecting reason %d by rule %u", n,
-			 q.way, q.family, q.protocol, a.reason, a.rule);
+		snprintf(name, sizeof(name),
+			 "%u rules, way %d, family %d, protocol %d, expecting reason %d by rule %u",
+			 n, q.way, q.family, q.protocol, a.reason, a.rule);
 		world_case(name, flavour);
 		r = world_run_uncounted(ways[q.way].hook, flavour, ways[q.way].device, &f);
 		check_verdict(flavour, &a, r.action);
@@ -323,7 +345,7 @@ static void against_the_oracle(void **state)
 {
 	static struct acl_entry rules[300];
 	uint64_t before[DROP_REASONS], after[DROP_REASONS], stats[4];
-	struct tally tally = {0};
+	struct tally tally = { 0 };
 
 	(void)state;
 	own_addresses();
@@ -347,9 +369,11 @@ static void against_the_oracle(void **state)
 	for (int i = 0; i < DROP_REASONS; i++)
 		case_assert(after[i] - before[i] == tally.drops[i]);
 	per_cpu_sum("tenant_stats", TENANT, stats, 4);
-	case_assert(stats[1] == tally.would_drop[TO_WORKLOAD] && stats[2] == tally.would_drop[FROM_WORKLOAD]);
+	case_assert(stats[1] == tally.would_drop[TO_WORKLOAD] &&
+		    stats[2] == tally.would_drop[FROM_WORKLOAD]);
 	/* A test that meets one outcome only proves little. */
-	case_assert(tally.passed > 5000 && tally.drops[DROP_ACL_IN] > 1000 && tally.drops[DROP_ACL_OUT] > 1000);
+	case_assert(tally.passed > 5000 && tally.drops[DROP_ACL_IN] > 1000 &&
+		    tally.drops[DROP_ACL_OUT] > 1000);
 	case_assert(tally.drops[DROP_REJECTED] > 1000 && tally.drops[DROP_CT_INVALID] > 1000);
 	case_assert(stats[1] > 100 && stats[2] > 100);
 }

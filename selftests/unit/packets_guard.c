@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The egress guard: only what weft vetted (and marked) reaches a workload or a function, and without the mark. */
+/*
+ * The egress guard: only what weft vetted (and marked) reaches a workload or a function, and
+ * without the mark.
+ */
 #include "selftests/unit/lib/world.h"
 
 enum { SHOT = 2, NEXT_PROGRAM = -1 };
@@ -11,12 +14,12 @@ static void only_the_mark_passes(void **state)
 		uint32_t mark;
 		bool passes;
 	} cases[] = {
-		{"vetted", MARK, true},
-		{"the host's own", 0, false},
-		{"another mark", MARK + 1, false},
-		{"all bits", UINT32_MAX, false},
+		{ "vetted", MARK, true },
+		{ "the host's own", 0, false },
+		{ "another mark", MARK + 1, false },
+		{ "all bits", UINT32_MAX, false },
 	};
-	struct frame f = packet_frame((struct packet){B, A, 4, UDP, 1, 2});
+	struct frame f = packet_frame((struct packet){ B, A, 4, UDP, 1, 2 });
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -24,7 +27,8 @@ static void only_the_mark_passes(void **state)
 
 		world_case(cases[i].name, IN_TC);
 		case_assert(r.action == (cases[i].passes ? NEXT_PROGRAM : SHOT));
-		case_assert(r.drops[DROP_GUARD] == !cases[i].passes && r.all_drops == !cases[i].passes);
+		case_assert(r.drops[DROP_GUARD] == !cases[i].passes &&
+			    r.all_drops == !cases[i].passes);
 		case_assert(r.mark == (cases[i].passes ? 0 : cases[i].mark));
 		expect_frame(&r.out, &f);
 	}
@@ -33,7 +37,7 @@ static void only_the_mark_passes(void **state)
 /* Before `load` has chosen a mark, an unmarked frame must not look vetted. */
 static void no_mark_yet(void **state)
 {
-	struct frame f = packet_frame((struct packet){B, A, 4, UDP, 1, 2});
+	struct frame f = packet_frame((struct packet){ B, A, 4, UDP, 1, 2 });
 	struct host_config us;
 	uint32_t zero = 0;
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * insert: into the wire of a chain's function: the frame as it was, with the chain's tag. XDP writes the tag into the
- * data, where its bytes are checked; TC keeps it beside the data, where a test run does not see it (the tests on real
- * devices do), so there the frame must be the same to the byte.
+ * insert: into the wire of a chain's function: the frame as it was, with the chain's tag. XDP
+ * writes the tag into the data, where its bytes are checked; TC keeps it beside the data, where a
+ * test run does not see it (the tests on real devices do), so there the frame must be the same to
+ * the byte.
  */
 #include "selftests/unit/lib/world.h"
 
-#define TAG_LEAVING "8100 212d"		/* PCP 1, VLAN 301 */
-#define TAG_TOWARDS "8100 412d"		/* PCP 2 */
+#define TAG_LEAVING "8100 212d" /* PCP 1, VLAN 301 */
+#define TAG_TOWARDS "8100 412d" /* PCP 2 */
 
 static struct chain_traffic chain_traffic(void)
 {
@@ -33,7 +34,8 @@ static void chain_put(const struct chain *chain)
 	map_put("chains", &slot, chain);
 }
 
-static void expect_tagged(const struct result *r, enum flavour flavour, const struct frame *plain, const char *tag)
+static void expect_tagged(const struct result *r, enum flavour flavour, const struct frame *plain,
+			  const char *tag)
 {
 	struct frame wanted = *plain;
 
@@ -54,25 +56,30 @@ static const struct {
 	enum who protected;
 	struct packet packet;
 	const char *tag;
-	bool flow;		/* judged before the function, since the chain is on the receiver's wire */
+	bool flow; /* judged before the function, since the chain is on the receiver's wire */
 } passes[] = {
-	{"leaving", A, {A, B, 4, UDP, 1000, 53, .payload = 40}, TAG_LEAVING, false},
-	{"leaving for another host", A, {A, R, 4, UDP, 1000, 53}, TAG_LEAVING, false},
-	{"leaving, IPv6", A, {A, B, 6, TCP, 1000, 80, SYN}, TAG_LEAVING, false},
-	{"leaving for nobody", A, {A, STRANGER, 4, UDP, 1, 2}, TAG_LEAVING, false},
-	{"leaving, neither IPv4 nor IPv6", A, {A, B, 4, UDP, 1, 2, .edit = "12=9000"}, TAG_LEAVING, false},
-	{"leaving, a broadcast", A, {A, ALL, 4, UDP, 1, 2}, TAG_LEAVING, false},
-	{"towards", B, {A, B, 4, UDP, 1000, 53, .payload = 40}, TAG_TOWARDS, true},
-	{"towards, IPv6", B, {A, B, 6, UDP, 1000, 53}, TAG_TOWARDS, true},
-	{"towards, from another host", A, {R, A, 4, UDP, 1000, 53}, TAG_TOWARDS, true},
-	{"towards, from another host, IPv6", A, {R, A, 6, UDP, 1000, 53}, TAG_TOWARDS, true},
+	{ "leaving", A, { A, B, 4, UDP, 1000, 53, .payload = 40 }, TAG_LEAVING, false },
+	{ "leaving for another host", A, { A, R, 4, UDP, 1000, 53 }, TAG_LEAVING, false },
+	{ "leaving, IPv6", A, { A, B, 6, TCP, 1000, 80, SYN }, TAG_LEAVING, false },
+	{ "leaving for nobody", A, { A, STRANGER, 4, UDP, 1, 2 }, TAG_LEAVING, false },
+	{ "leaving, neither IPv4 nor IPv6",
+	  A,
+	  { A, B, 4, UDP, 1, 2, .edit = "12=9000" },
+	  TAG_LEAVING,
+	  false },
+	{ "leaving, a broadcast", A, { A, ALL, 4, UDP, 1, 2 }, TAG_LEAVING, false },
+	{ "towards", B, { A, B, 4, UDP, 1000, 53, .payload = 40 }, TAG_TOWARDS, true },
+	{ "towards, IPv6", B, { A, B, 6, UDP, 1000, 53 }, TAG_TOWARDS, true },
+	{ "towards, from another host", A, { R, A, 4, UDP, 1000, 53 }, TAG_TOWARDS, true },
+	{ "towards, from another host, IPv6", A, { R, A, 6, UDP, 1000, 53 }, TAG_TOWARDS, true },
 };
 
 static void every_pass(void **state)
 {
 	for (int two_arms = 0; two_arms <= 1; two_arms++)
 		for (size_t i = 0; i < sizeof(passes) / sizeof(*passes); i++)
-			for_each_flavour(flavour) {
+			for_each_flavour(flavour)
+			{
 				struct frame plain = packet_frame(passes[i].packet), f = plain;
 				bool tunnelled = passes[i].packet.from == R;
 				struct result r;
@@ -83,29 +90,37 @@ static void every_pass(void **state)
 				chain_protect(passes[i].protected, two_arms);
 				world_case(passes[i].name, flavour);
 				if (tunnelled)
-					frame_wrap(&f, &(struct tunnelled){0});
-				r = expect(tunnelled ? HOOK_UNDERLAY : HOOK_PORT, flavour, tunnelled ? DEVICE_U : DEVICE_A,
-					   &f, SENT, DROP_NONE);
+					frame_wrap(&f, &(struct tunnelled){ 0 });
+				r = expect(tunnelled ? HOOK_UNDERLAY : HOOK_PORT, flavour,
+					   tunnelled ? DEVICE_U : DEVICE_A, &f, SENT, DROP_NONE);
 				expect_tagged(&r, flavour, &plain, passes[i].tag);
 				case_assert(chain_traffic().sent == 1 && !chain_traffic().bypassed);
 				case_assert(!port_traffic(passes[i].protected).to_packets);
 				if (!passes[i].flow) {
-					case_assert(!flow_count("ct4") && !flow_count("ct6") && !flow_count("half6"));
+					case_assert(!flow_count("ct4") && !flow_count("ct6") &&
+						    !flow_count("half6"));
 					continue;
 				}
-				/* The flow is there, and does not move before the function has let the packet go. */
-				flow = flow_only(passes[i].packet.family == 4 ? "ct4" : "ct6", NULL);
+				/*
+				 * The flow is there, and does not move before the function has let
+				 * the packet go.
+				 */
+				flow = flow_only(passes[i].packet.family == 4 ? "ct4" : "ct6",
+						 NULL);
 				case_assert(!flow.dir[0].packets && !flow.dir[1].packets);
 			}
 }
 
-/* What the receiver's policy refuses never reaches its function; what leaves does, before the ACL. */
+/*
+ * What the receiver's policy refuses never reaches its function; what leaves does, before the ACL.
+ */
 static void order_of_acl_and_chain(void **state)
 {
-	struct acl_entry nothing_out = {.direction = FROM_WORKLOAD, .action = ACL_DENY, ACL_ALL};
-	struct frame f = packet_frame((struct packet){A, B, 4, UDP, 1000, 53});
+	struct acl_entry nothing_out = { .direction = FROM_WORKLOAD, .action = ACL_DENY, ACL_ALL };
+	struct frame f = packet_frame((struct packet){ A, B, 4, UDP, 1000, 53 });
 
-	for_each_flavour(flavour) {
+	for_each_flavour(flavour)
+	{
 		world_reset(state);
 		chain_protect(B, false);
 		world_case("denied towards the workload", flavour);
@@ -124,13 +139,16 @@ static void order_of_acl_and_chain(void **state)
 /* ARP is answered at the port, and a liar's frame goes nowhere: neither meets the function. */
 static void not_for_the_function(void **state)
 {
-	struct frame arp = packet_frame((struct packet){A, B, 0, 1});
-	struct frame lie = packet_frame((struct packet){A, B, 4, UDP, 1, 2, .edit = "26=0a000102"});
-	struct frame tagged = packet_frame((struct packet){A, B, 4, UDP, 1, 2, .tag = PCP_LEAVING << 13 | CHAIN_TAG});
+	struct frame arp = packet_frame((struct packet){ A, B, 0, 1 });
+	struct frame lie =
+		packet_frame((struct packet){ A, B, 4, UDP, 1, 2, .edit = "26=0a000102" });
+	struct frame tagged = packet_frame(
+		(struct packet){ A, B, 4, UDP, 1, 2, .tag = PCP_LEAVING << 13 | CHAIN_TAG });
 
 	(void)state;
 	chain_protect(A, false);
-	for_each_flavour(flavour) {
+	for_each_flavour(flavour)
+	{
 		world_case("ARP", flavour);
 		expect_tc(HOOK_PORT, flavour, DEVICE_A, &arp, SENT, DROP_NONE);
 		world_case("a spoofed address", flavour);
@@ -143,10 +161,11 @@ static void not_for_the_function(void **state)
 
 static void bypass(void **state)
 {
-	struct frame f = packet_frame((struct packet){A, B, 4, UDP, 1000, 53});
+	struct frame f = packet_frame((struct packet){ A, B, 4, UDP, 1000, 53 });
 
-	for (enum who protected = A; protected <= B; protected++)
-		for_each_flavour(flavour) {
+	for (enum who protected = A; protected <= B; protected ++)
+		for_each_flavour(flavour)
+		{
 			struct chain chain;
 			struct result r;
 
@@ -167,10 +186,11 @@ static void bypass(void **state)
 /* A function without a device: closed. One that takes no XDP: TC does it. */
 static void function_devices(void **state)
 {
-	struct frame f = packet_frame((struct packet){A, B, 4, UDP, 1000, 53});
+	struct frame f = packet_frame((struct packet){ A, B, 4, UDP, 1000, 53 });
 
-	for (enum who protected = A; protected <= B; protected++)
-		for_each_flavour(flavour) {
+	for (enum who protected = A; protected <= B; protected ++)
+		for_each_flavour(flavour)
+		{
 			struct chain chain;
 
 			world_reset(state);
@@ -199,7 +219,9 @@ static void function_devices(void **state)
 static void put_state(uint32_t waiting, uint32_t outstanding)
 {
 	uint32_t slot = CHAIN, now = jiffies_now();
-	struct chain_state state = {.waiting_since = now - waiting, .outstanding = outstanding, .last_try = now};
+	struct chain_state state = { .waiting_since = now - waiting,
+				     .outstanding = outstanding,
+				     .last_try = now };
 
 	map_put("chain_state", &slot, &state);
 }
@@ -213,16 +235,21 @@ static uint32_t outstanding(void)
 	return state.outstanding;
 }
 
-/* Nothing back for a second, of more than a few frames: sf_down, but for one frame a tick. An answer ends it. */
+/*
+ * Nothing back for a second, of more than a few frames: sf_down, but for one frame a tick. An
+ * answer ends it.
+ */
 static void silent_function(void **state)
 {
-	struct frame f = packet_frame((struct packet){A, B, 4, UDP, 1000, 53});
-	struct frame back = packet_frame((struct packet){A, B, 4, UDP, 1000, 53, .tag = PCP_LEAVING << 13 | CHAIN_TAG});
+	struct frame f = packet_frame((struct packet){ A, B, 4, UDP, 1000, 53 });
+	struct frame back = packet_frame(
+		(struct packet){ A, B, 4, UDP, 1000, 53, .tag = PCP_LEAVING << 13 | CHAIN_TAG });
 
 	(void)state;
 	acl_allow_all();
 	chain_protect(A, false);
-	for_each_flavour(flavour) {
+	for_each_flavour(flavour)
+	{
 		int tries = 0;
 		struct result r;
 

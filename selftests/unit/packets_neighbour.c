@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* neighbour: ARP and ND are answered at the port, byte for byte; what needs no answer goes nowhere. */
+/*
+ * neighbour: ARP and ND are answered at the port, byte for byte; what needs no answer goes nowhere.
+ */
 #include "selftests/unit/lib/world.h"
 
 struct neighbour_case {
 	const char *name;
 	struct packet packet;
 	enum drop_reason reason;
-	const char *answer;	/* if there is no reason */
+	const char *answer; /* if there is no reason */
 };
 
 /* ND: destination address at 38, target at 62, option at 78. */
-#define ASK_FOR(last) "0=3333ff0000" last " 38=ff0200000000000000000001ff0000" last \
+#define ASK_FOR(last)                                                                              \
+	"0=3333ff0000" last " 38=ff0200000000000000000001ff0000" last                              \
 	" 62=fd0000010000000000000000000000" last " 78=010102000000000a"
 
+/* clang-format off */
 static const struct neighbour_case cases[] = {
 	{"ARP for a port of this host", {A, B, 0, 1}, .answer =
 		"02000000000a 02000000000b 0806  0001 0800 06 04 0002"
@@ -55,6 +59,7 @@ static const struct neighbour_case cases[] = {
 	{"advertisement of its own", {A, ALL, 6, ICMP6, 0x8800, .payload = 24, .edit = ASK_FOR("01")},
 	 DROP_NEIGH_CONSUMED},
 };
+/* clang-format on */
 
 static void every_question(void **state)
 {
@@ -63,11 +68,13 @@ static void every_question(void **state)
 		const struct neighbour_case *c = &cases[i];
 		struct frame f = packet_frame(c->packet);
 
-		for_each_flavour(flavour) {
+		for_each_flavour(flavour)
+		{
 			struct result r;
 
 			world_case(c->name, flavour);
-			r = expect_tc(HOOK_PORT, flavour, DEVICE_A, &f, c->reason ? DROPPED : SENT, c->reason);
+			r = expect_tc(HOOK_PORT, flavour, DEVICE_A, &f, c->reason ? DROPPED : SENT,
+				      c->reason);
 			if (flavour == IN_XDP || c->reason)
 				continue;
 			expect_bytes(&r.out, c->answer);
@@ -82,9 +89,11 @@ static void every_question(void **state)
 /* An address of another network is not known here, whatever its MAC. */
 static void another_network(void **state)
 {
-	struct neigh_key key = {.vni = VNI + 1, .family = FAMILY_IPV4, .address = {10, 0, 1, 238}};
-	struct neigh_entry entry = {.mac = {2, 0, 0, 0, 0, 0xee}};
-	struct frame f = packet_frame((struct packet){A, STRANGER, 0, 1});
+	struct neigh_key key = { .vni = VNI + 1,
+				 .family = FAMILY_IPV4,
+				 .address = { 10, 0, 1, 238 } };
+	struct neigh_entry entry = { .mac = { 2, 0, 0, 0, 0, 0xee } };
+	struct frame f = packet_frame((struct packet){ A, STRANGER, 0, 1 });
 
 	(void)state;
 	map_put("neigh", &key, &entry);
@@ -96,8 +105,8 @@ static void another_network(void **state)
 /* Answers come before the ACL, and are the port's traffic. */
 static void before_the_acl(void **state)
 {
-	struct acl_entry nothing = {.direction = FROM_WORKLOAD, .action = ACL_DENY, ACL_ALL};
-	struct frame f = packet_frame((struct packet){A, B, 0, 1});
+	struct acl_entry nothing = { .direction = FROM_WORKLOAD, .action = ACL_DENY, ACL_ALL };
+	struct frame f = packet_frame((struct packet){ A, B, 0, 1 });
 
 	(void)state;
 	acl_put(&nothing, 1);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* returned: what comes from a function's device: believed only with the tag, the pass and the MAC of a chain there. */
+/*
+ * returned: what comes from a function's device: believed only with the tag, the pass and the MAC
+ * of a chain there.
+ */
 #include "selftests/unit/lib/world.h"
 
 #define LEAVING (PCP_LEAVING << 13 | CHAIN_TAG)
@@ -23,51 +26,137 @@ struct returned_case {
 	bool two_arms, tc_only;
 };
 
-static const struct packet quoted = {B, A, 4, UDP, 9, 9};
+static const struct packet quoted = { B, A, 4, UDP, 9, 9 };
 
 #define OUT A, B, 4, UDP, 1000, 53
-#define IN B, A, 4, UDP, 53, 1000
+#define IN  B, A, 4, UDP, 53, 1000
 
 static const struct returned_case cases[] = {
-	{"leaving", {OUT, .tag = LEAVING}, SENT, DROP_NONE, DEVICE_S},
-	{"leaving, IPv6", {A, B, 6, UDP, 1000, 53, .tag = LEAVING}, SENT, DROP_NONE, DEVICE_S},
-	{"leaving, from the second arm", {OUT, .tag = LEAVING}, SENT, DROP_NONE, DEVICE_T, true},
-	{"leaving, for nobody", {A, STRANGER, 4, UDP, 1, 2, .tag = LEAVING}, SPENT, DROP_NONE, DEVICE_S, .tc_only = true},
-	{"leaving, a broadcast", {A, ALL, 4, UDP, 1, 2, .tag = LEAVING}, SPENT, DROP_NONE, DEVICE_S, .tc_only = true},
-	{"towards, a broadcast", {B, ALL, 4, UDP, 1, 2, .tag = TOWARDS}, SPENT, DROP_NONE, DEVICE_S, .tc_only = true},
+	{ "leaving", { OUT, .tag = LEAVING }, SENT, DROP_NONE, DEVICE_S },
+	{ "leaving, IPv6", { A, B, 6, UDP, 1000, 53, .tag = LEAVING }, SENT, DROP_NONE, DEVICE_S },
+	{ "leaving, from the second arm",
+	  { OUT, .tag = LEAVING },
+	  SENT,
+	  DROP_NONE,
+	  DEVICE_T,
+	  true },
+	{ "leaving, for nobody",
+	  { A, STRANGER, 4, UDP, 1, 2, .tag = LEAVING },
+	  SPENT,
+	  DROP_NONE,
+	  DEVICE_S,
+	  .tc_only = true },
+	{ "leaving, a broadcast",
+	  { A, ALL, 4, UDP, 1, 2, .tag = LEAVING },
+	  SPENT,
+	  DROP_NONE,
+	  DEVICE_S,
+	  .tc_only = true },
+	{ "towards, a broadcast",
+	  { B, ALL, 4, UDP, 1, 2, .tag = TOWARDS },
+	  SPENT,
+	  DROP_NONE,
+	  DEVICE_S,
+	  .tc_only = true },
 
-	{"no tag", {OUT}, DROPPED, DROP_SF_UNTAGGED, DEVICE_S, .tc_only = true},
-	{"no tag, ARP", {A, B, 0, 1}, DROPPED, DROP_SF_UNTAGGED, DEVICE_S, .tc_only = true},
-	{"another tag", {OUT, .tag = LEAVING + 1}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"VLAN 0", {OUT, .tag = PCP_LEAVING << 13}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"PCP 0", {OUT, .tag = CHAIN_TAG}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"PCP 3", {OUT, .tag = 3 << 13 | CHAIN_TAG}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"PCP 7", {IN, .tag = 7 << 13 | CHAIN_TAG}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"DEI", {OUT, .tag = LEAVING | 1 << 12}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"a second tag inside", {OUT, .tag = LEAVING, .inner_tag = 9}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"leaving a port that is not protected", {B, A, 4, UDP, 1, 2, .tag = LEAVING}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"leaving nobody", {STRANGER, B, 4, UDP, 1, 2, .tag = LEAVING}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"towards a port that is not protected", {A, B, 4, UDP, 1, 2, .tag = TOWARDS}, DROPPED, DROP_SF_UNKNOWN,
-	 DEVICE_S},
-	{"towards nobody", {B, STRANGER, 4, UDP, 1, 2, .tag = TOWARDS}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"towards, from nobody", {STRANGER, A, 4, UDP, 1, 2, .tag = TOWARDS}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S},
-	{"a broadcast towards, from nobody", {STRANGER, ALL, 4, UDP, 1, 2, .tag = TOWARDS}, DROPPED, DROP_SF_UNKNOWN,
-	 DEVICE_S},
-	{"from a device of no function", {OUT, .tag = LEAVING}, DROPPED, DROP_SF_UNKNOWN, DEVICE_T},
-	{"leaving, from the wrong arm", {OUT, .tag = LEAVING}, DROPPED, DROP_SF_UNKNOWN, DEVICE_S, true},
-	{"towards, from the wrong arm", {IN, .tag = TOWARDS}, DROPPED, DROP_SF_UNKNOWN, DEVICE_T, true},
+	{ "no tag", { OUT }, DROPPED, DROP_SF_UNTAGGED, DEVICE_S, .tc_only = true },
+	{ "no tag, ARP", { A, B, 0, 1 }, DROPPED, DROP_SF_UNTAGGED, DEVICE_S, .tc_only = true },
+	{ "another tag", { OUT, .tag = LEAVING + 1 }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
+	{ "VLAN 0", { OUT, .tag = PCP_LEAVING << 13 }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
+	{ "PCP 0", { OUT, .tag = CHAIN_TAG }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
+	{ "PCP 3", { OUT, .tag = 3 << 13 | CHAIN_TAG }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
+	{ "PCP 7", { IN, .tag = 7 << 13 | CHAIN_TAG }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
+	{ "DEI", { OUT, .tag = LEAVING | 1 << 12 }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
+	{ "a second tag inside",
+	  { OUT, .tag = LEAVING, .inner_tag = 9 },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
+	{ "leaving a port that is not protected",
+	  { B, A, 4, UDP, 1, 2, .tag = LEAVING },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
+	{ "leaving nobody",
+	  { STRANGER, B, 4, UDP, 1, 2, .tag = LEAVING },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
+	{ "towards a port that is not protected",
+	  { A, B, 4, UDP, 1, 2, .tag = TOWARDS },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
+	{ "towards nobody",
+	  { B, STRANGER, 4, UDP, 1, 2, .tag = TOWARDS },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
+	{ "towards, from nobody",
+	  { STRANGER, A, 4, UDP, 1, 2, .tag = TOWARDS },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
+	{ "a broadcast towards, from nobody",
+	  { STRANGER, ALL, 4, UDP, 1, 2, .tag = TOWARDS },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
+	{ "from a device of no function",
+	  { OUT, .tag = LEAVING },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_T },
+	{ "leaving, from the wrong arm",
+	  { OUT, .tag = LEAVING },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S,
+	  true },
+	{ "towards, from the wrong arm",
+	  { IN, .tag = TOWARDS },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_T,
+	  true },
 
-	{"towards, of no flow", {IN, .tag = TOWARDS}, DROPPED, DROP_SF_NO_FLOW, DEVICE_S},
-	{"towards, a ping of no flow", {B, A, 4, ICMP4, 0x0800, 1, .tag = TOWARDS}, DROPPED, DROP_SF_NO_FLOW, DEVICE_S},
-	{"towards, a SYN of no flow", {B, A, 6, TCP, 1, 2, SYN, .tag = TOWARDS}, DROPPED, DROP_SF_NO_FLOW, DEVICE_S},
-	{"towards, an error of no flow", {B, A, 4, ICMP4, 0x0303, .quote = &quoted, .tag = TOWARDS}, DROPPED,
-	 DROP_ICMP_UNRELATED, DEVICE_S},
-	{"leaving, in another's name", {OUT, .tag = LEAVING, .edit = "30=0a0001ee"}, DROPPED, DROP_SPOOFED_IPV4, DEVICE_S},
-	{"leaving, in another's IPv6 name", {A, B, 6, UDP, 1, 2, .tag = LEAVING, .edit = "41=02"}, DROPPED,
-	 DROP_SPOOFED_IPV6, DEVICE_S},
-	{"leaving, a router advertisement", {A, B, 6, ICMP6, 0x8600, .tag = LEAVING}, DROPPED, DROP_ROUTER_ADVERT, DEVICE_S},
-	{"malformed", {OUT, .tag = LEAVING, .edit = "18=44"}, DROPPED, DROP_BAD_IPV4, DEVICE_S},
-	{"three tags", {OUT, .tag = LEAVING, .inner_tag = 9, .edit = "20=8100"}, DROPPED, DROP_BAD_VLAN, DEVICE_S},
+	{ "towards, of no flow", { IN, .tag = TOWARDS }, DROPPED, DROP_SF_NO_FLOW, DEVICE_S },
+	{ "towards, a ping of no flow",
+	  { B, A, 4, ICMP4, 0x0800, 1, .tag = TOWARDS },
+	  DROPPED,
+	  DROP_SF_NO_FLOW,
+	  DEVICE_S },
+	{ "towards, a SYN of no flow",
+	  { B, A, 6, TCP, 1, 2, SYN, .tag = TOWARDS },
+	  DROPPED,
+	  DROP_SF_NO_FLOW,
+	  DEVICE_S },
+	{ "towards, an error of no flow",
+	  { B, A, 4, ICMP4, 0x0303, .quote = &quoted, .tag = TOWARDS },
+	  DROPPED,
+	  DROP_ICMP_UNRELATED,
+	  DEVICE_S },
+	{ "leaving, in another's name",
+	  { OUT, .tag = LEAVING, .edit = "30=0a0001ee" },
+	  DROPPED,
+	  DROP_SPOOFED_IPV4,
+	  DEVICE_S },
+	{ "leaving, in another's IPv6 name",
+	  { A, B, 6, UDP, 1, 2, .tag = LEAVING, .edit = "41=02" },
+	  DROPPED,
+	  DROP_SPOOFED_IPV6,
+	  DEVICE_S },
+	{ "leaving, a router advertisement",
+	  { A, B, 6, ICMP6, 0x8600, .tag = LEAVING },
+	  DROPPED,
+	  DROP_ROUTER_ADVERT,
+	  DEVICE_S },
+	{ "malformed", { OUT, .tag = LEAVING, .edit = "18=44" }, DROPPED, DROP_BAD_IPV4, DEVICE_S },
+	{ "three tags",
+	  { OUT, .tag = LEAVING, .inner_tag = 9, .edit = "20=8100" },
+	  DROPPED,
+	  DROP_BAD_VLAN,
+	  DEVICE_S },
 };
 
 static void every_frame(void **state)
@@ -76,14 +165,16 @@ static void every_frame(void **state)
 		const struct returned_case *c = &cases[i];
 		struct frame f = packet_frame(c->packet);
 
-		for_each_flavour(flavour) {
+		for_each_flavour(flavour)
+		{
 			struct result r;
 
 			world_reset(state);
 			acl_allow_all();
 			chain_protect(A, c->two_arms);
 			world_case(c->name, flavour);
-			r = (c->tc_only ? expect_tc : expect)(HOOK_SF, flavour, c->device, &f, c->outcome, c->reason);
+			r = (c->tc_only ? expect_tc : expect)(HOOK_SF, flavour, c->device, &f,
+							      c->outcome, c->reason);
 			if (c->outcome == SENT) {
 				struct packet plain = c->packet;
 				struct frame wanted;
@@ -91,22 +182,29 @@ static void every_frame(void **state)
 				plain.tag = 0;
 				packet_build(&plain, &wanted);
 				expect_frame(&r.out, &wanted);
-				case_assert(port_traffic(B).to_packets == 1 && chain_traffic().returned == 1);
+				case_assert(port_traffic(B).to_packets == 1 &&
+					    chain_traffic().returned == 1);
 			} else {
-				case_assert(!flow_count("ct4") && !flow_count("ct6") && !flow_count("half4"));
+				case_assert(!flow_count("ct4") && !flow_count("ct6") &&
+					    !flow_count("half4"));
 			}
 		}
 	}
 }
 
-/* Towards the workload: the flow was admitted before the function, and moves when the function has let it go. */
+/*
+ * Towards the workload: the flow was admitted before the function, and moves when the function has
+ * let it go.
+ */
 static void towards(void **state)
 {
 	for (int family = 4; family <= 6; family += 2)
-		for_each_flavour(flavour) {
-			struct frame sent = packet_frame((struct packet){B, A, family, UDP, 53, 1000, .payload = 30});
-			struct frame back = packet_frame((struct packet){B, A, family, UDP, 53, 1000, .payload = 30,
-									 .tag = TOWARDS});
+		for_each_flavour(flavour)
+		{
+			struct frame sent = packet_frame(
+				(struct packet){ B, A, family, UDP, 53, 1000, .payload = 30 });
+			struct frame back = packet_frame((struct packet){
+				B, A, family, UDP, 53, 1000, .payload = 30, .tag = TOWARDS });
 			const char *table = family == 4 ? "ct4" : "ct6";
 			struct result r;
 			struct flow f;
@@ -121,7 +219,8 @@ static void towards(void **state)
 			f = flow_only(table, NULL);
 			case_assert(f.dir[0].packets + f.dir[1].packets == 1);
 			case_assert(f.dir[0].bytes + f.dir[1].bytes == sent.len);
-			case_assert(port_traffic(A).to_packets == 1 && port_traffic(A).to_bytes == sent.len);
+			case_assert(port_traffic(A).to_packets == 1 &&
+				    port_traffic(A).to_bytes == sent.len);
 			case_assert(chain_traffic().sent == 1 && chain_traffic().returned == 1);
 
 			/* The policy changed while the frame was in the function. */
@@ -137,14 +236,15 @@ static void towards_from_another_host(void **state)
 	(void)state;
 	acl_allow_all();
 	chain_protect(A, false);
-	for_each_flavour(flavour) {
-		struct packet packet = {R, A, 4, UDP, 53, 1000};
+	for_each_flavour(flavour)
+	{
+		struct packet packet = { R, A, 4, UDP, 53, 1000 };
 		struct frame plain = packet_frame(packet), sent = plain, back;
 		struct result r;
 
 		packet.tag = TOWARDS;
 		back = packet_frame(packet);
-		frame_wrap(&sent, &(struct tunnelled){0});
+		frame_wrap(&sent, &(struct tunnelled){ 0 });
 		flows_clear();
 		world_case("from another host", flavour);
 		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &sent, SENT, DROP_NONE);
@@ -156,10 +256,11 @@ static void towards_from_another_host(void **state)
 /* Both ends behind one function: the frame passes it twice, PCP 1 and then PCP 2. */
 static void both_ends(void **state)
 {
-	for_each_flavour(flavour) {
-		struct frame plain = packet_frame((struct packet){OUT});
-		struct frame first = packet_frame((struct packet){OUT, .tag = LEAVING});
-		struct frame second = packet_frame((struct packet){OUT, .tag = TOWARDS});
+	for_each_flavour(flavour)
+	{
+		struct frame plain = packet_frame((struct packet){ OUT });
+		struct frame first = packet_frame((struct packet){ OUT, .tag = LEAVING });
+		struct frame second = packet_frame((struct packet){ OUT, .tag = TOWARDS });
 		struct result r;
 
 		world_reset(state);
@@ -174,7 +275,8 @@ static void both_ends(void **state)
 		case_assert(!port_traffic(B).to_packets);
 		r = expect(HOOK_SF, flavour, DEVICE_S, &second, SENT, DROP_NONE);
 		expect_frame(&r.out, &plain);
-		case_assert(port_traffic(B).to_packets == 1 && chain_traffic().sent == 2 && chain_traffic().returned == 2);
+		case_assert(port_traffic(B).to_packets == 1 && chain_traffic().sent == 2 &&
+			    chain_traffic().returned == 2);
 	}
 }
 
@@ -183,15 +285,19 @@ static void leaving_for_another_host(void **state)
 {
 	(void)state;
 	chain_protect(A, false);
-	for_each_flavour(flavour) {
-		struct frame plain = packet_frame((struct packet){A, R, 6, UDP, 1000, 53, .payload = 5});
-		struct frame back = packet_frame((struct packet){A, R, 6, UDP, 1000, 53, .payload = 5, .tag = LEAVING});
+	for_each_flavour(flavour)
+	{
+		struct frame plain =
+			packet_frame((struct packet){ A, R, 6, UDP, 1000, 53, .payload = 5 });
+		struct frame back = packet_frame(
+			(struct packet){ A, R, 6, UDP, 1000, 53, .payload = 5, .tag = LEAVING });
 		struct result r;
 
 		flows_clear();
 		world_case("leaving for another host", flavour);
 		r = expect(HOOK_SF, flavour, DEVICE_S, &back, SENT, DROP_NONE);
-		case_assert(r.out.len == 50 + plain.len && !memcmp(r.out.data + 50, plain.data, plain.len));
+		case_assert(r.out.len == 50 + plain.len &&
+			    !memcmp(r.out.data + 50, plain.data, plain.len));
 		case_assert((r.out.data[16] << 8 | r.out.data[17]) == (int)r.out.len - 14);
 	}
 }
@@ -199,7 +305,7 @@ static void leaving_for_another_host(void **state)
 /* A port that has lost its chain: what is still in the function is of no chain any more. */
 static void chain_taken_away(void **state)
 {
-	struct frame leaving = packet_frame((struct packet){OUT, .tag = LEAVING});
+	struct frame leaving = packet_frame((struct packet){ OUT, .tag = LEAVING });
 	struct port port;
 
 	(void)state;
@@ -208,7 +314,8 @@ static void chain_taken_away(void **state)
 	port = port_get(A);
 	port.chain = 0;
 	port_put(A, &port);
-	for_each_flavour(flavour) {
+	for_each_flavour(flavour)
+	{
 		world_case("the port has no chain any more", flavour);
 		expect(HOOK_SF, flavour, DEVICE_S, &leaving, DROPPED, DROP_SF_UNKNOWN);
 	}

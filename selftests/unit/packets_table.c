@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The tenant's flow tables: what is idle too long is gone, a full table takes no more, and gives up what has expired. */
+/*
+ * The tenant's flow tables: what is idle too long is gone, a full table takes no more, and gives up
+ * what has expired.
+ */
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <unistd.h>
 
 #include "selftests/unit/lib/world.h"
 
-static void send_one(enum flavour flavour, struct packet p, enum outcome outcome, enum drop_reason reason)
+static void send_one(enum flavour flavour, struct packet p, enum outcome outcome,
+		     enum drop_reason reason)
 {
 	struct frame f = packet_frame(p);
 
@@ -29,31 +33,40 @@ static void make_idle(struct flow *f, uint32_t jiffies)
 
 static void allow_into_b(void)
 {
-	struct acl_entry in = {.direction = TO_WORKLOAD, .action = ACL_ALLOW, .port = 2 + 1, ACL_ALL};
+	struct acl_entry in = {
+		.direction = TO_WORKLOAD, .action = ACL_ALLOW, .port = 2 + 1, ACL_ALL
+	};
 
 	acl_put(&in, 1);
 }
 
-/* ---- idle times: the world's are 10,000 jiffies times the place in enum ct_timeout, from 1 ---- */
+/*
+ * ---- idle times: the world's are 10,000 jiffies times the place in enum ct_timeout, from 1 ----
+ */
 
 static const struct idle_case {
 	const char *name;
 	struct packet begin, reply;
-	bool replied;		/* the reply goes before the flow is left alone */
+	bool replied; /* the reply goes before the flow is left alone */
 	enum ct_timeout timeout;
 } idle[] = {
-	{"UDP", {A, B, 4, UDP, 1000, 53}, {B, A, 4, UDP, 53, 1000}, false, CT_UDP},
-	{"UDP with a reply", {A, B, 4, UDP, 1000, 53}, {B, A, 4, UDP, 53, 1000}, true, CT_UDP_REPLIED},
-	{"UDP6", {A, B, 6, UDP, 1000, 53}, {B, A, 6, UDP, 53, 1000}, false, CT_UDP},
-	{"ping", {A, B, 4, ICMP4, 0x0800, 7}, {B, A, 4, ICMP4, 0x0000, 7}, true, CT_ICMP},
-	{"ping6", {A, B, 6, ICMP6, 0x8000, 7}, {B, A, 6, ICMP6, 0x8100, 7}, true, CT_ICMP},
-	{"another protocol", {A, B, 4, 47}, {B, A, 4, 47}, true, CT_OTHER},
+	{ "UDP", { A, B, 4, UDP, 1000, 53 }, { B, A, 4, UDP, 53, 1000 }, false, CT_UDP },
+	{ "UDP with a reply",
+	  { A, B, 4, UDP, 1000, 53 },
+	  { B, A, 4, UDP, 53, 1000 },
+	  true,
+	  CT_UDP_REPLIED },
+	{ "UDP6", { A, B, 6, UDP, 1000, 53 }, { B, A, 6, UDP, 53, 1000 }, false, CT_UDP },
+	{ "ping", { A, B, 4, ICMP4, 0x0800, 7 }, { B, A, 4, ICMP4, 0x0000, 7 }, true, CT_ICMP },
+	{ "ping6", { A, B, 6, ICMP6, 0x8000, 7 }, { B, A, 6, ICMP6, 0x8100, 7 }, true, CT_ICMP },
+	{ "another protocol", { A, B, 4, 47 }, { B, A, 4, 47 }, true, CT_OTHER },
 };
 
 static void idle_times(void **state)
 {
 	for (size_t i = 0; i < sizeof(idle) / sizeof(*idle); i++)
-		for_each_flavour(flavour) {
+		for_each_flavour(flavour)
+		{
 			const struct idle_case *c = &idle[i];
 			const char *table = c->begin.family == 4 ? "ct4" : "ct6";
 			bool reply = c->begin.protocol == ICMP4 || c->begin.protocol == ICMP6;
@@ -75,7 +88,10 @@ static void idle_times(void **state)
 			f.dir[1].last_seen = jiffies_now() - limit + 1000;
 			flow_change(table, &f);
 			send_one(flavour, c->reply, SENT, DROP_NONE);
-			/* Expired is gone: the reply is a stranger, and the flow's own packet begins it anew. */
+			/*
+			 * Expired is gone: the reply is a stranger, and the flow's own packet
+			 * begins it anew.
+			 */
 			make_idle(&f, limit + 1000);
 			flow_change(table, &f);
 			send_one(flavour, c->reply, DROPPED, reply ? DROP_CT_INVALID : DROP_ACL_IN);
@@ -95,12 +111,13 @@ static void short_timeout(void **state)
 	t.timeout[CT_UDP] = t.shortest = 2;
 	tenant_put(&t);
 	allow_into_b();
-	for_each_flavour(flavour) {
+	for_each_flavour(flavour)
+	{
 		flows_clear();
 		world_case("two jiffies", flavour);
-		send_one(flavour, (struct packet){A, B, 4, UDP, 1, 2}, SENT, DROP_NONE);
+		send_one(flavour, (struct packet){ A, B, 4, UDP, 1, 2 }, SENT, DROP_NONE);
 		usleep(60000);
-		send_one(flavour, (struct packet){B, A, 4, UDP, 2, 1}, DROPPED, DROP_ACL_IN);
+		send_one(flavour, (struct packet){ B, A, 4, UDP, 2, 1 }, DROPPED, DROP_ACL_IN);
 	}
 }
 
@@ -109,7 +126,8 @@ static void short_timeout(void **state)
 static void full_table(void **state)
 {
 	for (int family = 4; family <= 6; family += 2)
-		for_each_flavour(flavour) {
+		for_each_flavour(flavour)
+		{
 			const char *table = family == 4 ? "ct4" : "ct6";
 			uint8_t first[40];
 			struct flow f;
@@ -119,25 +137,33 @@ static void full_table(void **state)
 			inner_resize(table, 4);
 			world_case("a full table", flavour);
 			for (int i = 0; i < 4; i++) {
-				send_one(flavour, (struct packet){A, B, family, UDP, 1000 + i, 53}, SENT, DROP_NONE);
+				send_one(flavour,
+					 (struct packet){ A, B, family, UDP, 1000 + i, 53 }, SENT,
+					 DROP_NONE);
 				if (!i)
 					flow_only(table, first);
 			}
-			send_one(flavour, (struct packet){A, B, family, UDP, 1004, 53}, DROPPED, DROP_CT_FULL);
-			send_one(flavour, (struct packet){A, B, family, UDP, 1005, 53}, DROPPED, DROP_CT_FULL);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1004, 53 }, DROPPED,
+				 DROP_CT_FULL);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1005, 53 }, DROPPED,
+				 DROP_CT_FULL);
 			case_assert(flow_count(table) == 4 && !reclaimed());
 			/* Those within go on. */
-			send_one(flavour, (struct packet){A, B, family, UDP, 1000, 53}, SENT, DROP_NONE);
-			send_one(flavour, (struct packet){B, A, family, UDP, 53, 1003}, SENT, DROP_NONE);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1000, 53 }, SENT,
+				 DROP_NONE);
+			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1003 }, SENT,
+				 DROP_NONE);
 
 			world_case("one of them has expired", flavour);
 			bpf_map_lookup_elem(inner_fd(table), first, &f);
 			make_idle(&f, 10000 * (CT_UDP_REPLIED + 1) + 1000);
 			bpf_map_update_elem(inner_fd(table), first, &f, BPF_EXIST);
-			send_one(flavour, (struct packet){A, B, family, UDP, 1004, 53}, SENT, DROP_NONE);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1004, 53 }, SENT,
+				 DROP_NONE);
 			case_assert(flow_count(table) == 4 && reclaimed() == 1);
 			case_assert(bpf_map_lookup_elem(inner_fd(table), first, &f) == -ENOENT);
-			send_one(flavour, (struct packet){A, B, family, UDP, 1005, 53}, DROPPED, DROP_CT_FULL);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1005, 53 }, DROPPED,
+				 DROP_CT_FULL);
 		}
 }
 
@@ -148,12 +174,14 @@ static void missing_table(void **state)
 		const char *table;
 		struct packet packet;
 	} cases[] = {
-		{"ct4", {A, B, 4, UDP, 1, 2}}, {"ct6", {A, B, 6, UDP, 1, 2}}, {"half4", {A, B, 4, TCP, 1, 2, SYN}},
-		{"half6", {A, B, 6, TCP, 1, 2, SYN}}, {"recent4", {A, B, 4, UDP, 1, 2}},
+		{ "ct4", { A, B, 4, UDP, 1, 2 } },        { "ct6", { A, B, 6, UDP, 1, 2 } },
+		{ "half4", { A, B, 4, TCP, 1, 2, SYN } }, { "half6", { A, B, 6, TCP, 1, 2, SYN } },
+		{ "recent4", { A, B, 4, UDP, 1, 2 } },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		for_each_flavour(flavour) {
+		for_each_flavour(flavour)
+		{
 			world_reset(state);
 			allow_into_b();
 			inner_remove(cases[i].table);
@@ -162,19 +190,24 @@ static void missing_table(void **state)
 		}
 }
 
-/* A SYN flood fills the half-open table alone, takes the oldest's place there, and drops no one's packet. */
+/*
+ * A SYN flood fills the half-open table alone, takes the oldest's place there, and drops no one's
+ * packet.
+ */
 static void syn_flood(void **state)
 {
-	for_each_flavour(flavour) {
+	for_each_flavour(flavour)
+	{
 		world_reset(state);
 		allow_into_b();
 		world_case("SYN flood", flavour);
-		send_one(flavour, (struct packet){A, B, 4, UDP, 1, 2}, SENT, DROP_NONE);
+		send_one(flavour, (struct packet){ A, B, 4, UDP, 1, 2 }, SENT, DROP_NONE);
 		for (int i = 0; i < 4 * FLOWS_MAX; i++)
-			send_one(flavour, (struct packet){A, B, 4, TCP, 1000 + i, 80, SYN}, SENT, DROP_NONE);
+			send_one(flavour, (struct packet){ A, B, 4, TCP, 1000 + i, 80, SYN }, SENT,
+				 DROP_NONE);
 		case_assert(flow_count("half4") && flow_count("half4") <= FLOWS_MAX);
 		case_assert(flow_count("ct4") == 1);
-		send_one(flavour, (struct packet){B, A, 4, UDP, 2, 1}, SENT, DROP_NONE);
+		send_one(flavour, (struct packet){ B, A, 4, UDP, 2, 1 }, SENT, DROP_NONE);
 	}
 }
 

@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * tcp: connections played segment by segment; after each, the states of both halves, the table that holds the flow,
- * and the verdict. A is the client (10.0.1.1:1000, the low end, dir[0]), B the server.
+ * tcp: connections played segment by segment; after each, the states of both halves, the table that
+ * holds the flow, and the verdict. A is the client (10.0.1.1:1000, the low end, dir[0]), B the
+ * server.
  */
 #include "selftests/unit/lib/world.h"
 
 enum { NO_FLOW = 0, HALF = 1, FULL = 2 };
-enum { NONE = TCP_HALF_NONE, SYN_SENT = TCP_HALF_SYN, OPEN = TCP_HALF_ESTABLISHED, FIN_SENT = TCP_HALF_FIN,
-       CLOSED = TCP_HALF_FIN_ACKED, GONE = TCP_HALF_RESET };
+enum {
+	NONE = TCP_HALF_NONE,
+	SYN_SENT = TCP_HALF_SYN,
+	OPEN = TCP_HALF_ESTABLISHED,
+	FIN_SENT = TCP_HALF_FIN,
+	CLOSED = TCP_HALF_FIN_ACKED,
+	GONE = TCP_HALF_RESET
+};
 
 struct segment {
-	enum who from;		/* NOBODY ends the play */
+	enum who from; /* NOBODY ends the play */
 	uint8_t flags;
 	uint32_t seq, ack;
 	uint16_t payload;
 	enum drop_reason reason;
-	uint8_t table, client, server;	/* afterwards */
+	uint8_t table, client, server; /* afterwards */
 };
 
 struct play {
@@ -24,6 +31,7 @@ struct play {
 	struct segment segments[12];
 };
 
+/* clang-format off */
 #define HANDSHAKE \
 	{A, SYN, 100, 0, 0, 0, HALF, SYN_SENT, NONE}, \
 	{B, SYN | ACK, 500, 101, 0, 0, HALF, OPEN, SYN_SENT}, \
@@ -109,13 +117,15 @@ static const struct play plays[] = {
 		{A, RST, 101, 0, 0, DROP_CT_INVALID, NO_FLOW},
 		{A, SYN | ACK, 101, 5, 0, DROP_CT_INVALID, NO_FLOW}}},
 };
+/* clang-format on */
 
 static void check_after(const struct segment *s, uint8_t family)
 {
 	const char *half = family == 4 ? "half4" : "half6", *full = family == 4 ? "ct4" : "ct6";
 	struct flow f;
 
-	case_assert(flow_count(half) == (s->table == HALF) && flow_count(full) == (s->table == FULL));
+	case_assert(flow_count(half) == (s->table == HALF) &&
+		    flow_count(full) == (s->table == FULL));
 	if (s->table == NO_FLOW)
 		return;
 	f = flow_only(s->table == HALF ? half : full, NULL);
@@ -128,24 +138,36 @@ static void one_play(const struct play *play, uint8_t family, enum flavour flavo
 
 	for (int i = 0; play->segments[i].from; i++) {
 		const struct segment *s = &play->segments[i];
-		struct packet p = {s->from, s->from == A ? B : A, family, TCP, s->from == A ? 1000 : 80,
-				   s->from == A ? 80 : 1000, s->flags, s->seq, s->ack, s->payload};
+		struct packet p = { s->from,
+				    s->from == A ? B : A,
+				    family,
+				    TCP,
+				    s->from == A ? 1000 : 80,
+				    s->from == A ? 80 : 1000,
+				    s->flags,
+				    s->seq,
+				    s->ack,
+				    s->payload };
 		struct frame f = packet_frame(p);
 
 		snprintf(name, sizeof(name), "%s, IPv%d, segment %d", play->name, family, i + 1);
 		world_case(name, flavour);
-		expect(HOOK_PORT, flavour, s->from == A ? DEVICE_A : DEVICE_B, &f, s->reason ? DROPPED : SENT, s->reason);
+		expect(HOOK_PORT, flavour, s->from == A ? DEVICE_A : DEVICE_B, &f,
+		       s->reason ? DROPPED : SENT, s->reason);
 		check_after(s, family);
 	}
 }
 
 static void every_play(void **state)
 {
-	struct acl_entry into_b = {.direction = TO_WORKLOAD, .action = ACL_ALLOW, .port = 2 + 1, ACL_ALL};
+	struct acl_entry into_b = {
+		.direction = TO_WORKLOAD, .action = ACL_ALLOW, .port = 2 + 1, ACL_ALL
+	};
 
 	for (size_t i = 0; i < sizeof(plays) / sizeof(*plays); i++)
 		for (int family = 4; family <= 6; family += 2)
-			for_each_flavour(flavour) {
+			for_each_flavour(flavour)
+			{
 				struct tenant t;
 
 				world_reset(state);
@@ -165,16 +187,22 @@ static void idle_times(void **state)
 		uint8_t client, server;
 		enum ct_timeout timeout;
 	} cases[] = {
-		{"established", OPEN, OPEN, CT_TCP_ESTABLISHED}, {"half open", SYN_SENT, NONE, CT_TCP_SYN},
-		{"SYN-ACK sent", OPEN, SYN_SENT, CT_TCP_SYN}, {"closing", FIN_SENT, OPEN, CT_TCP_FIN},
-		{"half closed", OPEN, CLOSED, CT_TCP_FIN}, {"closing both ways", CLOSED, FIN_SENT, CT_TCP_FIN},
-		{"time wait", CLOSED, CLOSED, CT_TCP_TIME_WAIT}, {"reset", GONE, GONE, CT_TCP_CLOSED},
+		{ "established", OPEN, OPEN, CT_TCP_ESTABLISHED },
+		{ "half open", SYN_SENT, NONE, CT_TCP_SYN },
+		{ "SYN-ACK sent", OPEN, SYN_SENT, CT_TCP_SYN },
+		{ "closing", FIN_SENT, OPEN, CT_TCP_FIN },
+		{ "half closed", OPEN, CLOSED, CT_TCP_FIN },
+		{ "closing both ways", CLOSED, FIN_SENT, CT_TCP_FIN },
+		{ "time wait", CLOSED, CLOSED, CT_TCP_TIME_WAIT },
+		{ "reset", GONE, GONE, CT_TCP_CLOSED },
 	};
-	static const struct play open = {"opening", .segments = {HANDSHAKE}};
+	static const struct play open = { "opening", .segments = { HANDSHAKE } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		for_each_flavour(flavour) {
-			struct frame f = packet_frame((struct packet){B, A, 4, TCP, 80, 1000, ACK, 501, 101});
+		for_each_flavour(flavour)
+		{
+			struct frame f = packet_frame(
+				(struct packet){ B, A, 4, TCP, 80, 1000, ACK, 501, 101 });
 			uint32_t limit = 10000 * (cases[i].timeout + 1);
 			struct flow flow;
 
@@ -187,27 +215,35 @@ static void idle_times(void **state)
 			flow.dir[1].tcp_state = cases[i].server;
 			flow.dir[0].flags |= FLOW_CLOSING;
 			flow.dir[1].flags |= FLOW_CLOSING;
-			flow.dir[0].last_seen = flow.dir[1].last_seen = jiffies_now() - limit + 1000;
+			flow.dir[0].last_seen = flow.dir[1].last_seen =
+				jiffies_now() - limit + 1000;
 			flow_change("ct4", &flow);
 			/* Alive: it is the state machine, if anything, that says no. */
-			expect(HOOK_PORT, flavour, DEVICE_B, &f, cases[i].server == NONE ? DROPPED : SENT,
+			expect(HOOK_PORT, flavour, DEVICE_B, &f,
+			       cases[i].server == NONE ? DROPPED : SENT,
 			       cases[i].server == NONE ? DROP_CT_TCP_STATE : DROP_NONE);
-			flow.dir[0].last_seen = flow.dir[1].last_seen = jiffies_now() - limit - 1000;
+			flow.dir[0].last_seen = flow.dir[1].last_seen =
+				jiffies_now() - limit - 1000;
 			flow_change("ct4", &flow);
 			expect(HOOK_PORT, flavour, DEVICE_B, &f, DROPPED, DROP_CT_INVALID);
 			case_assert(!flow_count("ct4"));
 		}
 }
 
-/* A denied SYN leaves nothing behind; no room for the connection that is done shaking hands is ct_full. */
+/*
+ * A denied SYN leaves nothing behind; no room for the connection that is done shaking hands is
+ * ct_full.
+ */
 static void no_flow(void **state)
 {
-	static const struct packet syn = {A, B, 4, TCP, 1000, 80, SYN, 100};
-	static const struct packet syn_ack = {B, A, 4, TCP, 80, 1000, SYN | ACK, 500, 101};
-	static const struct packet ack = {A, B, 4, TCP, 1000, 80, ACK, 101, 501};
+	static const struct packet syn = { A, B, 4, TCP, 1000, 80, SYN, 100 };
+	static const struct packet syn_ack = { B, A, 4, TCP, 80, 1000, SYN | ACK, 500, 101 };
+	static const struct packet ack = { A, B, 4, TCP, 1000, 80, ACK, 101, 501 };
 
-	for_each_flavour(flavour) {
-		struct frame f = packet_frame(syn), other = packet_frame((struct packet){A, B, 4, UDP, 1, 2});
+	for_each_flavour(flavour)
+	{
+		struct frame f = packet_frame(syn),
+			     other = packet_frame((struct packet){ A, B, 4, UDP, 1, 2 });
 
 		world_reset(state);
 		world_case("a SYN that is denied", flavour);

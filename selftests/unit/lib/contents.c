@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What the maps hold at the start of each packet test, and how a test changes and reads them (world.h). */
+/*
+ * What the maps hold at the start of each packet test, and how a test changes and reads them
+ * (world.h).
+ */
 #include <errno.h>
 
 #include "internal.h"
 
-static const uint32_t port_slot[WHO_COUNT] = {[A] = 1, [B] = 2, [TAGGED] = 4};
+static const uint32_t port_slot[WHO_COUNT] = { [A] = 1, [B] = 2, [TAGGED] = 4 };
 
 static void per_cpu_clear(const char *name, uint32_t key, uint32_t n)
 {
@@ -39,11 +42,19 @@ static void put_port(enum who w, enum device_name d, uint16_t vid)
 {
 	uint32_t slot = port_slot[w];
 	struct port port = {
-		.id = 100 + slot, .generation = 9, .ifindex = device(d), .tenant = TENANT, .network = NETWORK,
-		.vni = VNI, .vid = vid, .flags = PORT_XDP_DELIVER, .addresses4 = 1, .addresses6 = 1,
+		.id = 100 + slot,
+		.generation = 9,
+		.ifindex = device(d),
+		.tenant = TENANT,
+		.network = NETWORK,
+		.vni = VNI,
+		.vid = vid,
+		.flags = PORT_XDP_DELIVER,
+		.addresses4 = 1,
+		.addresses6 = 1,
 	};
-	struct port_key key = {.ifindex = port.ifindex, .vid = vid};
-	struct port_binding binding = {.port = slot, .generation = 9};
+	struct port_key key = { .ifindex = port.ifindex, .vid = vid };
+	struct port_binding binding = { .port = slot, .generation = 9 };
 
 	memcpy(port.mac, people[w].mac, 6);
 	memcpy(port.address4, people[w].ip4, 4);
@@ -55,11 +66,12 @@ static void put_port(enum who w, enum device_name d, uint16_t vid)
 
 static void put_workload(enum who w)
 {
-	struct neigh_key key4 = {.vni = VNI, .family = FAMILY_IPV4}, key6 = {.vni = VNI, .family = FAMILY_IPV6};
-	struct fdb_entry place = {.kind = w == R ? TARGET_HOST : TARGET_PORT,
-				  .index = w == R ? THEIR_HOST : port_slot[w]};
-	struct neigh_entry entry = {0};
-	struct fdb_key key = {.vni = VNI};
+	struct neigh_key key4 = { .vni = VNI, .family = FAMILY_IPV4 },
+			 key6 = { .vni = VNI, .family = FAMILY_IPV6 };
+	struct fdb_entry place = { .kind = w == R ? TARGET_HOST : TARGET_PORT,
+				   .index = w == R ? THEIR_HOST : port_slot[w] };
+	struct neigh_entry entry = { 0 };
+	struct fdb_key key = { .vni = VNI };
 
 	memcpy(key.mac, people[w].mac, 6);
 	memcpy(entry.mac, people[w].mac, 6);
@@ -72,24 +84,33 @@ static void put_workload(enum who w)
 
 static void put_hosts(void)
 {
-	struct host_config us = {.name = "h1", .vtep4 = {192, 168, 50, 1}, .slot = OUR_HOST, .mark = MARK, .hz = HZ,
-				 .fib_ifindex = device(DEVICE_U)};
-	struct host ours = {.id = 1, .vtep4 = {192, 168, 50, 1}};
+	struct host_config us = { .name = "h1",
+				  .vtep4 = { 192, 168, 50, 1 },
+				  .slot = OUR_HOST,
+				  .mark = MARK,
+				  .hz = HZ,
+				  .fib_ifindex = device(DEVICE_U) };
+	struct host ours = { .id = 1, .vtep4 = { 192, 168, 50, 1 } };
 	/* 4500 + 4000 + 4011 + both addresses, as a sum of words. */
-	struct host theirs = {.id = 2, .vtep4 = {192, 168, 50, 2},
-			      .ip_checksum = 0x4500 + 0x4000 + 0x4011 + 2 * 0xc0a8 + 0x3201 + 0x3202};
-	struct next_hop hop = {.ifindex = device(DEVICE_U), .refreshed = jiffies_now(), .mtu = 1550,
-			       .destination_mac = {2, 0, 0, 0, 0, 0x52}, .source_mac = {2, 0, 0, 0, 0, 0x51}};
-	uint32_t zero = 0, slot[] = {OUR_HOST, THEIR_HOST};
-	struct vtep_key key1 = {{192, 168, 50, 1}}, key2 = {{192, 168, 50, 2}};
-	struct network network = {.id = 3, .tenant = TENANT, .slot = NETWORK, .mtu = 1500};
+	struct host theirs = { .id = 2,
+			       .vtep4 = { 192, 168, 50, 2 },
+			       .ip_checksum =
+				       0x4500 + 0x4000 + 0x4011 + 2 * 0xc0a8 + 0x3201 + 0x3202 };
+	struct next_hop hop = { .ifindex = device(DEVICE_U),
+				.refreshed = jiffies_now(),
+				.mtu = 1550,
+				.destination_mac = { 2, 0, 0, 0, 0, 0x52 },
+				.source_mac = { 2, 0, 0, 0, 0, 0x51 } };
+	uint32_t zero = 0, slot[] = { OUR_HOST, THEIR_HOST };
+	struct vtep_key key1 = { { 192, 168, 50, 1 } }, key2 = { { 192, 168, 50, 2 } };
+	struct network network = { .id = 3, .tenant = TENANT, .slot = NETWORK, .mtu = 1500 };
 	uint32_t vni = VNI;
 
 	map_put("host", &zero, &us);
 	map_put("hosts", &slot[0], &ours);
 	map_put("hosts", &slot[1], &theirs);
-	map_put("vteps", &key1, &(struct vtep){OUR_HOST});
-	map_put("vteps", &key2, &(struct vtep){THEIR_HOST});
+	map_put("vteps", &key1, &(struct vtep){ OUR_HOST });
+	map_put("vteps", &key2, &(struct vtep){ THEIR_HOST });
 	map_put("next_hops", &slot[1], &hop);
 	map_put("networks", &vni, &network);
 }
@@ -121,7 +142,7 @@ void tenant_bump(void)
 /* Timeouts in jiffies: far apart, so that a wrong one shows. */
 static void put_tenant(void)
 {
-	struct tenant t = {.id = 5, .epoch = 1, .flags = TENANT_ALLOW_OUT, .shortest = 10000};
+	struct tenant t = { .id = 5, .epoch = 1, .flags = TENANT_ALLOW_OUT, .shortest = 10000 };
 
 	for (int i = 0; i < CT_TIMEOUT_COUNT; i++)
 		t.timeout[i] = 10000 * (i + 1);
@@ -131,10 +152,15 @@ static void put_tenant(void)
 /* The chain of the function on "s" (and "t") in this port's wire. */
 void chain_protect(enum who w, bool two_arms)
 {
-	uint32_t slot = CHAIN, arms[2] = {device(DEVICE_S), device(two_arms ? DEVICE_T : DEVICE_S)};
-	struct chain chain = {.id = 6, .tenant = TENANT, .tag = CHAIN_TAG, .steps = 1, .vnis = {VNI},
-			      .step = {{arms[0], arms[1], STEP_XDP_DELIVER}}};
-	struct sf_return back = {.port = port_slot[w], .chain = CHAIN};
+	uint32_t slot = CHAIN,
+		 arms[2] = { device(DEVICE_S), device(two_arms ? DEVICE_T : DEVICE_S) };
+	struct chain chain = { .id = 6,
+			       .tenant = TENANT,
+			       .tag = CHAIN_TAG,
+			       .steps = 1,
+			       .vnis = { VNI },
+			       .step = { { arms[0], arms[1], STEP_XDP_DELIVER } } };
+	struct sf_return back = { .port = port_slot[w], .chain = CHAIN };
 	struct port port = port_get(w);
 
 	port.chain = CHAIN;
@@ -142,7 +168,8 @@ void chain_protect(enum who w, bool two_arms)
 	map_put("chains", &slot, &chain);
 	/* Leaving enters the first arm and returns from the second, towards the reverse. */
 	for (int pcp = PCP_LEAVING; pcp <= PCP_TOWARDS; pcp++) {
-		struct sf_key key = {.ifindex = arms[pcp == PCP_LEAVING], .tci = pcp << 13 | CHAIN_TAG};
+		struct sf_key key = { .ifindex = arms[pcp == PCP_LEAVING],
+				      .tci = pcp << 13 | CHAIN_TAG };
 
 		memcpy(key.mac, people[w].mac, 6);
 		map_put("sf", &key, &back);
@@ -175,7 +202,7 @@ void flows_clear(void)
 
 void acl_put(const struct acl_entry *entries, uint32_t n)
 {
-	union acl_slot slot = {.header = {.entries = n}};
+	union acl_slot slot = { .header = { .entries = n } };
 	uint32_t key = 0;
 
 	/* In place, since swapping an inner map waits for readers: nothing runs here meanwhile. */
@@ -190,7 +217,9 @@ void acl_put(const struct acl_entry *entries, uint32_t n)
 
 void acl_allow_all(void)
 {
-	struct acl_entry in = {.direction = TO_WORKLOAD, .action = ACL_ALLOW, .rule = 77, ACL_ALL};
+	struct acl_entry in = {
+		.direction = TO_WORKLOAD, .action = ACL_ALLOW, .rule = 77, ACL_ALL
+	};
 
 	acl_put(&in, 1);
 }
@@ -209,7 +238,7 @@ uint32_t flow_count(const char *table)
 struct flow flow_only(const char *table, void *key)
 {
 	uint8_t place[40];
-	struct flow f = {0};
+	struct flow f = { 0 };
 
 	if (flow_count(table) != 1)
 		fail_msg("%s: %u flows instead of one", table, flow_count(table));
@@ -234,7 +263,8 @@ int world_reset(void **state)
 
 	(void)state;
 	for (int i = 0; i < INNERS; i++)
-		if (inners[i].fd < 0 || (strcmp(inners[i].name, "acl") && inners[i].entries != FLOWS_MAX))
+		if (inners[i].fd < 0 ||
+		    (strcmp(inners[i].name, "acl") && inners[i].entries != FLOWS_MAX))
 			inner_resize(inners[i].name, inners[i].key_size == 4 ? 1 : FLOWS_MAX);
 	flows_clear();
 	acl_put(NULL, 0);
@@ -249,8 +279,8 @@ int world_reset(void **state)
 	put_workload(B);
 	put_workload(TAGGED);
 	put_workload(R);
-	map_put("chains", &slot, &(struct chain){0});
-	map_put("chain_state", &slot, &(struct chain_state){0});
+	map_put("chains", &slot, &(struct chain){ 0 });
+	map_put("chain_state", &slot, &(struct chain_state){ 0 });
 	per_cpu_clear("chain_stats", CHAIN, sizeof(struct chain_traffic) / 8);
 	per_cpu_clear("network_stats", NETWORK, sizeof(struct traffic) / 8);
 	per_cpu_clear("tenant_stats", TENANT, sizeof(struct tenant_traffic) / 8);

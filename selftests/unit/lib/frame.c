@@ -8,12 +8,12 @@
 #include "frame.h"
 
 const struct somebody people[WHO_COUNT] = {
-	[A] = {{2, 0, 0, 0, 0, 0xa}, {10, 0, 1, 1}, {0xfd, 0, 0, 1, [15] = 1}},
-	[B] = {{2, 0, 0, 0, 0, 0xb}, {10, 0, 1, 2}, {0xfd, 0, 0, 1, [15] = 2}},
-	[R] = {{2, 0, 0, 0, 0, 0xc}, {10, 0, 1, 3}, {0xfd, 0, 0, 1, [15] = 3}},
-	[TAGGED] = {{2, 0, 0, 0, 0, 0xd}, {10, 0, 1, 4}, {0xfd, 0, 0, 1, [15] = 4}},
-	[STRANGER] = {{2, 0, 0, 0, 0, 0xee}, {10, 0, 1, 238}, {0xfd, 0, 0, 1, [15] = 0xee}},
-	[ALL] = {{255, 255, 255, 255, 255, 255}, {255, 255, 255, 255}, {0xff, 2, [15] = 1}},
+	[A] = { { 2, 0, 0, 0, 0, 0xa }, { 10, 0, 1, 1 }, { 0xfd, 0, 0, 1, [15] = 1 } },
+	[B] = { { 2, 0, 0, 0, 0, 0xb }, { 10, 0, 1, 2 }, { 0xfd, 0, 0, 1, [15] = 2 } },
+	[R] = { { 2, 0, 0, 0, 0, 0xc }, { 10, 0, 1, 3 }, { 0xfd, 0, 0, 1, [15] = 3 } },
+	[TAGGED] = { { 2, 0, 0, 0, 0, 0xd }, { 10, 0, 1, 4 }, { 0xfd, 0, 0, 1, [15] = 4 } },
+	[STRANGER] = { { 2, 0, 0, 0, 0, 0xee }, { 10, 0, 1, 238 }, { 0xfd, 0, 0, 1, [15] = 0xee } },
+	[ALL] = { { 255, 255, 255, 255, 255, 255 }, { 255, 255, 255, 255 }, { 0xff, 2, [15] = 1 } },
 };
 
 uint32_t sum_bytes(const uint8_t *data, uint32_t len, uint32_t sum)
@@ -101,10 +101,14 @@ static void set16(struct frame *f, uint32_t at, uint16_t value)
 /* Where the checksum stands in the L4 header; 0: this protocol has none that we know. */
 static uint32_t sum_offset(uint8_t protocol)
 {
-	return protocol == TCP ? 16 : protocol == UDP ? 6 : protocol == ICMP4 || protocol == ICMP6 ? 2 : 0;
+	return protocol == TCP                          ? 16
+	       : protocol == UDP                        ? 6
+	       : protocol == ICMP4 || protocol == ICMP6 ? 2
+							: 0;
 }
 
-static uint32_t l4_sum(const struct frame *f, uint32_t l3, uint32_t l4, uint8_t protocol, uint32_t end)
+static uint32_t l4_sum(const struct frame *f, uint32_t l3, uint32_t l4, uint8_t protocol,
+		       uint32_t end)
 {
 	uint32_t sum = 0;
 

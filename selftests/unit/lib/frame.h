@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Frames for the packet tests: described in a line of a table, built with right checksums, then damaged. */
+/*
+ * Frames for the packet tests: described in a line of a table, built with right checksums, then
+ * damaged.
+ */
 #ifndef WEFT_UNIT_FRAME_H
 #define WEFT_UNIT_FRAME_H
 
@@ -15,12 +18,13 @@ struct frame {
 
 /* Who lives in the tests' world (world.h says where). */
 enum who {
-	NOBODY,		/* zero MAC, zero addresses */
-	A, B,		/* ports of this host, one network */
-	R,		/* behind the other host */
-	TAGGED,		/* a port of this host behind A's device, VLAN 20 */
-	STRANGER,	/* in no table at all */
-	ALL,		/* broadcast, 255.255.255.255, ff02::1 */
+	NOBODY, /* zero MAC, zero addresses */
+	A,
+	B, /* ports of this host, one network */
+	R, /* behind the other host */
+	TAGGED, /* a port of this host behind A's device, VLAN 20 */
+	STRANGER, /* in no table at all */
+	ALL, /* broadcast, 255.255.255.255, ff02::1 */
 	WHO_COUNT
 };
 
@@ -34,21 +38,21 @@ enum { ICMP4 = 1, TCP = 6, UDP = 17, ICMP6 = 58, SCTP = 132 };
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 
 /*
- * `edit` is applied last: "14=4f len=60 22=0000" sets bytes (hex) at offsets (decimal), or cuts or pads the
- * frame. For ICMP `sport` is type << 8 | code, and `dport` the id.
+ * `edit` is applied last: "14=4f len=60 22=0000" sets bytes (hex) at offsets (decimal), or cuts or
+ * pads the frame. For ICMP `sport` is type << 8 | code, and `dport` the id.
  */
 struct packet {
 	enum who from, to;
-	uint8_t family;		/* 4, 6; 0: ARP */
-	uint8_t protocol;	/* 0: TCP is not the default, one must be said; ARP: the operation */
+	uint8_t family; /* 4, 6; 0: ARP */
+	uint8_t protocol; /* 0: TCP is not the default, one must be said; ARP: the operation */
 	uint16_t sport, dport;
-	uint8_t flags;		/* TCP */
+	uint8_t flags; /* TCP */
 	uint32_t seq, ack;
-	uint16_t payload;	/* bytes after the L4 header */
-	uint16_t tag, inner_tag;	/* TCI; 0: none */
-	const char *extensions;	/* hex, between the IPv6 header and L4; the first is of type `first_extension` */
-	uint8_t first_extension;
-	const struct packet *quote;	/* what an ICMP error quotes: its IP header and 8 bytes */
+	uint16_t payload; /* bytes after the L4 header */
+	uint16_t tag, inner_tag; /* TCI; 0: none */
+	const char *extensions; /* hex, between the IPv6 header and L4 */
+	uint8_t first_extension; /* type of the first of them */
+	const struct packet *quote; /* what an ICMP error quotes: its IP header and 8 bytes */
 	const char *edit;
 };
 
@@ -57,7 +61,7 @@ struct frame packet_frame(struct packet p);
 
 /* The frame in VXLAN, as the other host sends it. */
 struct tunnelled {
-	const char *source, *destination;	/* default: the other host and this one */
+	const char *source, *destination; /* default: the other host and this one */
 	uint32_t vni;
 	const char *edit;
 };

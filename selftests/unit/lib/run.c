@@ -10,7 +10,8 @@ static char current_case[128] = "?";
 
 void world_case(const char *name, enum flavour flavour)
 {
-	snprintf(current_case, sizeof(current_case), "%s (%s)", name, flavour == IN_XDP ? "xdp" : "tc");
+	snprintf(current_case, sizeof(current_case), "%s (%s)", name,
+		 flavour == IN_XDP ? "xdp" : "tc");
 }
 
 void world_fail(const char *file, int line, const char *what)
@@ -33,7 +34,10 @@ static enum outcome outcome_of(enum flavour flavour, int action, uint64_t drops)
 		case XDP_REDIRECT:
 			return SENT;
 		case XDP_PASS:
-			/* The underlay's own traffic and what TC is to do look alike here: neither is touched. */
+			/*
+			 * The underlay's own traffic and what TC is to do look alike here: neither
+			 * is touched.
+			 */
 			return UP;
 		}
 		return drops ? DROPPED : SPENT;
@@ -47,12 +51,13 @@ static enum outcome outcome_of(enum flavour flavour, int action, uint64_t drops)
 	return drops ? DROPPED : SPENT;
 }
 
-static void run_tc(int fd, uint32_t ifindex, uint32_t mark, const struct frame *in, struct result *r)
+static void run_tc(int fd, uint32_t ifindex, uint32_t mark, const struct frame *in,
+		   struct result *r)
 {
-	struct __sk_buff ctx = {.ifindex = ifindex, .mark = mark}, after = {0};
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in->data, .data_size_in = in->len, .data_out = r->out.data,
-		    .data_size_out = FRAME_MAX, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .ctx_out = &after,
-		    .ctx_size_out = sizeof(after));
+	struct __sk_buff ctx = { .ifindex = ifindex, .mark = mark }, after = { 0 };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in->data, .data_size_in = in->len,
+		    .data_out = r->out.data, .data_size_out = FRAME_MAX, .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .ctx_out = &after, .ctx_size_out = sizeof(after));
 
 	if (bpf_prog_test_run_opts(fd, &run))
 		fail_msg("%s: the program does not run: %s", current_case, strerror(errno));
@@ -63,9 +68,10 @@ static void run_tc(int fd, uint32_t ifindex, uint32_t mark, const struct frame *
 
 static void run_xdp(int fd, uint32_t ifindex, const struct frame *in, struct result *r)
 {
-	struct xdp_md ctx = {.data_end = in->len, .ingress_ifindex = ifindex};
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in->data, .data_size_in = in->len, .data_out = r->out.data,
-		    .data_size_out = FRAME_MAX, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
+	struct xdp_md ctx = { .data_end = in->len, .ingress_ifindex = ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = in->data, .data_size_in = in->len,
+		    .data_out = r->out.data, .data_size_out = FRAME_MAX, .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx));
 
 	if (bpf_prog_test_run_opts(fd, &run))
 		fail_msg("%s: the program does not run: %s", current_case, strerror(errno));
@@ -73,8 +79,8 @@ static void run_xdp(int fd, uint32_t ifindex, const struct frame *in, struct res
 	r->out.len = run.data_size_out;
 }
 
-static void run_one(enum hook hook, enum flavour flavour, enum device_name from, uint32_t mark, const struct frame *in,
-		    struct result *r)
+static void run_one(enum hook hook, enum flavour flavour, enum device_name from, uint32_t mark,
+		    const struct frame *in, struct result *r)
 {
 	int fd = program_fd(hook, flavour);
 
@@ -84,11 +90,11 @@ static void run_one(enum hook hook, enum flavour flavour, enum device_name from,
 		run_tc(fd, device(from), mark, in, r);
 }
 
-static struct result run_counted(enum hook hook, enum flavour flavour, enum device_name from, uint32_t mark,
-				 const struct frame *in)
+static struct result run_counted(enum hook hook, enum flavour flavour, enum device_name from,
+				 uint32_t mark, const struct frame *in)
 {
 	uint64_t before[DROP_REASONS];
-	struct result r = {0};
+	struct result r = { 0 };
 
 	drops_read(before);
 	run_one(hook, flavour, from, mark, in, &r);
@@ -101,12 +107,14 @@ static struct result run_counted(enum hook hook, enum flavour flavour, enum devi
 	return r;
 }
 
-struct result world_run(enum hook hook, enum flavour flavour, enum device_name from, const struct frame *in)
+struct result world_run(enum hook hook, enum flavour flavour, enum device_name from,
+			const struct frame *in)
 {
 	return run_counted(hook, flavour, from, 0, in);
 }
 
-struct result world_run_uncounted(enum hook hook, enum flavour flavour, enum device_name from, const struct frame *in)
+struct result world_run_uncounted(enum hook hook, enum flavour flavour, enum device_name from,
+				  const struct frame *in)
 {
 	struct result r;
 
@@ -114,7 +122,8 @@ struct result world_run_uncounted(enum hook hook, enum flavour flavour, enum dev
 	return r;
 }
 
-struct result world_run_marked(enum hook hook, enum device_name from, const struct frame *in, uint32_t mark)
+struct result world_run_marked(enum hook hook, enum device_name from, const struct frame *in,
+			       uint32_t mark)
 {
 	return run_counted(hook, IN_TC, from, mark, in);
 }
@@ -132,9 +141,10 @@ static const char *reason_name(int reason)
 
 static void print_result(const struct result *r)
 {
-	static const char *const names[] = {"sent", "dropped", "spent", "passed", "up"};
+	static const char *const names[] = { "sent", "dropped", "spent", "passed", "up" };
 
-	print_error("%s: %s (action %d), %u bytes", current_case, names[r->outcome], r->action, r->out.len);
+	print_error("%s: %s (action %d), %u bytes", current_case, names[r->outcome], r->action,
+		    r->out.len);
 	for (int i = 0; i < DROP_REASONS; i++)
 		if (r->drops[i])
 			print_error(", %s +%d", reason_name(i), (int)r->drops[i]);
@@ -146,8 +156,8 @@ static bool same_frame(const struct frame *a, const struct frame *b)
 	return a->len == b->len && !memcmp(a->data, b->data, a->len);
 }
 
-struct result expect(enum hook hook, enum flavour flavour, enum device_name from, const struct frame *in,
-		     enum outcome outcome, enum drop_reason reason)
+struct result expect(enum hook hook, enum flavour flavour, enum device_name from,
+		     const struct frame *in, enum outcome outcome, enum drop_reason reason)
 {
 	struct result r = world_run(hook, flavour, from, in);
 	/* In XDP both are XDP_PASS. */
@@ -162,13 +172,14 @@ struct result expect(enum hook hook, enum flavour flavour, enum device_name from
 		right = right && same_frame(&r.out, in);
 	if (!right) {
 		print_result(&r);
-		fail_msg("%s: should be outcome %d, reason %s", current_case, wanted, reason_name(reason));
+		fail_msg("%s: should be outcome %d, reason %s", current_case, wanted,
+			 reason_name(reason));
 	}
 	return r;
 }
 
-struct result expect_tc(enum hook hook, enum flavour flavour, enum device_name from, const struct frame *in,
-			enum outcome outcome, enum drop_reason reason)
+struct result expect_tc(enum hook hook, enum flavour flavour, enum device_name from,
+			const struct frame *in, enum outcome outcome, enum drop_reason reason)
 {
 	if (flavour == IN_XDP)
 		return expect(hook, flavour, from, in, UP, DROP_NONE);
@@ -194,7 +205,7 @@ void expect_frame(const struct frame *got, const struct frame *wanted)
 
 void expect_bytes(const struct frame *got, const char *hex)
 {
-	struct frame wanted = {0};
+	struct frame wanted = { 0 };
 
 	wanted.len = hex_bytes(hex, wanted.data, FRAME_MAX);
 	expect_frame(got, &wanted);

@@ -10,8 +10,8 @@
 
 #define MAPS_MAX 48
 
-static const char *const device_names[DEVICE_COUNT] = {"a", "b", "s", "t", "u"};
-static const char *const hook_names[HOOK_COUNT] = {"port", "underlay", "sf", "guard"};
+static const char *const device_names[DEVICE_COUNT] = { "a", "b", "s", "t", "u" };
+static const char *const hook_names[HOOK_COUNT] = { "port", "underlay", "sf", "guard" };
 
 static struct bpf_object *objects[HOOK_COUNT][FLAVOURS], *clock_object;
 static struct {
@@ -21,15 +21,14 @@ static struct {
 static int n_maps;
 
 struct inner inners[INNERS] = {
-	{"ct4", BPF_MAP_TYPE_HASH, 16, 128, BPF_F_NO_PREALLOC, FLOWS_MAX, -1},
-	{"ct6", BPF_MAP_TYPE_HASH, 40, 128, BPF_F_NO_PREALLOC, FLOWS_MAX, -1},
-	{"half4", BPF_MAP_TYPE_LRU_HASH, 16, 128, 0, FLOWS_MAX, -1},
-	{"half6", BPF_MAP_TYPE_LRU_HASH, 40, 128, 0, FLOWS_MAX, -1},
-	{"recent4", BPF_MAP_TYPE_QUEUE, 0, 16, 0, FLOWS_MAX, -1},
-	{"recent6", BPF_MAP_TYPE_QUEUE, 0, 40, 0, FLOWS_MAX, -1},
-	{"acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, 1, -1},
+	{ "ct4", BPF_MAP_TYPE_HASH, 16, 128, BPF_F_NO_PREALLOC, FLOWS_MAX, -1 },
+	{ "ct6", BPF_MAP_TYPE_HASH, 40, 128, BPF_F_NO_PREALLOC, FLOWS_MAX, -1 },
+	{ "half4", BPF_MAP_TYPE_LRU_HASH, 16, 128, 0, FLOWS_MAX, -1 },
+	{ "half6", BPF_MAP_TYPE_LRU_HASH, 40, 128, 0, FLOWS_MAX, -1 },
+	{ "recent4", BPF_MAP_TYPE_QUEUE, 0, 16, 0, FLOWS_MAX, -1 },
+	{ "recent6", BPF_MAP_TYPE_QUEUE, 0, 40, 0, FLOWS_MAX, -1 },
+	{ "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, 1, -1 },
 };
-
 
 /* ---- maps ---- */
 
@@ -119,13 +118,13 @@ static void load_object(const char *file, struct bpf_object **object)
 	*object = bpf_object__open_file(path, NULL);
 	if (!*object)
 		fail_msg("%s: %s (run in the top directory, after make)", path, strerror(errno));
-	bpf_object__for_each_map(map, *object)
+	bpf_object__for_each_map (map, *object)
 		for (int i = 0; i < n_maps; i++)
 			if (!strcmp(maps[i].name, bpf_map__name(map)))
 				assert_int_equal(bpf_map__reuse_fd(map, maps[i].fd), 0);
 	if (bpf_object__load(*object))
 		fail_msg("%s does not load: %s", path, strerror(errno));
-	bpf_object__for_each_map(map, *object) {
+	bpf_object__for_each_map (map, *object) {
 		int i = 0;
 
 		while (i < n_maps && strcmp(maps[i].name, bpf_map__name(map)))
@@ -153,7 +152,7 @@ uint32_t jiffies_now(void)
 {
 	struct {
 		uint64_t jiffies, boottime;
-	} now = {0};
+	} now = { 0 };
 	/* A program of this type writes back into its own context. */
 	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &now, .ctx_size_in = sizeof(now));
 	struct bpf_program *program;
@@ -181,12 +180,13 @@ uint32_t device(enum device_name d)
 }
 
 /*
- * A kernel that has crashed with its network lock (RTNL) held never gives it back, and whoever asks for it hangs
- * beyond killing. This write only tries the lock, again and again, and can be killed.
+ * A kernel that has crashed with its network lock (RTNL) held never gives it back, and whoever asks
+ * for it hangs beyond killing. This write only tries the lock, again and again, and can be killed.
  */
 static bool network_is_locked_up(void)
 {
-	return system("q=/sys/class/net/lo/tx_queue_len; timeout 10 sh -c \"echo $(cat $q) > $q\" 2>/dev/null; "
+	return system("q=/sys/class/net/lo/tx_queue_len\n"
+		      "timeout 10 sh -c \"echo $(cat $q) > $q\" 2>/dev/null\n"
 		      "[ $? -eq 124 ]") == 0;
 }
 
@@ -195,7 +195,8 @@ static void make_devices(void)
 	char command[128];
 
 	if (network_is_locked_up()) {
-		puts("RESULT skip this machine's kernel holds its network lock for ever since a crash (see dmesg): reboot it");
+		puts("RESULT skip this machine's kernel holds its network lock for ever since a "
+		     "crash (see dmesg): reboot it");
 		exit(77);
 	}
 	if (unshare(CLONE_NEWNET))
@@ -204,8 +205,9 @@ static void make_devices(void)
 		const char *name = device_names[i];
 
 		snprintf(command, sizeof(command),
-			 "ip link add %s type veth peer name %s1 && ip link set %s up && ip link set %s1 up", name,
-			 name, name, name);
+			 "ip link add %s type veth peer name %s1 && ip link set %s up && "
+			 "ip link set %s1 up",
+			 name, name, name, name);
 		assert_int_equal(system(command), 0);
 	}
 }
@@ -225,9 +227,7 @@ int world_close(void **state)
 {
 	(void)state;
 	for (int hook = 0; hook < HOOK_COUNT; hook++)
-		for_each_flavour(f)
-			if (objects[hook][f])
-				bpf_object__close(objects[hook][f]);
+		for_each_flavour(f) if (objects[hook][f]) bpf_object__close(objects[hook][f]);
 	bpf_object__close(clock_object);
 	return 0;
 }

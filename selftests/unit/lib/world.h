@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The world in which the packet tests run single programs (BPF_PROG_TEST_RUN): the programs of all hooks in both
- * flavours over one private set of maps, filled by the test itself, with devices in a network namespace of its own.
+ * The world in which the packet tests run single programs (BPF_PROG_TEST_RUN): the programs of all
+ * hooks in both flavours over one private set of maps, filled by the test itself, with devices in a
+ * network namespace of its own.
  *
  *   this host 192.168.50.1: port A (device "a"), port TAGGED ("a", VLAN 20), port B ("b"),
  *                           a function's arms "s" and "t", the underlay "u"
@@ -30,7 +31,7 @@
 #include "selftests/unit/lib/frame.h"
 
 enum { TENANT = 1, OUR_HOST = 2, THEIR_HOST = 3, NETWORK = 5, CHAIN = 7, VNI = 101, MARK = 0x5eed };
-enum { HZ = 1 << 20 };		/* a second that no test outlives: next hops stay fresh */
+enum { HZ = 1 << 20 }; /* a second that no test outlives: next hops stay fresh */
 enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64 };
 enum device_name { DEVICE_A, DEVICE_B, DEVICE_S, DEVICE_T, DEVICE_U, DEVICE_COUNT };
 
@@ -40,11 +41,11 @@ enum flavour { IN_TC, IN_XDP, FLAVOURS };
 
 /* What a program does with a packet, in words that both flavours share. */
 enum outcome {
-	SENT,		/* redirected: TC_ACT_REDIRECT or XDP_REDIRECT */
-	DROPPED,	/* with a reason, and nothing else is counted as a drop */
-	SPENT,		/* dropped without a reason: copies or nothing at all went out */
-	PASSED,		/* to the host's stack, untouched */
-	UP,		/* XDP: left to TC, untouched, nothing counted. In TC it is a mistake of the test. */
+	SENT, /* redirected: TC_ACT_REDIRECT or XDP_REDIRECT */
+	DROPPED, /* with a reason, and nothing else is counted as a drop */
+	SPENT, /* dropped without a reason: copies or nothing at all went out */
+	PASSED, /* to the host's stack, untouched */
+	UP, /* XDP: left to TC, untouched, nothing counted. In TC it is a mistake of the test. */
 };
 
 struct result {
@@ -52,40 +53,43 @@ struct result {
 	int action;
 	uint32_t mark;
 	struct frame out;
-	uint64_t drops[DROP_REASONS];	/* by how much each rose */
+	uint64_t drops[DROP_REASONS]; /* by how much each rose */
 	uint64_t all_drops;
 };
 
-int world_open(void **state);	/* cmocka group setup */
+int world_open(void **state); /* cmocka group setup */
 int world_close(void **state);
-int world_reset(void **state);	/* cmocka test setup: as described above, all counters and tables empty */
+int world_reset(
+	void **state); /* cmocka test setup: as described above, all counters and tables empty */
 
 uint32_t device(enum device_name d);
 uint32_t jiffies_now(void);
 
 /* Where a test starts its packet: the hook, and the device it comes in on. */
-struct result world_run(enum hook hook, enum flavour flavour, enum device_name from, const struct frame *in);
+struct result world_run(enum hook hook, enum flavour flavour, enum device_name from,
+			const struct frame *in);
 /* Leaves the counters alone: for tests that run very many. Only `action` and `out` are told. */
 struct result world_run_uncounted(enum hook hook, enum flavour flavour, enum device_name from,
 				  const struct frame *in);
 void drops_read(uint64_t drops[DROP_REASONS]);
-struct result world_run_marked(enum hook hook, enum device_name from, const struct frame *in, uint32_t mark);
+struct result world_run_marked(enum hook hook, enum device_name from, const struct frame *in,
+			       uint32_t mark);
 
 /* Says in every failure which case it was. */
 void world_case(const char *name, enum flavour flavour);
-#define case_assert(condition)                                                                       \
-	do {                                                                                         \
-		if (!(condition))                                                                    \
-			world_fail(__FILE__, __LINE__, #condition);                                  \
+#define case_assert(condition)                                                                     \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			world_fail(__FILE__, __LINE__, #condition);                                \
 	} while (0)
 void world_fail(const char *file, int line, const char *what);
 
 /* Runs and asserts: the verdict, the one counter that may move, and that nothing else did. */
-struct result expect(enum hook hook, enum flavour flavour, enum device_name from, const struct frame *in,
-		     enum outcome outcome, enum drop_reason reason);
+struct result expect(enum hook hook, enum flavour flavour, enum device_name from,
+		     const struct frame *in, enum outcome outcome, enum drop_reason reason);
 /* As expect, in a case that only TC can do: XDP must leave it to TC. */
-struct result expect_tc(enum hook hook, enum flavour flavour, enum device_name from, const struct frame *in,
-			enum outcome outcome, enum drop_reason reason);
+struct result expect_tc(enum hook hook, enum flavour flavour, enum device_name from,
+			const struct frame *in, enum outcome outcome, enum drop_reason reason);
 void expect_bytes(const struct frame *got, const char *hex);
 void expect_frame(const struct frame *got, const struct frame *wanted);
 
@@ -101,7 +105,7 @@ void inner_remove(const char *name);
 
 struct tenant world_tenant(void);
 void tenant_put(const struct tenant *t);
-void tenant_bump(void);		/* the next epoch */
+void tenant_bump(void); /* the next epoch */
 struct port port_get(enum who w);
 void port_put(enum who w, const struct port *p);
 struct traffic port_traffic(enum who w);
@@ -115,7 +119,7 @@ void acl_allow_all(void);
 /* The tenant's only flow in that table ("ct4", "half6", ...); fails if there is not exactly one. */
 struct flow flow_only(const char *table, void *key);
 uint32_t flow_count(const char *table);
-void flow_change(const char *table, const struct flow *f);	/* of the only flow */
+void flow_change(const char *table, const struct flow *f); /* of the only flow */
 void flows_clear(void);
 
 #endif

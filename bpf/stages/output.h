@@ -59,7 +59,8 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 		return V_DROP;
 	slot = FLOW_TARGET_INDEX(p->to);
 	port = port_at(slot);
-	if (!port || !port->ifindex)
+	/* The network too: an entry put in by hand, or left behind, may name another tenant's port. */
+	if (!port || !port->ifindex || port->vni != p->vni)
 		return drop(p, DROP_PORT_UNBOUND);
 	chain = inspected ? 0 : chain_on_wire(p, port);
 	v = unwrap(ctx, p);

@@ -16,9 +16,10 @@ COMMAND=${2:-/src/selftests/kernels/smoke.sh}
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${WEFT_CACHE:-/var/cache/weft}/kernels/$SUITE
 MODULES='veth bridge sch_ingress cls_bpf cls_u32 act_mirred vxlan tun'
-COMMANDS='bash ip tc bpftool ping nsenter setsid flock mountpoint ethtool jq grep sed awk tail timeout'
+COMMANDS='bash ip tc bpftool ping nsenter setsid flock mountpoint ethtool jq grep sed awk tail timeout setpriv diff tcpdump
+	curl sort head basename date cat ps tee nc'
 GUEST_SECONDS=${GUEST_SECONDS:-240}
-MEMORY=1536M
+MEMORY=${MEMORY:-3G}
 
 skip() { echo "RESULT skip $*"; exit 77; }
 fail() { echo "RESULT fail $*"; exit 1; }
@@ -89,10 +90,28 @@ add_program() {
 	done
 }
 
+# Debian's own python, without what no test imports, and the libraries of its modules.
+add_python() {
+	local python=/usr/lib/python3.11 file library
+	[ -d $python ] || return 0
+	mkdir -p "$IMAGE$python"
+	tar -C $python -c --exclude=test --exclude=dist-packages --exclude='config-*' --exclude=idlelib --exclude=lib2to3 \
+		--exclude=tkinter --exclude=ensurepip --exclude=__pycache__ . | tar -C "$IMAGE$python" -x
+	add_program /usr/bin/python3.11 /usr/bin/python3
+	for file in $python/lib-dynload/*.so; do
+		for library in $(ldd "$file" | grep -o '/[^ ]*'); do
+			[ -e "$IMAGE$library" ] && continue
+			mkdir -p "$IMAGE/$(dirname "$library")"
+			cp -L "$library" "$IMAGE$library"
+		done
+	done
+}
+
 # Busybox for the small things; bash and what the test library wants more of are the host's own.
 make_image() {
 	local name path
 	IMAGE=$(mktemp -d)
+	chmod 755 "$IMAGE"
 	mkdir -p "$IMAGE"/{bin,sbin,usr/bin,usr/sbin,proc,sys,dev,run,tmp,modules,src/build,src/selftests}
 	ln -s ../run "$IMAGE/var" 2>/dev/null
 	for name in $(busybox --list); do ln -sf /bin/busybox "$IMAGE/bin/$name"; done
@@ -105,10 +124,15 @@ make_image() {
 		add_program "$(readlink -f "$path")" "/bin/$name"
 	done
 	for name in $MODULES; do add_module "$name"; done
-	cp -r "$TOP/selftests/lib" "$TOP/selftests/kernels" "$IMAGE/src/selftests/"
+	add_python
+	cp -r "$TOP/selftests/lib" "$TOP/selftests/kernels" "$TOP/selftests/net" "$TOP/selftests/run" "$IMAGE/src/selftests/"
+	cp -r "$TOP/bpf" "$TOP/maps" "$TOP/docs" "$TOP/include" "$TOP/Makefile" "$IMAGE/src/"
 	for path in "$TOP"/build/weft "$TOP"/build/tools/*; do
 		[ -f "$path" ] && add_program "$path" "/src/${path#"$TOP"/}"
 	done
+	# tcpdump gives up its rights to a user of its own.
+	mkdir -p "$IMAGE/etc"
+	printf '%s:x:0:0::/:/bin/sh\n' root tcpdump > "$IMAGE/etc/passwd"
 	printf '%s\n' "$INIT" > "$IMAGE/init"
 	chmod +x "$IMAGE/init"
 	(cd "$IMAGE" && find . -print0 | cpio --null --quiet -o -H newc) > "$WORK/initramfs" || fail "no initramfs"
@@ -125,6 +149,7 @@ mount -t tmpfs tmp /tmp
 mount -t bpf bpf /sys/fs/bpf
 ln -sfn /run /var/run 2>/dev/null
 mkdir -p /run/netns
+ln -sfn /proc/self/fd /dev/fd
 for m in $(cat /modules/order); do insmod /modules/$m.ko || echo "module $m did not load"; done
 ip link set lo up
 echo "guest: Linux $(uname -r), up after $(cut -d" " -f1 /proc/uptime) s"
@@ -146,12 +171,12 @@ boot() {
 		-accel tcg,thread=multi -cpu "$CPU" -smp 2 -m "$MEMORY" \
 		-nodefaults -no-user-config -display none -no-reboot -serial stdio \
 		-kernel "$ROOT"/boot/vmlinuz-* -initrd "$WORK/initramfs" -append "$append" 2>&1 |
-		tr -d '\r' | tee "$WORK/serial"
+		tee "$WORK/serial"
 }
 
 result() {
 	local line
-	line=$(grep -a '^RESULT ' "$WORK/serial" | tail -n 1)
+	line=$(tr -d '\r' < "$WORK/serial" | grep -a '^RESULT ' | tail -n 1)
 	case $line in
 	'RESULT pass'*) echo "$line"; exit 0 ;;
 	'RESULT skip'*) echo "$line"; exit 77 ;;

@@ -22,7 +22,7 @@ LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
 
-.PHONY: all demo check unit net verifier kernels bench format lint install uninstall clean help
+.PHONY: all demo check unit net verifier kernels net-guest bench format lint install uninstall clean help
 # make V=1 shows the commands themselves.
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
@@ -43,6 +43,7 @@ all: $(TOOLS)
 NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
+GUEST_NET_TESTS := selftests/kernels/net-6.12
 CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(NET_TESTS) $(KERNEL_TESTS)
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
@@ -93,6 +94,9 @@ verifier: all ## every program loads, with both values of every switch
 kernels: all ## Debian's own kernels under qemu
 	./selftests/run $(KERNEL_TESTS)
 
+net-guest: all ## the net tests on another kernel, in an emulated machine (half an hour)
+	./selftests/run $(GUEST_NET_TESTS)
+
 bench: all ## figures against the kernel's own overlay and plain veth, name=value
 	./selftests/bench/bench.sh
 
@@ -118,4 +122,4 @@ clean: ## all that was built
 	rm -rf $(BUILD)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z.]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -18,7 +18,7 @@ CACHE=${WEFT_CACHE:-/var/cache/weft}/kernels/$SUITE
 MODULES='veth bridge sch_ingress cls_bpf cls_u32 act_mirred vxlan tun'
 COMMANDS='bash ip tc bpftool ping nsenter setsid flock mountpoint ethtool jq grep sed awk tail timeout setpriv diff tcpdump
 	curl sort head basename date cat ps tee nc'
-GUEST_SECONDS=${GUEST_SECONDS:-240}
+GUEST_SECONDS=${GUEST_SECONDS:-560}
 MEMORY=${MEMORY:-3G}
 
 skip() { echo "RESULT skip $*"; exit 77; }

@@ -205,8 +205,8 @@ static void make_devices(void)
 		const char *name = device_names[i];
 
 		snprintf(command, sizeof(command),
-			 "ip link add %s type veth peer name %s1 && ip link set %s up && "
-			 "ip link set %s1 up",
+			 "ip link add name %s type veth peer name %s1 && ip link set dev %s up && "
+			 "ip link set dev %s1 up",
 			 name, name, name, name);
 		assert_int_equal(system(command), 0);
 	}

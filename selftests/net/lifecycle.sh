@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# lifecycle: load, apply, apply again, load again under traffic, kill -9 at any moment, unload: nothing is lost on the way
+# and nothing is left at the end. Foreign programs are named and stay.
+# timeout: 240
+. "$(dirname "$0")/../lib/net.sh"
+need_weft
+
+host_add h1 192.168.50.1/24
+host_add h2 192.168.50.2/24
+underlay_link h1 u0 h2 u0
+workload_add h1 p0 02:00:00:00:00:0a 10.0.1.1/24
+workload_add h1 p1 02:00:00:00:00:0c 10.0.1.3/24
+workload_add h2 p0 02:00:00:00:00:0b 10.0.1.2/24
+
+configuration() {
+	cat <<-YAML
+	version: 1
+	hosts:
+	  h1: {vtep: 192.168.50.1, underlay: [u0]}
+	  h2: {vtep: 192.168.50.2, underlay: [u0]}
+	tenants:
+	  red:
+	    networks:
+	      web: {vni: ${1:-101}, subnets: [10.0.1.0/24]}
+	    ports:
+	      w1: {network: web, host: h1, device: p0, mac: "02:00:00:00:00:0a", addresses: [10.0.1.1]}
+	      w2: {network: web, host: h2, device: p0, mac: "02:00:00:00:00:0b", addresses: [10.0.1.2]}
+	      w3: {network: web, host: h1, device: p1, mac: "02:00:00:00:00:0c", addresses: [10.0.1.3]}
+	    acl:
+	      - {name: ping, direction: in, priority: 50, protocol: icmp, action: allow}
+	      - {name: echo, direction: in, priority: 50, protocol: tcp, destination_port: 7, action: allow}
+	YAML
+}
+
+# What the host looks like from outside; counters and times left out.
+picture() {
+	in_ns "$1" ip -j link show | jq -c '.[] | {ifname, mtu, xdp}'
+	in_ns "$1" tc qdisc show
+	for device in u0 p0; do in_ns "$1" ethtool -k $device; done
+	in_ns "$1" bpftool net show 2>/dev/null
+}
+
+picture h1 > "$STATE/before"
+configuration > "$STATE/lab.yaml"
+weft_load h1
+weft_load h2
+expect_ok -t "apply" weft_on h1 apply "$STATE/lab.yaml"
+expect_ok -t "apply on the other host" weft_on h2 apply "$STATE/lab.yaml"
+ping_ok h1.p0 10.0.1.2
+
+# Once more changes nothing, nor does what save prints, nor a file with one bad line.
+expect_output 'nothing to change' weft_on h1 apply "$STATE/lab.yaml"
+weft_on h1 save > "$STATE/saved.yaml"
+expect_output 'nothing to change' weft_on h1 apply "$STATE/saved.yaml"
+sed 's/vni: 101/vni: 99999999/' "$STATE/lab.yaml" > "$STATE/bad.yaml"
+expect_refused '16777215' weft_on h1 apply "$STATE/bad.yaml"
+expect_status 3 weft_on h1 diff <(configuration 102)
+expect_status 0 weft_on h1 diff "$STATE/lab.yaml"
+
+# A second load renews the programs under a flow, which lives on.
+echo_serve h2.p0 7
+tcp_ok h1.p0 10.0.1.2 7 --sport 40001
+in_ns h1.p0 ping -q -i 0.02 -c 150 -W 1 10.0.1.2 > "$STATE/ping" 2>&1 &
+pinging=$!
+sleep 0.3
+expect_ok -t "load again" weft_on h1 load --host h1
+wait $pinging
+lost=$(sed -n 's/.* \([0-9]*\)% packet loss.*/\1/p' "$STATE/ping")
+expect_eq 0 "$lost" "no ping is lost while programs are replaced"
+
+# One writer at a time: the lock of the root is the directory's own.
+(
+	flock 9
+	expect_refused 'lock|another' weft_on h1 apply "$STATE/lab.yaml"
+	expect_ok -t "a reader does not wait" weft_on h1 status
+) 9< "$(root_of h1)"
+
+# Killed at any moment, apply is finished by the next one.
+sed 's/priority: 50, protocol: tcp/priority: 51, protocol: tcp/; s/addresses: \[10.0.1.3\]/addresses: [10.0.1.4]/' \
+	"$STATE/lab.yaml" > "$STATE/other.yaml"
+for after in 0.005 0.01 0.02 0.03 0.05 0.08; do
+	for file in other lab; do
+		timeout -s KILL $after "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" apply "$STATE/$file.yaml" >/dev/null 2>&1
+	done
+done
+expect_ok -t "apply after all those deaths" weft_on h1 apply "$STATE/lab.yaml"
+ping_ok h1.p0 10.0.1.2
+ping_ok h1.p0 10.0.1.3
+tcp_ok h1.p0 10.0.1.2 7
+tcp_fail h1.p0 10.0.1.2 9
+
+# A device with a foreign program is named and refused, and nothing else changes.
+workload_add h1 p9 02:00:00:00:00:0d 10.0.1.9/24
+in_ns h1 tc qdisc add dev p9 clsact
+in_ns h1 tc filter add dev p9 ingress bpf direct-action object-pinned "$(root_of h1)/prog/guard_tc"
+sed '/w3:/a\      w9: {network: web, host: h1, device: p9, mac: "02:00:00:00:00:0d", addresses: [10.0.1.9]}' \
+	"$STATE/lab.yaml" > "$STATE/foreign.yaml"
+expect_refused 'p9' weft_on h1 apply "$STATE/foreign.yaml"
+ping_ok h1.p0 10.0.1.2
+in_ns h1 ip link del p9
+
+expect_ok -t "unload" weft_on h1 unload
+picture h1 > "$STATE/after"
+if diff "$STATE/before" "$STATE/after" > "$STATE/difference"; then
+	ok "nothing is left behind"
+else
+	fail "left behind:"
+	cat "$STATE/difference"
+fi
+[ ! -e "$(root_of h1)" ] && ok "nor in bpffs" || fail "pins are left: $(ls "$(root_of h1)")"
+expect_refused 'load' weft_on h1 apply "$STATE/lab.yaml"

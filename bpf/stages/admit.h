@@ -134,6 +134,9 @@ __noinline int flow_admit(struct pkt *p)
 			flow_remember(f, p, epoch, V_NEXT);
 			return V_NEXT;
 		}
+		/* A reply goes back to who began: with another MAC it is somebody's else, whose ACL in was not asked. */
+		if (!original && flow_us(f, p)->epoch == epoch && flow_us(f, p)->target != p->to)
+			return drop(p, DROP_CT_INVALID);
 	} else {
 		v = check_origin(p);
 		if (v)

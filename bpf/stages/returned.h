@@ -68,7 +68,7 @@ static __always_inline enum verdict returned_towards(struct pkt *p, const struct
 	if (p->flags & PKT_MULTICAST)
 		return find_sender(p, chain);
 	port = port_at(found->port);
-	if (!port)
+	if (!port || port->chain != found->chain)
 		return drop(p, DROP_SF_UNKNOWN);
 	belongs_to(p, port);
 	entry = fdb_find(p->vni, p->source_mac);

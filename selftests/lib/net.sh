@@ -341,6 +341,9 @@ underlay_link() {
 	underlay_dev "$3" "$4"
 }
 
+# A NIC takes what XDP sends; a veth hands it on only where the other end has NAPI, which GRO gives it.
+nic_like() { offloads "$1" "$2" gro on; }
+
 # underlay_bridge H1 DEV1 H2 DEV2 H3 DEV3...: a switch.
 underlay_bridge() {
 	netns_add switch
@@ -349,6 +352,7 @@ underlay_bridge() {
 	while [ $# -gt 0 ]; do
 		pair "$1" "$2" switch "$1"
 		in_ns switch ip link set "$1" master br0 mtu "$UNDERLAY_MTU"
+		nic_like switch "$1"
 		underlay_dev "$1" "$2"
 		shift 2
 	done
@@ -366,6 +370,7 @@ underlay_routed() {
 		addrs=${HOST_ADDR[$host]}
 		pair "$host" "$dev" router "$host"
 		in_ns router ip link set "$host" mtu "$UNDERLAY_MTU"
+		nic_like router "$host"
 		underlay_dev "$host" "$dev"
 		for a in ${addrs//,/ }; do
 			case $a in

@@ -80,13 +80,13 @@ demo: all ## the main job on two hosts and two tenants, shown (./setup demo inst
 	./selftests/demo/demo.sh
 
 check: all ## every test
-	./selftests/run -j 2 $(CHECKS)
+	./selftests/run -j 2 -t 300 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs
 	./selftests/run -j 2 $(UNIT_TESTS)
 
 net: all ## real packets between network namespaces
-	./selftests/run -j 2 $(NET_TESTS)
+	./selftests/run -j 2 -t 300 $(NET_TESTS)
 
 verifier: all ## every program loads, with both values of every switch
 	./selftests/run $(VERIFIER_TESTS)

@@ -31,16 +31,8 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 HOOK(sf)
 {
 	struct pkt *p = pkt_new();
-	enum verdict v;
 
-	if (!p)
-		return verdict_to_action(V_DROP, p);
-	v = from_function(ctx, p);
-	if (v == V_DROP)
-		count_drop(p->reason);
-	else
-		count_bypass(p, v);
-	return verdict_to_action(v, p);
+	return p ? conclude(p, from_function(ctx, p)) : verdict_to_action(V_DROP, p);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -9,7 +9,8 @@
 #include "lib/weft.h"
 
 #define AF_INET 2
-#define MTU_MIN 576
+#define MTU_MIN 576		/* RFC 791: what every path carries; without a length the kernel tells no MTU */
+#define MTU_ASSUMED 1500	/* until the neighbour is known, which comes before the MTU in the kernel's answer */
 
 static __always_inline bool next_hop_fresh(const struct next_hop *hop, __u32 seconds)
 {
@@ -51,7 +52,7 @@ __noinline int next_hop_refresh(ctx_t *ctx, __u32 slot)
 		return error;
 	}
 	hop->ifindex = fib.ifindex;
-	hop->mtu = fib.mtu_result > MTU_MIN ? fib.mtu_result : 1500;
+	hop->mtu = error ? MTU_ASSUMED : fib.mtu_result;
 	if (error) {
 		hop->refreshed = (__u32)bpf_jiffies64() - us->hz * 60;
 		return error;

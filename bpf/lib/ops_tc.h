@@ -11,7 +11,6 @@
 /* Load-time switch: the kernel (6.3+) sets the protocol of a decapsulated skb, so that a peer takes IPv6. */
 const volatile bool decap_l3 = true;
 
-#define BPF_F_ADJ_ROOM_DECAP_L3_IPV4 (1ULL << 7)
 #define BPF_F_ADJ_ROOM_DECAP_L3_IPV6 (1ULL << 8)
 #define BPF_F_ADJ_ROOM_ENCAP_L2_(len) ((__u64)(len) << 56)
 #define BPF_F_ADJ_ROOM_ENCAP_L2_ETH_ (1ULL << 6)

@@ -36,10 +36,9 @@ enum pkt_flags {
 	PKT_ICMP_ERROR = 1 << 1,	/* parse: the ports and protocol are those of the quoted packet, reversed */
 	PKT_ICMP_QUERY = 1 << 2,	/* parse: asks, and may begin a flow */
 	PKT_ICMP_REPLY = 1 << 3,	/* parse: answers a query */
-	PKT_XDP = 1 << 4,		/* hook: running in XDP */
-	PKT_STATELESS = 1 << 5,		/* flow: judged without a flow */
-	PKT_NO_CREATE = 1 << 6,		/* hook: came back from a function: it may not begin a flow */
-	PKT_HALF_OPEN = 1 << 7,		/* flow: the flow is in the half-open table */
+	PKT_STATELESS = 1 << 4,		/* flow: judged without a flow */
+	PKT_NO_CREATE = 1 << 5,		/* hook: came back from a function: it may not begin a flow */
+	PKT_HALF_OPEN = 1 << 6,		/* flow: the flow is in the half-open table */
 };
 
 struct pkt {

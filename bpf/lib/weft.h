@@ -11,10 +11,6 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#ifndef bpf_ksym_exists
-#define bpf_ksym_exists(sym) (!!sym)
-#endif
-
 #include "lib/pkt.h"
 #include "maps/chain.bpf.h"
 #include "maps/flow.bpf.h"

@@ -33,6 +33,16 @@ static __always_inline void count_bypass(const struct pkt *p, enum verdict v)
 		stats->bypassed++;
 }
 
+/* The last act of a hook whose drops are no port's. */
+static __always_inline int conclude(const struct pkt *p, enum verdict v)
+{
+	if (v == V_DROP)
+		count_drop(p->reason);
+	else
+		count_bypass(p, v);
+	return verdict_to_action(v, p);
+}
+
 enum function_health { FUNCTION_ANSWERS, FUNCTION_SILENT, FUNCTION_TRIED };
 
 /*

@@ -29,38 +29,44 @@ static __always_inline int op_pop_tag(ctx_t *ctx)
 /*
  * bpf_skb_adjust_room tells the kernel of the tunnel, so that super-packets stay whole; it refuses what is
  * not IP, and an skb that came out of a tunnel and never lost the mark of it. bpf_skb_change_head does
- * those; for GSO it relies on the device's own segmentation.
+ * those; for GSO it relies on the device's own segmentation. FIXED_GSO: segments keep the size that the workload
+ * chose, since encap (stages/output.h) has seen that they fit the underlay with the tunnel's header; without it the kernel would
+ * make each 50 bytes smaller, and would refuse UDP super-packets.
  */
 static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer *outer)
 {
-	__u8 eth[ETH_HLEN];
-	__u64 flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
+	/* One store for both headers: each costs as much as a look-up. */
+	struct {
+		struct outer outer;
+		__u8 inner[ETH_HLEN];
+	} __attribute__((packed)) head;
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
 		      BPF_F_ADJ_ROOM_NO_CSUM_RESET | BPF_F_ADJ_ROOM_ENCAP_L2_ETH_ |
 		      BPF_F_ADJ_ROOM_ENCAP_L2_(ETH_HLEN);
 
-	if (bpf_skb_load_bytes(ctx, 0, eth, sizeof(eth)))
+	if (bpf_skb_load_bytes(ctx, 0, head.inner, sizeof(head.inner)))
 		return -1;
-	if (p->family && !bpf_skb_adjust_room(ctx, OUTER_LEN, BPF_ADJ_ROOM_MAC, flags)) {
-		if (bpf_skb_store_bytes(ctx, OUTER_LEN, eth, sizeof(eth), 0))
-			return -1;
-	} else if (bpf_skb_change_head(ctx, OUTER_LEN, 0)) {
+	if ((!p->family || bpf_skb_adjust_room(ctx, OUTER_LEN, BPF_ADJ_ROOM_MAC, flags)) &&
+	    bpf_skb_change_head(ctx, OUTER_LEN, 0))
 		return -1;
-	}
-	return bpf_skb_store_bytes(ctx, 0, outer, sizeof(*outer), 0);
+	__builtin_memcpy(&head.outer, outer, sizeof(head.outer));
+	return bpf_skb_store_bytes(ctx, 0, &head, sizeof(head), 0);
 }
 
-/* What follows the outer Ethernet header goes, and that header takes the inner frame's. */
+/* What follows the outer Ethernet header goes, and that header becomes the inner frame's, which has no tag. */
 static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
-	__u8 eth[ETH_HLEN];
+	struct ethhdr eth;
 
+	__builtin_memcpy(eth.h_dest, p->destination_mac, ETH_ALEN);
+	__builtin_memcpy(eth.h_source, p->source_mac, ETH_ALEN);
+	eth.h_proto = bpf_htons(p->ethertype);
 	if (decap_l3 && p->family == FAMILY_IPV6)
 		flags |= BPF_F_ADJ_ROOM_DECAP_L3_IPV6;
-	if (bpf_skb_load_bytes(ctx, OUTER_LEN, eth, sizeof(eth)) ||
-	    bpf_skb_adjust_room(ctx, -OUTER_LEN, BPF_ADJ_ROOM_MAC, flags))
+	if (bpf_skb_adjust_room(ctx, -OUTER_LEN, BPF_ADJ_ROOM_MAC, flags))
 		return -1;
-	return bpf_skb_store_bytes(ctx, 0, eth, sizeof(eth), 0);
+	return bpf_skb_store_bytes(ctx, 0, &eth, sizeof(eth), 0);
 }
 
 /*

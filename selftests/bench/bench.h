@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -149,6 +150,29 @@ static inline socklen_t parse_address(const char *text, int port, struct sockadd
 		exit(2);
 	}
 	return sizeof(*to);
+}
+
+/*
+ * Enters the namespace and connects from there. With CUBIC, Linux's default: it fills the path, where one that
+ * paces (BBR) measures its own timers.
+ */
+static inline int connect_in(const char *netns, const char *address, int port)
+{
+	static const char congestion[] = "cubic";
+	struct sockaddr_in6 to;
+	socklen_t len = parse_address(address, port, &to);
+	int one = 1, fd;
+
+	enter_netns(netns);
+	fd = socket(to.sin6_family, SOCK_STREAM, 0);
+	if (fd < 0)
+		die("socket");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion, sizeof(congestion) - 1))
+		die(congestion);
+	if (connect(fd, (void *)&to, len))
+		die("connect");
+	return fd;
 }
 
 /* Enters the namespace and listens there. */

@@ -207,7 +207,7 @@ rr() {
 
 stream() {
 	"$TOOLS/stream" --server-ns "$(netns_of "${1}2.p0")" --client-ns "$(netns_of "${1}1.p0")" --addr $B4 \
-		--client-cpu 0 --server-cpu $(($(nproc) > 1)) --seconds 1.5 --warmup 0.5 | sed -n 's/^gbps=//p'
+		--client-cpu 0 --server-cpu $(($(nproc) > 1)) --seconds 1 --warmup 0.4 | sed -n 's/^gbps=//p'
 }
 
 tc_variants() { has_weft && echo "t $*" || echo "$*"; }
@@ -230,8 +230,10 @@ bench_rr() {
 	ratio_figure rr_ratio_veth rr_us_t rr_us_v
 }
 
+# A stream finds one of several steady states, and not always the same: more and shorter rounds than the others.
 # shellcheck disable=SC2046
 bench_stream() {
+	local ROUNDS=$((ROUNDS * 2 + 1))
 	measure stream tcp_stream_gbps $(tc_variants k v)
 	has_weft || return
 	ratio_figure tcp_stream_ratio_kernel tcp_stream_gbps_t tcp_stream_gbps_k
@@ -241,7 +243,7 @@ bench_stream() {
 # The underlay as a real wire: no frame above the MTU.
 # shellcheck disable=SC2046
 bench_cut() {
-	local x
+	local x ROUNDS=$((ROUNDS * 2 + 1))
 	for x in $(tc_variants k); do
 		underlay_cut "${x}1" u0
 		underlay_cut "${x}2" u0

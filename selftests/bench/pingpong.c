@@ -3,7 +3,6 @@
  * pingpong: round-trip times of one byte over TCP between two network namespaces, both ends on one
  * core. Prints "p50_us=N p99_us=N mean_us=N".
  */
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -72,18 +71,11 @@ static void report(uint32_t *took, long count)
 static void ask(const struct options *o)
 {
 	uint32_t *took = calloc(o->count, sizeof(*took));
-	struct sockaddr_in6 to;
-	socklen_t len = parse_address(o->addr, o->port, &to);
-	char buf[o->size];
-	int one = 1, fd;
+	int fd = connect_in(o->client_ns, o->addr, o->port);
 	long i, warmup = o->count / 10;
+	char buf[o->size];
 	uint64_t start;
 
-	enter_netns(o->client_ns);
-	fd = socket(to.sin6_family, SOCK_STREAM, 0);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (fd < 0 || connect(fd, (void *)&to, len))
-		die("connect");
 	memset(buf, 'p', sizeof(buf));
 	for (i = -warmup; i < o->count; i++) {
 		start = now_ns();

@@ -11,6 +11,7 @@
 
 #include "loader/attach_hooks.h"
 #include "loader/devices.h"
+#include "loader/grace.h"
 #include "loader/offloads.h"
 #include "loader/probe.h"
 #include "loader/system.h"
@@ -250,6 +251,7 @@ int attach_renew(const struct root *root, struct error *e)
 	struct device_item *list;
 	int n = device_records(root, &list, e), err = 0;
 
+	grace_hurry(n);
 	for (int i = 0; i < n && !err; i++) {
 		const struct device *r = &list[i].record;
 		struct error why = { 0 };
@@ -262,6 +264,7 @@ int attach_renew(const struct root *root, struct error *e)
 		    why.exit_code)
 			err = error_set(e, EXIT_PARTLY, "%s", why.text);
 	}
+	grace_relax();
 	free(list);
 	return n < 0 || err ? -1 : 0;
 }

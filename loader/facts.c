@@ -6,6 +6,7 @@
 
 #include "loader/alloc.h"
 #include "loader/facts.h"
+#include "loader/grace.h"
 
 #define TUNNEL_BYTES 50 /* outer IPv4, UDP and VXLAN headers, and the inner Ethernet header */
 
@@ -290,7 +291,7 @@ void facts_undo_attach(struct facts *facts, const struct root *root)
 	}
 }
 
-int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e)
+static int attach_all(struct facts *facts, const struct root *root, int *changed, struct error *e)
 {
 	/*
 	 * The underlay's mode may follow from its ports', so it comes after them, and again
@@ -310,7 +311,19 @@ int facts_attach(struct facts *facts, const struct root *root, int *changed, str
 	return 0;
 }
 
-int facts_detach(struct facts *facts, const struct root *root, int *changed, struct error *e)
+int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e)
+{
+	int due = 0, err;
+
+	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
+		due += f->present && !f->attached;
+	grace_hurry(due);
+	err = attach_all(facts, root, changed, e);
+	grace_relax();
+	return err;
+}
+
+static int detach_all(struct facts *facts, const struct root *root, int *changed, struct error *e)
 {
 	for (int i = 0; i < facts->n_attachments; i++) {
 		const char *device = facts->attachments[i].device;
@@ -322,4 +335,16 @@ int facts_detach(struct facts *facts, const struct root *root, int *changed, str
 		(*changed)++;
 	}
 	return 0;
+}
+
+int facts_detach(struct facts *facts, const struct root *root, int *changed, struct error *e)
+{
+	int due = 0, err;
+
+	for (int i = 0; i < facts->n_attachments; i++)
+		due += !facts_find(facts, facts->attachments[i].device);
+	grace_hurry(due);
+	err = detach_all(facts, root, changed, e);
+	grace_relax();
+	return err;
 }

@@ -14,6 +14,7 @@
 #include "loader/bpf_log.h"
 #include "loader/commands.h"
 #include "loader/devices.h"
+#include "loader/grace.h"
 #include "loader/load.h"
 #include "loader/system.h"
 #include "loader/tunnel.h"
@@ -100,9 +101,11 @@ static int detach_all(const struct root *root, bool force, struct error *e)
 
 	if (!err && !force)
 		err = check_netns(root, list, n, e);
+	grace_hurry(n);
 	for (int i = 0; i < n && !err; i++)
 		if (list[i].record.role != DEVICE_TUNNEL)
 			err = detach_device(root, list[i].name, e);
+	grace_relax();
 	free(list);
 	return err;
 }

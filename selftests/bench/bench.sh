@@ -308,11 +308,8 @@ tenants_yaml() {
 	}'
 }
 
-# The ports are applied before their devices are there, as at boot: all of a tenant is made but the attachment, for
-# which the kernel waits some 8 ms a hook under its network lock. TENANTS_DEVICES=1 makes the devices too (each tenant's
-# two are the ends of one veth), and the figure is then mostly that wait.
+# Each tenant's two devices are the ends of one veth.
 tenants_devices() {
-	[ -n "${TENANTS_DEVICES:-}" ] || return 0
 	seq "$TENANTS" | awk '{ printf "link add a%d type veth peer name b%d\n", $1, $1 }' | in_ns m1 ip -batch -
 	seq "$TENANTS" | awk '{ printf "link set a%d up\nlink set b%d up\n", $1, $1 }' | in_ns m1 ip -batch -
 }
@@ -335,6 +332,8 @@ bench_tenants() {
 	expect_ok -t "apply of $TENANTS tenants" weft_on m1 apply "$STATE/tenants.yaml"
 	figure "tenants_${TENANTS}_apply_s" "$(ratio $(($(now_ms) - start)) 1000)"
 	figure tenant_idle_kb "$(ratio $(($(map_bytes) - bytes)) $((TENANTS * 1024)))"
+	expect_eq "$((TENANTS * 2))" "$(weft_on m1 -j status | jq '[.devices[] | select(.role == "port" and .state == "attached")] | length')" \
+		"all their ports are attached"
 	figure tenant_idle_kb_of_meminfo "$(ratio $((kb - $(free_kb))) "$TENANTS")"
 }
 

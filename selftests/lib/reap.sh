@@ -16,6 +16,7 @@ set -u
 
 readonly STATE=/run/weft-test
 readonly BPFFS=/sys/fs/bpf
+readonly WEFT=${WEFT:-$(dirname "${BASH_SOURCE[0]}")/../../build/weft}
 
 # Field 22 of /proc/PID/stat; the command name in front of it may contain spaces and brackets.
 start_time() {
@@ -48,6 +49,14 @@ kill_marked() {
 	done
 }
 
+# What only loses its pin is detached by the kernel one by one, with its network lock held: with thousands of ports,
+# for minutes. weft does it faster.
+unload_large() {
+	local id=$1 root=$2 links=("$2"/link/*)
+	[ ${#links[@]} -gt 200 ] && [ -x "$WEFT" ] || return 0
+	timeout 60 "$WEFT" -n "weft-$id.${root##*-}" -r "$root" unload --force >/dev/null 2>&1
+}
+
 clean() {
 	local id=$1 path
 	kill_marked "$id"
@@ -55,7 +64,9 @@ clean() {
 		[ -e "$path" ] && kill_inside "${path##*/}"
 	done
 	for path in "$BPFFS"/weft-test-"$id"-*; do
-		[ -e "$path" ] && rm -rf "$path"
+		[ -e "$path" ] || continue
+		unload_large "$id" "$path"
+		rm -rf "$path"
 	done
 	for path in /run/netns/weft-"$id".*; do
 		[ -e "$path" ] && ip netns del "${path##*/}" 2>/dev/null

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define UDP_CHECKSUM 6 /* its offset in the header (RFC 768) */
 #define SNAP (256 * 1024)
 #define VLAN_AT 12
 
@@ -87,8 +88,8 @@ static void finish_checksum(__u8 *frame, size_t len, const struct virtio_net_hdr
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	sum = ~sum & 0xffff;
-	if (!sum)
-		sum = 0xffff; /* UDP's zero means "none"; for TCP both are the same sum */
+	if (!sum && hdr->csum_offset == UDP_CHECKSUM)
+		sum = 0xffff; /* zero means "none" there */
 	frame[field] = sum >> 8;
 	frame[field + 1] = sum;
 }

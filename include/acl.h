@@ -104,7 +104,7 @@ union acl_slot {
 };
 
 /* An event of a rule with `log`, in the ring buffer `events`. */
-enum event_kind { EVENT_ACL_LOG = 1, EVENT_CT_FULL = 2 };
+enum event_kind { EVENT_ACL_LOG = 1 };
 
 struct event {
 	__u32 kind;		/* enum event_kind */

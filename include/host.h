@@ -15,6 +15,7 @@ struct host_config {
 	__u32 fib_ifindex;	/* our tunnel device, whose forwarding flag lets bpf_fib_lookup answer */
 	__u32 pad;
 	__u64 next_id;		/* the next id of a tenant, network, port, rule… */
+	__u32 xdp_underlay[WEFT_UNDERLAYS_MAX];	/* underlay devices that send what XDP redirects to them; 0: none */
 };
 
 /* hosts[slot]: configuration, written by the loader */
@@ -31,6 +32,7 @@ struct next_hop {
 	__u8 destination_mac[6];
 	__u8 source_mac[6];
 	__u32 mtu;		/* of the outer IP packet, bytes */
+	__u32 xdp_mtu;		/* the same for XDP; 0: the device would lose what XDP sends */
 };
 
 /* vteps: tunnel address -> slot in hosts */
@@ -42,8 +44,8 @@ struct vtep {
 	__u32 host;
 };
 
-weft_static_assert(sizeof(struct host_config) == 64);
+weft_static_assert(sizeof(struct host_config) == 128);
 weft_static_assert(sizeof(struct host) == 16);
-weft_static_assert(sizeof(struct next_hop) == 24);
+weft_static_assert(sizeof(struct next_hop) == 28);
 
 #endif

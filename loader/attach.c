@@ -207,6 +207,13 @@ static void fill(struct attachment *got, const char *device, const struct device
 	snprintf(got->note, sizeof(got->note), "%s", note);
 }
 
+static void note_lost(const struct root *root, struct attachment *a)
+{
+	if (a->role == ROLE_UNDERLAY && a->xdp && !device_takes_xdp(root, a->device))
+		snprintf(a->note, sizeof(a->note),
+			 "TC sends, since what XDP sends here would be lost (a veth: `ethtool -K DEVICE gro on` at its other end, then apply)");
+}
+
 static int attach(const struct root *root, const char *device, enum role role,
 		  enum device_mode mode, bool finish, struct attachment *got,
 		  struct error *e)
@@ -232,8 +239,10 @@ static int attach(const struct root *root, const char *device, enum role role,
 			detach_device(root, device, NULL);
 		return -1;
 	}
-	if (got)
+	if (got) {
 		fill(got, device, &w.record, w.plan.note);
+		note_lost(root, got);
+	}
 	return 0;
 }
 
@@ -323,6 +332,7 @@ static void look(const struct root *root, const struct nl_link *link, struct att
 	a->xdp = a->xdp && link_live(root, a->device, a->ifindex, HOOK_XDP);
 	if (!tc || (a->role != ROLE_UNDERLAY && !a->guard))
 		a->ifindex = 0;
+	note_lost(root, a);
 	if (a->mode == MODE_XDP && !a->xdp &&
 	    !xdp_decide(root, link, a->role, a->mode, &plan, NULL))
 		memcpy(a->note, plan.note, sizeof(a->note));

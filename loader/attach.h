@@ -25,7 +25,7 @@ struct attachment {
 	bool clsact;		/* the TC hooks are clsact filters, not TCX links */
 	bool present;		/* the device still exists, with this ifindex */
 	enum device_mode mode;	/* as asked for */
-	char note[ATTACH_NOTE_SIZE];	/* why XDP was not attached though asked for; "" else */
+	char note[ATTACH_NOTE_SIZE];	/* why XDP does not do all that it was asked for; "" else */
 };
 
 /*

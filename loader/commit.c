@@ -184,6 +184,7 @@ static int write_host(struct work *w, bool place, struct error *e)
 			memcpy(host.vtep4, w->model.self->vtep4, 4);
 			host.slot = w->model.self->slot;
 		}
+		facts_xdp_underlays(&w->facts, host.xdp_underlay);
 	}
 	if (!memcmp(&host, &old, sizeof(host)))
 		return 0;

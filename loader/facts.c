@@ -25,6 +25,16 @@ unsigned int facts_ifindex(const struct facts *facts, const char *device)
 	return fact && fact->present ? fact->info.ifindex : 0;
 }
 
+void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS_MAX])
+{
+	int n = 0;
+
+	memset(list, 0, WEFT_UNDERLAYS_MAX * sizeof(*list));
+	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
+		if (f->role == ROLE_UNDERLAY && f->present && f->takes_xdp && n < WEFT_UNDERLAYS_MAX)
+			list[n++] = f->info.ifindex;
+}
+
 static const struct attachment *attachment_of(const struct facts *facts, const char *device)
 {
 	for (int i = 0; i < facts->n_attachments; i++)
@@ -35,7 +45,8 @@ static const struct attachment *attachment_of(const struct facts *facts, const c
 
 static bool takes_xdp(const struct root *root, const struct fact *fact)
 {
-	return fact->xdp && fact->role != ROLE_UNDERLAY && device_takes_xdp(root, fact->device);
+	/* An underlay device may have to send what came in by XDP elsewhere. */
+	return (fact->xdp || fact->role == ROLE_UNDERLAY) && device_takes_xdp(root, fact->device);
 }
 
 static void note_attachment(struct fact *fact, const struct root *root, const struct attachment *a)

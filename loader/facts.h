@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "loader/attach.h"
 #include "loader/model.h"
@@ -40,6 +41,9 @@ void facts_free(struct facts *facts);
 struct fact *facts_find(const struct facts *facts, const char *device);
 /* The ifindex of a device that is there, else 0. */
 unsigned int facts_ifindex(const struct facts *facts, const char *device);
+
+/* The underlay devices that XDP may redirect to. */
+void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS_MAX]);
 
 /* MTUs fit the underlay and the functions; else refuses with the number that would do. */
 int facts_check(const struct facts *facts, const struct model *m, struct error *e);

@@ -25,6 +25,14 @@ static __always_inline struct next_hop *next_hop_of(__u32 slot)
 }
 
 #if !WEFT_XDP
+static __always_inline bool sends_xdp(const struct host_config *us, __u32 ifindex)
+{
+	for (int i = 0; i < WEFT_UNDERLAYS_MAX; i++)
+		if (us->xdp_underlay[i] == ifindex)
+			return true;
+	return false;
+}
+
 /*
  * 0, or the answer of bpf_fib_lookup: BPF_FIB_LKUP_RET_NO_NEIGH leaves ifindex set in *hop, so that the
  * kernel can be asked to resolve the neighbour.
@@ -53,6 +61,7 @@ __noinline int next_hop_refresh(ctx_t *ctx, __u32 slot)
 	}
 	hop->ifindex = fib.ifindex;
 	hop->mtu = error ? MTU_ASSUMED : fib.mtu_result;
+	hop->xdp_mtu = sends_xdp(us, hop->ifindex) ? hop->mtu : 0;
 	if (error) {
 		hop->refreshed = (__u32)bpf_jiffies64() - us->hz * 60;
 		return error;

@@ -38,7 +38,7 @@ static __always_inline bool can_output(const struct pkt *p)
 	if (FLOW_TARGET_KIND(p->to) == TARGET_PORT)
 		return port_takes_xdp(FLOW_TARGET_INDEX(p->to));
 	hop = next_hop_of(FLOW_TARGET_INDEX(p->to));
-	return hop && next_hop_fresh(hop, 2) && p->len + OUTER_LEN - ETH_HLEN <= hop->mtu;
+	return hop && next_hop_fresh(hop, 2) && p->len + OUTER_LEN - ETH_HLEN <= hop->xdp_mtu;
 }
 
 #endif

@@ -3,6 +3,7 @@
  * The grammar. To support a key: take its LATER away and give it a type; nothing else needs to
  * know. The order of keys is the order in which they are printed.
  */
+#include "include/base.h"
 #include "loader/config/schema_types.h"
 
 /* clang-format off */
@@ -34,7 +35,7 @@ static const struct schema_kind host_kind = {
 	.keys = KEYS(
 		LIST("vtep", vtep, .required = true, .items_min = 1, .items_max = 1,
 		     .doc = "its tunnel endpoint address"),
-		LIST("underlay", device, .required = true, .items_min = 1, .items_max = 16,
+		LIST("underlay", device, .required = true, .items_min = 1, .items_max = WEFT_UNDERLAYS_MAX,
 		     .doc = "the devices that face the other hosts"),
 		SCALAR("mode", word, .words = MODES, .fallback = "auto",
 		       .doc = "where programs are attached: xdp for packets, tc for streams")),

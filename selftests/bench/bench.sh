@@ -91,7 +91,7 @@ weft_up() {
 	local x=$1 net=$2 mode=$3 host
 	two_hosts "$x" "$net"
 	for host in "${x}1" "${x}2"; do
-		[ "$mode" = xdp ] && workload_xdp_ready "$host.p0"
+		[ "$mode" = xdp ] && { workload_xdp_ready "$host.p0"; nic_like "$host" u0; }
 		weft_load "$host"
 	done
 	weft_apply "${x}1" "${x}2" <<-YAML

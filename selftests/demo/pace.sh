@@ -30,6 +30,7 @@ pace_build() {
 	for host in x1 x2; do
 		workload_xdp_ready $host.p0
 		offloads $host p0 gro on
+		nic_like $host u0
 		weft_load $host >/dev/null
 	done
 	weft_apply x1 x2 <<-YAML >/dev/null

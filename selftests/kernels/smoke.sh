@@ -22,6 +22,8 @@ topology() {
 xdp_ready() {
 	workload_xdp_ready h1.p0
 	workload_xdp_ready h2.p0
+	nic_like h1 u0
+	nic_like h2 u0
 	function_xdp_ready h1.s0 s0
 }
 

@@ -67,6 +67,7 @@ each_mode() {
 		note "mode $MODE"
 		if [ "$MODE" = xdp ]; then
 			for ns in ${LAB_WORKLOADS:-h1.pa h1.pc h2.pb}; do workload_xdp_ready "$ns"; done
+			for ns in ${LAB_HOSTS:-h1 h2}; do nic_like "$ns" u0; done
 		fi
 		"$@"
 	done

@@ -45,3 +45,15 @@ sleep 1.2
 expect_counter_moved h1 drops no_route ping_fail h1.p0 10.0.1.2
 in_ns h1 ip route add default via 192.168.51.254
 ping_ok h1.p0 10.0.1.2
+
+# XDP on an underlay whose other end is a veth without NAPI would lose what it sends: TC sends, and status says why.
+offloads router h2 gro off
+weft_on h2 apply "$STATE/apply.yaml" >/dev/null
+expect_output 'u0 .*would be lost' weft_on h2 status
+sleep 2.2	# XDP goes by an answer of the FIB for so long
+ping_ok h1.p0 10.0.1.2
+ping_ok h2.p0 fd00:1::1
+nic_like router h2
+weft_on h2 apply "$STATE/apply.yaml" >/dev/null
+expect_fail -t "and no more once it has" sh -c "'$WEFT' -n $(netns_of h2) -r $(root_of h2) status | grep 'would be lost'"
+ping_ok h1.p0 10.0.1.2

@@ -157,7 +157,7 @@ static void local_delivery(void **state)
 }
 
 /* What is wrong with the way: each row damages one thing, which world_reset mends. */
-enum damage { NO_DEVICE, NO_XDP, NO_HOST, NO_HOP, OLD_HOP, NARROW, NOTHING };
+enum damage { NO_DEVICE, NO_XDP, NO_XDP_UNDERLAY, NO_HOST, NO_HOP, OLD_HOP, NARROW, NOTHING };
 
 static void damage(enum damage what)
 {
@@ -175,6 +175,9 @@ static void damage(enum damage what)
 	case NO_XDP:
 		port.flags &= ~PORT_XDP_DELIVER;
 		break;
+	case NO_XDP_UNDERLAY:
+		hop.xdp_mtu = 0;
+		break;
 	case NO_HOST:
 		map_put("hosts", &slot, &(struct host){ 0 });
 		break;
@@ -188,7 +191,7 @@ static void damage(enum damage what)
 		hop.refreshed -= 2 * HZ;
 		break;
 	case NARROW:
-		hop.mtu = 1400;
+		hop.mtu = hop.xdp_mtu = 1400;
 		break;
 	case NOTHING:
 		break;
@@ -216,6 +219,12 @@ static void no_way(void **state)
 		{ "the port's device takes no XDP",
 		  NO_XDP,
 		  { A, B, 4, UDP, 1, 2 },
+		  SENT,
+		  DROP_NONE,
+		  true },
+		{ "the underlay would lose what XDP sends",
+		  NO_XDP_UNDERLAY,
+		  { UDP_4 },
 		  SENT,
 		  DROP_NONE,
 		  true },

@@ -99,6 +99,7 @@ static void put_hosts(void)
 	struct next_hop hop = { .ifindex = device(DEVICE_U),
 				.refreshed = jiffies_now(),
 				.mtu = 1550,
+				.xdp_mtu = 1550,
 				.destination_mac = { 2, 0, 0, 0, 0, 0x52 },
 				.source_mac = { 2, 0, 0, 0, 0, 0x51 } };
 	uint32_t zero = 0, slot[] = { OUR_HOST, THEIR_HOST };

@@ -43,6 +43,18 @@ static int find_link(const char *device, struct nl_link *link, struct error *e)
 	return err ? error_set(e, EXIT_REFUSED, "device %s: %s", device, strerror(-err)) : 0;
 }
 
+static int check_role(const struct work *w, struct error *e)
+{
+	if (w->record.role == DEVICE_TUNNEL)
+		return error_set(e, EXIT_REFUSED, "device %s is weft's own tunnel device",
+				 w->link.name);
+	if (w->record.role != (unsigned int)w->role)
+		return error_set(e, EXIT_REFUSED,
+				 "device %s is bound already, as %s: it cannot be %s too",
+				 w->link.name, role_names[w->record.role], role_names[w->role]);
+	return 0;
+}
+
 /* The record to begin with: the device's own, or a new one. Refuses a device with another role. */
 static int begin(struct work *w, struct error *e)
 {
@@ -56,15 +68,8 @@ static int begin(struct work *w, struct error *e)
 			return -1;
 		found = 0;
 	}
-	if (found && w->record.role == DEVICE_TUNNEL)
-		return error_set(e, EXIT_REFUSED, "device %s is weft's own tunnel device",
-				 w->link.name);
-	if (found && w->record.role != (unsigned int)w->role)
-		return error_set(e, EXIT_REFUSED,
-				 "device %s is bound already, as %s: it cannot be %s too",
-				 w->link.name, role_names[w->record.role], role_names[w->role]);
 	if (found)
-		return 1;
+		return check_role(w, e) ? -1 : 1;
 	memset(&w->record, 0, sizeof(w->record));
 	w->record.netns = netns_cookie();
 	w->record.ifindex = w->link.ifindex;
@@ -253,6 +258,28 @@ int attach_device(const struct root *root, const char *device, enum role role,
 	if (devices_check_netns(root, e))
 		return -1;
 	return attach(root, device, role, mode, offloads_finish, got, e);
+}
+
+int attach_check(const struct root *root, const char *device, enum role role, struct error *e)
+{
+	struct work w = { .root = root, .role = role };
+	struct device_item *list;
+	bool ours = false;
+	int n;
+
+	if (find_link(device, &w.link, e))
+		return -1;
+	n = device_records(root, &list, e);
+	if (n < 0)
+		return -1;
+	/* By ifindex: a device that was renamed has its record under the old name, and weft's programs. */
+	for (int i = 0; i < n; i++)
+		if (!is_stale(&list[i].record, &w.link)) {
+			ours = true;
+			w.record = list[i].record;
+		}
+	free(list);
+	return ours ? check_role(&w, e) : check_foreign(&w, e);
 }
 
 int attach_renew(const struct root *root, struct error *e)

@@ -39,6 +39,8 @@ struct attachment {
  */
 int attach_device(const struct root *root, const char *device, enum role role, enum device_mode mode,
 		  bool offloads_finish, struct attachment *got, struct error *error);
+/* What attach_device() would refuse the device for, without touching it: foreign programs, another role. */
+int attach_check(const struct root *root, const char *device, enum role role, struct error *error);
 /* After a load: puts the present programs on all devices that have weft's. Exit code 4 if one cannot be renewed. */
 int attach_renew(const struct root *root, struct error *error);
 /* Detaches and unpins everything of weft's on the device; the device may be gone. */

@@ -274,6 +274,9 @@ int commit_run(struct commit *c, struct error *e)
 
 	c->notes = json_array();
 	result = check(&w, e);
+	/* A real one finds out as it attaches, before it has changed anything. */
+	if (!result && c->dry_run)
+		result = facts_check_foreign(&w.facts, c->root, e);
 	if (!result && c->dry_run) {
 		c->writes = w.sync->writes;
 		if (c->announce)

@@ -263,6 +263,19 @@ int facts_check(const struct facts *facts, const struct model *m, struct error *
 	return 0;
 }
 
+int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e)
+{
+	for (const struct fact *f = facts->by_device; f; f = f->hh.next) {
+		const struct attachment *had = attachment_of(facts, f->device);
+
+		/* What is there in another role is detached first. */
+		if (f->present && !f->attached && !had &&
+		    attach_check(root, f->device, f->role, e) && e->exit_code)
+			return -1;
+	}
+	return 0;
+}
+
 static int attach(struct facts *facts, const struct root *root, struct fact *f, int *changed,
 		  struct error *e)
 {

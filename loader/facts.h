@@ -48,6 +48,9 @@ void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS
 /* MTUs fit the underlay and the functions; else refuses with the number that would do. */
 int facts_check(const struct facts *facts, const struct model *m, struct error *e);
 
+/* Refuses devices that facts_attach() would refuse, for foreign programs on them; touches nothing. */
+int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e);
+
 /*
  * Attaches what is not attached yet and updates `facts`. On failure detaches again what it
  * attached. `*changed` counts what it attached.

@@ -97,7 +97,8 @@ in_ns h1 tc qdisc add dev p9 clsact
 in_ns h1 tc filter add dev p9 ingress bpf direct-action object-pinned "$(root_of h1)/prog/guard_tc"
 sed '/w3:/a\      w9: {network: web, host: h1, device: p9, mac: "02:00:00:00:00:0d", addresses: [10.0.1.9]}' \
 	"$STATE/lab.yaml" > "$STATE/foreign.yaml"
-expect_refused 'p9' weft_on h1 apply "$STATE/foreign.yaml"
+expect_refused 'p9.*foreign' weft_on h1 apply --dry-run "$STATE/foreign.yaml"
+expect_refused 'p9.*foreign' weft_on h1 apply "$STATE/foreign.yaml"
 ping_ok h1.p0 10.0.1.2
 in_ns h1 ip link del p9
 

@@ -93,6 +93,20 @@ enum tcp_half {
 	TCP_HALF_RESET,		/* the connection was reset */
 };
 
+/* Which timeout a connection has; the order of its ends is all one. A rule that programs and command both need. */
+static inline __attribute__((always_inline)) __u32 tcp_timeout(__u8 a, __u8 b)
+{
+	if (a == TCP_HALF_RESET || b == TCP_HALF_RESET)
+		return CT_TCP_CLOSED;
+	if (a == TCP_HALF_FIN_ACKED && b == TCP_HALF_FIN_ACKED)
+		return CT_TCP_TIME_WAIT;
+	if (a >= TCP_HALF_FIN || b >= TCP_HALF_FIN)
+		return CT_TCP_FIN;
+	if (a == TCP_HALF_ESTABLISHED && b == TCP_HALF_ESTABLISHED)
+		return CT_TCP_ESTABLISHED;
+	return CT_TCP_SYN;
+}
+
 #define FLOW_TARGET(kind, index) ((__u32)(kind) << 28 | (index))
 #define FLOW_TARGET_KIND(target) ((target) >> 28)
 #define FLOW_TARGET_INDEX(target) ((target) & 0x0fffffff)

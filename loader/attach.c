@@ -215,13 +215,13 @@ static void fill(struct attachment *got, const char *device, const struct device
 static void note_lost(const struct root *root, struct attachment *a)
 {
 	if (a->role == ROLE_UNDERLAY && a->xdp && !device_takes_xdp(root, a->device))
-		snprintf(a->note, sizeof(a->note),
-			 "TC sends, since what XDP sends here would be lost (a veth: `ethtool -K DEVICE gro on` at its other end, then apply)");
+		snprintf(
+			a->note, sizeof(a->note),
+			"TC sends, since what XDP sends here would be lost (a veth: `ethtool -K DEVICE gro on` at its other end, then apply)");
 }
 
 static int attach(const struct root *root, const char *device, enum role role,
-		  enum device_mode mode, bool finish, struct attachment *got,
-		  struct error *e)
+		  enum device_mode mode, bool finish, struct attachment *got, struct error *e)
 {
 	struct work w = { .root = root, .role = role };
 	int known;

@@ -94,8 +94,7 @@ static int refuse_attach(const struct nl_link *link, int err, struct error *e)
 			 strerror(-err), remedy);
 }
 
-int xdp_set(const struct root *root, const struct nl_link *link, enum role role,
-	    struct error *e)
+int xdp_set(const struct root *root, const struct nl_link *link, enum role role, struct error *e)
 {
 	const char *name = hook_program(role, HOOK_XDP);
 	int fd = root_prog(root, name, e);

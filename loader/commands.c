@@ -3,8 +3,9 @@
 #include "loader/commands.h"
 
 #define WRITES COMMAND_WRITES
-#define BATCH (COMMAND_WRITES | COMMAND_BATCH)
+#define BATCH  (COMMAND_WRITES | COMMAND_BATCH)
 
+/* clang-format off */
 /* The verbs that every kind of configuration object has. */
 #define OBJECT(kind, name)                                                                         \
 	{ kind, "add", name " KEY VALUE...", "", 1, -1, BATCH, cmd_object_add, "make one" },       \
@@ -14,6 +15,7 @@
 	  "make one, or make it new" },                                                            \
 	{ kind, "del", name, "", 1, 1, BATCH, cmd_object_del, "remove one" },                      \
 	{ kind, "show", "[" name "]", "", 0, 1, 0, cmd_object_show, "show one, or all" }
+/* clang-format on */
 
 const struct command commands[] = {
 	{ "load", NULL, "", "host= clsact", 0, 0, WRITES, cmd_load,

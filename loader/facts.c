@@ -31,7 +31,8 @@ void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS
 
 	memset(list, 0, WEFT_UNDERLAYS_MAX * sizeof(*list));
 	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
-		if (f->role == ROLE_UNDERLAY && f->present && f->takes_xdp && n < WEFT_UNDERLAYS_MAX)
+		if (f->role == ROLE_UNDERLAY && f->present && f->takes_xdp &&
+		    n < WEFT_UNDERLAYS_MAX)
 			list[n++] = f->info.ifindex;
 }
 

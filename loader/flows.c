@@ -25,19 +25,6 @@ int flows_now(const struct root *root, uint64_t *jiffies, struct error *e)
 	return failed ? -1 : 0;
 }
 
-static enum ct_timeout tcp_timeout_of(uint8_t a, uint8_t b)
-{
-	if (a == TCP_HALF_RESET || b == TCP_HALF_RESET)
-		return CT_TCP_CLOSED;
-	if (a == TCP_HALF_FIN_ACKED && b == TCP_HALF_FIN_ACKED)
-		return CT_TCP_TIME_WAIT;
-	if (a >= TCP_HALF_FIN || b >= TCP_HALF_FIN)
-		return CT_TCP_FIN;
-	if (a == TCP_HALF_ESTABLISHED && b == TCP_HALF_ESTABLISHED)
-		return CT_TCP_ESTABLISHED;
-	return CT_TCP_SYN;
-}
-
 static bool replied(const struct flow *flow)
 {
 	return flow->dir[0].packets && flow->dir[1].packets;
@@ -47,7 +34,7 @@ enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol)
 {
 	switch (protocol) {
 	case IPPROTO_TCP:
-		return tcp_timeout_of(flow->dir[0].tcp_state, flow->dir[1].tcp_state);
+		return tcp_timeout(flow->dir[0].tcp_state, flow->dir[1].tcp_state);
 	case IPPROTO_UDP:
 		return replied(flow) ? CT_UDP_REPLIED : CT_UDP;
 	case IPPROTO_ICMP:

@@ -8,7 +8,7 @@
 #define SETTING "/sys/kernel/rcu_expedited"
 /* Not empty while a weft has changed the setting; whoever does, holds its lock. */
 #define MARKER "/run/weft.rcu_expedited"
-#define MANY 16
+#define MANY   16
 
 static int marker = -1;
 
@@ -58,8 +58,8 @@ void grace_hurry(int devices)
 		return;
 	}
 	/* A 1 that no weft left behind is somebody else's. The marker first: it tells of what may come. */
-	if ((read(marker, &left, 1) != 1 && setting_get() != '0') || pwrite(marker, "1", 1, 0) != 1 ||
-	    setting_put('1'))
+	if ((read(marker, &left, 1) != 1 && setting_get() != '0') ||
+	    pwrite(marker, "1", 1, 0) != 1 || setting_put('1'))
 		let_go();
 }
 

@@ -11,19 +11,6 @@
 
 #include "lib/flow_key.h"
 
-static __always_inline __u32 tcp_timeout(__u8 a, __u8 b)
-{
-	if (a == TCP_HALF_RESET || b == TCP_HALF_RESET)
-		return CT_TCP_CLOSED;
-	if (a == TCP_HALF_FIN_ACKED && b == TCP_HALF_FIN_ACKED)
-		return CT_TCP_TIME_WAIT;
-	if (a >= TCP_HALF_FIN || b >= TCP_HALF_FIN)
-		return CT_TCP_FIN;
-	if (a == TCP_HALF_ESTABLISHED && b == TCP_HALF_ESTABLISHED)
-		return CT_TCP_ESTABLISHED;
-	return CT_TCP_SYN;
-}
-
 static __always_inline bool tcp_closed(const struct flow *f)
 {
 	__u32 state = tcp_timeout(f->dir[0].tcp_state, f->dir[1].tcp_state);

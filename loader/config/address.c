@@ -99,7 +99,7 @@ bool address_is_zero(const struct address *a)
 
 bool address_is_loopback(const struct address *a)
 {
-	static const uint8_t one[16] = {[15] = 1};
+	static const uint8_t one[16] = { [15] = 1 };
 
 	return a->family == AF_INET ? a->bytes[0] == 127 : !memcmp(a->bytes, one, sizeof(one));
 }
@@ -111,7 +111,7 @@ bool address_is_link_local(const struct address *a)
 
 bool address_is_mapped(const struct address *a)
 {
-	static const uint8_t head[12] = {[10] = 0xff, [11] = 0xff};
+	static const uint8_t head[12] = { [10] = 0xff, [11] = 0xff };
 
 	return a->family == AF_INET6 && !memcmp(a->bytes, head, sizeof(head));
 }

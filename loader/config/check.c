@@ -104,7 +104,7 @@ static int check_value(struct checker *c, const char *path, const struct schema_
 	if (!key->object && !refers)
 		return 0;
 	if (json_is_array(value)) {
-		json_array_foreach(value, i, item)
+		json_array_foreach (value, i, item)
 			if (key->object ? check_object(c, path, key->object, item)
 					: check_reference(c, path, key, item))
 				return -1;
@@ -114,7 +114,7 @@ static int check_value(struct checker *c, const char *path, const struct schema_
 		return check_reference(c, path, key, value);
 	if (key->shape == SCHEMA_OBJECT)
 		return check_object(c, path, key->object, value);
-	json_object_foreach(value, name, item)
+	json_object_foreach (value, name, item)
 		if (check_object(c, path, key->object, item))
 			return -1;
 	return 0;
@@ -138,7 +138,7 @@ int check_references(struct checker *c)
 	const char *path;
 	json_t *object;
 
-	json_object_foreach((json_t *)c->flat, path, object) {
+	json_object_foreach ((json_t *)c->flat, path, object) {
 		const struct schema_kind *kind = schema_kind_at(path);
 
 		if (kind && check_object(c, path, kind, object))
@@ -151,14 +151,14 @@ int config_check(const json_t *tree, const struct marks *marks, struct error *er
 {
 	/* References first: the others may then follow them without asking. */
 	static int (*const checks[])(struct checker *) = {
-		check_references, check_hosts,	check_functions, check_networks,
-		check_ports,	  check_chains, check_inserts,
+		check_references, check_hosts,  check_functions, check_networks,
+		check_ports,      check_chains, check_inserts,
 	};
-	struct checker c = {.tree = tree,
-			    .flat = config_flatten(tree),
-			    .marks = marks,
-			    .err = err,
-			    .claims = json_object()};
+	struct checker c = { .tree = tree,
+			     .flat = config_flatten(tree),
+			     .marks = marks,
+			     .err = err,
+			     .claims = json_object() };
 	int failed = 0;
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && !failed; i++)
@@ -174,11 +174,11 @@ int config_check_losses(const json_t *stored, const json_t *wanted, struct error
 	const char *tenant, *port;
 	json_t *body, *object;
 
-	json_object_foreach(json_object_get(stored, "tenants"), tenant, body) {
+	json_object_foreach (json_object_get(stored, "tenants"), tenant, body) {
 		const json_t *kept = json_object_get(json_object_get(after, tenant), "ports");
 		size_t n = json_object_size(json_object_get(body, "ports")), lost = 0;
 
-		json_object_foreach(json_object_get(body, "ports"), port, object)
+		json_object_foreach (json_object_get(body, "ports"), port, object)
 			lost += !json_object_get(kept, port);
 		if (lost * 2 > n)
 			return error_set(

@@ -29,10 +29,10 @@ int check_functions(struct checker *c)
 	const char *name, *instance_name;
 	json_t *function, *instance;
 
-	json_object_foreach(json_object_get(c->tree, "service_functions"), name, function) {
+	json_object_foreach (json_object_get(c->tree, "service_functions"), name, function) {
 		snprintf(path, sizeof(path), "service_functions/%s", name);
-		json_object_foreach(json_object_get(function, "instances"), instance_name,
-				    instance) {
+		json_object_foreach (json_object_get(function, "instances"), instance_name,
+				     instance) {
 			const char *host = json_string_value(json_object_get(instance, "host"));
 			const json_t *two = json_object_get(instance, "devices");
 
@@ -51,7 +51,7 @@ static int check_chain(struct checker *c, const char *path, const json_t *chain)
 	char what[CHECK_TEXT];
 	size_t i;
 
-	json_array_foreach(json_object_get(chain, "steps"), i, step) {
+	json_array_foreach (json_object_get(chain, "steps"), i, step) {
 		const char *function = json_string_value(json_object_get(step, "function"));
 		const char *owner;
 
@@ -74,7 +74,7 @@ static int check_rule(struct checker *c, const char *path, const json_t *rule)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(rule, "apply_to"), i, item) {
+	json_array_foreach (json_object_get(rule, "apply_to"), i, item) {
 		const char *text = json_string_value(item);
 
 		if (strncmp(text, "group:", 6) ||
@@ -94,13 +94,13 @@ int check_chains(struct checker *c)
 	const char *tenant, *name;
 	json_t *body, *object;
 
-	json_object_foreach(json_object_get(c->tree, "tenants"), tenant, body) {
-		json_object_foreach(json_object_get(body, "chains"), name, object) {
+	json_object_foreach (json_object_get(c->tree, "tenants"), tenant, body) {
+		json_object_foreach (json_object_get(body, "chains"), name, object) {
 			snprintf(path, sizeof(path), "tenants/%s/chains/%s", tenant, name);
 			if (check_chain(c, path, object))
 				return -1;
 		}
-		json_object_foreach(json_object_get(body, "acl"), name, object) {
+		json_object_foreach (json_object_get(body, "acl"), name, object) {
 			snprintf(path, sizeof(path), "tenants/%s/acl/%s", tenant, name);
 			if (check_rule(c, path, object))
 				return -1;
@@ -122,15 +122,15 @@ static int check_same_host(struct checker *c, const char *path, const json_t *at
 	const json_t *step;
 	size_t i;
 
-	json_array_foreach(json_object_get(chain, "steps"), i, step) {
+	json_array_foreach (json_object_get(chain, "steps"), i, step) {
 		const char *name = json_string_value(json_object_get(step, "function"));
 		const json_t *function = checker_find(c, path, "sf", name);
 		const char *instance_name, *elsewhere = "none";
 		json_t *instance;
 		int here = 0;
 
-		json_object_foreach(json_object_get(function, "instances"), instance_name,
-				    instance) {
+		json_object_foreach (json_object_get(function, "instances"), instance_name,
+				     instance) {
 			elsewhere = host_of(instance);
 			here |= !strcmp(elsewhere, host);
 		}
@@ -181,10 +181,10 @@ int check_inserts(struct checker *c)
 	json_t *body, *insert, *item;
 	size_t i;
 
-	json_object_foreach(json_object_get(c->tree, "tenants"), tenant, body) {
-		json_object_foreach(json_object_get(body, "insert"), name, insert) {
+	json_object_foreach (json_object_get(c->tree, "tenants"), tenant, body) {
+		json_object_foreach (json_object_get(body, "insert"), name, insert) {
 			snprintf(path, sizeof(path), "tenants/%s/insert/%s", tenant, name);
-			json_array_foreach(json_object_get(insert, "apply_to"), i, item)
+			json_array_foreach (json_object_get(insert, "apply_to"), i, item)
 				if (check_wire(c, path, tenant, insert, item))
 					return -1;
 		}

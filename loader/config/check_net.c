@@ -20,8 +20,8 @@ static int each_of_tenants(struct checker *c, const char *kinds,
 	json_t *body, *object;
 	const char *name;
 
-	json_object_foreach(json_object_get(c->tree, "tenants"), at.tenant, body) {
-		json_object_foreach(json_object_get(body, kinds), name, object) {
+	json_object_foreach (json_object_get(c->tree, "tenants"), at.tenant, body) {
+		json_object_foreach (json_object_get(body, kinds), name, object) {
 			snprintf(at.path, sizeof(at.path), "tenants/%s/%s/%s", at.tenant, kinds,
 				 name);
 			if (check(c, &at, object))
@@ -38,7 +38,7 @@ static int check_host(struct checker *c, const char *path, const char *name, con
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(host, "vtep"), i, item) {
+	json_array_foreach (json_object_get(host, "vtep"), i, item) {
 		snprintf(what, sizeof(what), "vtep %s", json_string_value(item));
 		owner = checker_claim(c, what, path);
 		if (owner)
@@ -47,7 +47,7 @@ static int check_host(struct checker *c, const char *path, const char *name, con
 				"vtep %s is that of %s already: give each host its own",
 				json_string_value(item), owner);
 	}
-	json_array_foreach(json_object_get(host, "underlay"), i, item) {
+	json_array_foreach (json_object_get(host, "underlay"), i, item) {
 		snprintf(what, sizeof(what), "device %s %s", name, json_string_value(item));
 		checker_claim(c, what, path);
 	}
@@ -60,7 +60,7 @@ int check_hosts(struct checker *c)
 	const char *name;
 	json_t *host;
 
-	json_object_foreach(json_object_get(c->tree, "hosts"), name, host) {
+	json_object_foreach (json_object_get(c->tree, "hosts"), name, host) {
 		snprintf(path, sizeof(path), "hosts/%s", name);
 		if (check_host(c, path, name, host))
 			return -1;
@@ -116,7 +116,7 @@ static int check_address(struct checker *c, const struct each *at, const char *n
 	address_parse(text, &a);
 	/* A link-local address is inside any link. */
 	inside |= address_is_link_local(&a);
-	json_array_foreach(subnets, i, subnet) {
+	json_array_foreach (subnets, i, subnet) {
 		prefix_parse(json_string_value(subnet), &prefix);
 		if (!prefix_contains(&prefix, &a))
 			continue;
@@ -200,7 +200,7 @@ static int check_port(struct checker *c, const struct each *at, const json_t *po
 			"mac %s is that of %s already, in the same network %s: give each port "
 			"its own",
 			json_string_value(mac), owner, network_name);
-	json_array_foreach(json_object_get(port, "addresses"), i, item)
+	json_array_foreach (json_object_get(port, "addresses"), i, item)
 		if (check_address(c, at, network_name, network, item))
 			return -1;
 	return 0;

@@ -35,7 +35,8 @@ static void fill(struct entry *e, const char *path, json_t *old, json_t *wanted)
 	const char *slash = strchr(name, '/');
 
 	*e = (struct entry){
-		.path = path, .old = old, .wanted = wanted, .tenant = name, .name = name};
+		.path = path, .old = old, .wanted = wanted, .tenant = name, .name = name
+	};
 	e->top = rank(schema_root(), path, len);
 	if (e->top >= rank(schema_root(), tenants->name, strlen(tenants->name)))
 		e->tenant_len = strcspn(name, "/");
@@ -74,7 +75,7 @@ static void add_entry(json_t *diff, const struct entry *e)
 	json_t *entry = json_object();
 
 	json_object_set_new(entry, "op",
-			    json_string(!e->old	     ? "add"
+			    json_string(!e->old      ? "add"
 					: !e->wanted ? "delete"
 						     : "change"));
 	json_object_set_new(entry, "path", json_string(e->path));
@@ -96,7 +97,7 @@ static json_t *collect(json_t *diff, json_t *from, const json_t *against, int de
 
 	if (!entries)
 		return NULL;
-	json_object_foreach(from, path, object) {
+	json_object_foreach (from, path, object) {
 		json_t *other = json_object_get(against, path);
 
 		if (deletions && !other)
@@ -136,11 +137,11 @@ static void print_map(FILE *out, const char *path, const char *prefix, const str
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)old, name, value) {
+	json_object_foreach ((json_t *)old, name, value) {
 		snprintf(inner, sizeof(inner), "%s%s.%s.", prefix, key->name, name);
 		print_keys(out, path, inner, key->object, value, json_object_get(wanted, name));
 	}
-	json_object_foreach((json_t *)wanted, name, value) {
+	json_object_foreach ((json_t *)wanted, name, value) {
 		if (json_object_get(old, name))
 			continue;
 		snprintf(inner, sizeof(inner), "%s%s.%s.", prefix, key->name, name);
@@ -181,7 +182,7 @@ size_t config_diff_print(FILE *out, const json_t *diff)
 	const json_t *entry;
 	size_t i;
 
-	json_array_foreach((json_t *)diff, i, entry) {
+	json_array_foreach ((json_t *)diff, i, entry) {
 		const char *path = json_string_value(json_object_get(entry, "path"));
 		const json_t *old = json_object_get(entry, "old");
 		const json_t *wanted = json_object_get(entry, "new");

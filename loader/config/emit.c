@@ -12,8 +12,8 @@
  */
 static bool is_plain(const char *text)
 {
-	static const char *const words[] = {"true", "false", "on", "off", "yes",
-					    "no",   "y",     "n",  "null"};
+	static const char *const words[] = { "true", "false", "on", "off", "yes",
+					     "no",   "y",     "n",  "null" };
 	const char *colon = strchr(text, ':');
 	size_t letters;
 
@@ -98,7 +98,7 @@ static void put_value(FILE *out, const struct schema_key *key, const json_t *val
 		/* fall through */
 	case SCHEMA_OBJECT_LIST:
 		fputc('[', out);
-		json_array_foreach((json_t *)value, i, item) {
+		json_array_foreach ((json_t *)value, i, item) {
 			fputs(i ? ", " : "", out);
 			if (key->object)
 				put_flow(out, key->object, NULL, item);
@@ -110,7 +110,7 @@ static void put_value(FILE *out, const struct schema_key *key, const json_t *val
 	case SCHEMA_MAP:
 	case SCHEMA_NAMED_LIST:
 		fputc(key->shape == SCHEMA_MAP ? '{' : '[', out);
-		json_object_foreach((json_t *)value, name, item) {
+		json_object_foreach ((json_t *)value, name, item) {
 			fputs(comma, out);
 			if (key->shape == SCHEMA_MAP) {
 				put_text(out, name);
@@ -155,7 +155,7 @@ static void put_map(FILE *out, const struct schema_key *key, const json_t *map, 
 	const char *name;
 	json_t *object;
 
-	json_object_foreach((json_t *)map, name, object) {
+	json_object_foreach ((json_t *)map, name, object) {
 		fprintf(out, "%*s", indent, "");
 		if (key->shape == SCHEMA_NAMED_LIST) {
 			fputs("- ", out);

@@ -138,7 +138,7 @@ int marks_copy(struct marks *marks, const json_t *from, const json_t *to)
 
 struct mark marks_get(const struct marks *marks, const json_t *node)
 {
-	struct mark mark = {0};
+	struct mark mark = { 0 };
 
 	if (!marks || !marks->size || !node)
 		return mark;

@@ -136,7 +136,7 @@ static void format_items(const struct schema_key *key, const json_t *value, char
 	size_t i;
 
 	append(buf, size, "[");
-	json_array_foreach((json_t *)value, i, item) {
+	json_array_foreach ((json_t *)value, i, item) {
 		if (strlen(buf) + 1 >= size)
 			return; /* full: the rest of a long list is not worth the walk */
 		text[0] = '\0';
@@ -170,7 +170,7 @@ void schema_format(const struct schema_key *key, const json_t *value, char *buf,
 	case SCHEMA_MAP:
 	case SCHEMA_NAMED_LIST:
 		append(buf, size, "{");
-		json_object_foreach((json_t *)value, name, item) {
+		json_object_foreach ((json_t *)value, name, item) {
 			append(buf, size, comma);
 			append(buf, size, name);
 			append(buf, size, ": ");
@@ -192,11 +192,11 @@ static int complete_value(struct schema_walk *w, const struct schema_key *key, c
 	if (key->shape == SCHEMA_OBJECT) {
 		failed = schema_walk_complete(w, key->object, value);
 	} else if (key->shape == SCHEMA_OBJECT_LIST) {
-		json_array_foreach((json_t *)value, i, item)
+		json_array_foreach ((json_t *)value, i, item)
 			if ((failed = schema_walk_complete(w, key->object, item)))
 				break;
 	} else {
-		json_object_foreach((json_t *)value, name, item) {
+		json_object_foreach ((json_t *)value, name, item) {
 			size_t inner = schema_walk_down(w, name);
 
 			failed = schema_walk_complete(w, key->object, item);
@@ -222,7 +222,7 @@ static int refuse_missing(struct schema_walk *w, const struct schema_key *key, c
 int schema_walk_complete(struct schema_walk *w, const struct schema_kind *kind,
 			 const json_t *object)
 {
-	struct schema_fault fault = {0};
+	struct schema_fault fault = { 0 };
 
 	for (const struct schema_key *k = kind->keys; k->name; k++) {
 		const json_t *value = json_object_get(object, k->name);
@@ -242,7 +242,7 @@ int schema_walk_complete(struct schema_walk *w, const struct schema_kind *kind,
 
 json_t *schema_tree(const json_t *raw, struct marks *marks, struct error *err)
 {
-	struct schema_walk w = {.marks = marks, .err = err, .exit_code = EXIT_REFUSED};
+	struct schema_walk w = { .marks = marks, .err = err, .exit_code = EXIT_REFUSED };
 	json_t *tree = schema_walk_object(&w, schema_root(), raw);
 
 	if (tree && schema_walk_complete(&w, schema_root(), tree)) {

@@ -9,23 +9,24 @@
 #include "loader/config/schema_types.h"
 
 const struct schema_word schema_protocols[] = {
-	{"icmp", 1, false},    {"igmp", 2, false},	{"ipip", 4, false},  {"tcp", 6, false},
-	{"udp", 17, false},    {"gre", 47, false},	{"esp", 50, false},  {"ah", 51, false},
-	{"icmpv6", 58, false}, {"ospf", 89, false},	{"pim", 103, false}, {"vrrp", 112, false},
-	{"sctp", 132, false},  {"udplite", 136, false}, {NULL, 0, false},
+	{ "icmp", 1, false },   { "igmp", 2, false },      { "ipip", 4, false },
+	{ "tcp", 6, false },    { "udp", 17, false },      { "gre", 47, false },
+	{ "esp", 50, false },   { "ah", 51, false },       { "icmpv6", 58, false },
+	{ "ospf", 89, false },  { "pim", 103, false },     { "vrrp", 112, false },
+	{ "sctp", 132, false }, { "udplite", 136, false }, { NULL, 0, false },
 };
 
 const struct schema_word schema_ethertypes[] = {
-	{"ipv4", 0x0800, false},
-	{"arp", 0x0806, false},
-	{"ipv6", 0x86dd, false},
-	{NULL, 0, false},
+	{ "ipv4", 0x0800, false },
+	{ "arp", 0x0806, false },
+	{ "ipv6", 0x86dd, false },
+	{ NULL, 0, false },
 };
 
 const struct schema_word schema_flags[] = {
-	{"fin", 0x01, false}, {"syn", 0x02, false}, {"rst", 0x04, false},
-	{"psh", 0x08, false}, {"ack", 0x10, false}, {"urg", 0x20, false},
-	{"ece", 0x40, false}, {"cwr", 0x80, false}, {NULL, 0, false},
+	{ "fin", 0x01, false }, { "syn", 0x02, false }, { "rst", 0x04, false },
+	{ "psh", 0x08, false }, { "ack", 0x10, false }, { "urg", 0x20, false },
+	{ "ece", 0x40, false }, { "cwr", 0x80, false }, { NULL, 0, false },
 };
 
 static json_t *parse_mac(const struct schema_key *key, const char *text, char *why, size_t size)
@@ -57,7 +58,7 @@ static json_t *parse_mac(const struct schema_key *key, const char *text, char *w
 	return NULL;
 }
 
-const struct schema_type schema_type_mac = {"a MAC address", parse_mac, schema_format_text};
+const struct schema_type schema_type_mac = { "a MAC address", parse_mac, schema_format_text };
 
 /* Why a well-formed address cannot be that of a machine; NULL if it can. */
 static const char *not_a_machine(const struct address *a)
@@ -94,8 +95,8 @@ static json_t *parse_address(const struct schema_key *key, const char *text, cha
 	return json_string(address_text(&a, normal, sizeof(normal)));
 }
 
-const struct schema_type schema_type_address = {"an IPv4 or IPv6 address", parse_address,
-						schema_format_text};
+const struct schema_type schema_type_address = { "an IPv4 or IPv6 address", parse_address,
+						 schema_format_text };
 
 static json_t *parse_vtep(const struct schema_key *key, const char *text, char *why, size_t size)
 {
@@ -110,7 +111,7 @@ static json_t *parse_vtep(const struct schema_key *key, const char *text, char *
 	return parse_address(key, text, why, size);
 }
 
-const struct schema_type schema_type_vtep = {"an IPv4 address", parse_vtep, schema_format_text};
+const struct schema_type schema_type_vtep = { "an IPv4 address", parse_vtep, schema_format_text };
 
 static json_t *parse_prefix(const struct schema_key *key, const char *text, char *why, size_t size)
 {
@@ -135,8 +136,8 @@ static json_t *parse_prefix(const struct schema_key *key, const char *text, char
 	return json_string(prefix_text(&a, normal, sizeof(normal)));
 }
 
-const struct schema_type schema_type_prefix = {"a prefix, as 10.0.1.0/24", parse_prefix,
-					       schema_format_text};
+const struct schema_type schema_type_prefix = { "a prefix, as 10.0.1.0/24", parse_prefix,
+						schema_format_text };
 
 static json_t *parse_endpoint(const struct schema_key *key, const char *text, char *why,
 			      size_t size)
@@ -163,8 +164,8 @@ static json_t *parse_endpoint(const struct schema_key *key, const char *text, ch
 	return ref;
 }
 
-const struct schema_type schema_type_endpoint = {"a prefix or KIND:NAME", parse_endpoint,
-						 schema_format_text};
+const struct schema_type schema_type_endpoint = { "a prefix or KIND:NAME", parse_endpoint,
+						  schema_format_text };
 
 static json_t *named_number(const struct schema_word *words, long long value)
 {
@@ -199,7 +200,7 @@ static void format_named(const struct schema_key *key, const json_t *value, char
 			 (long long)json_integer_value(value));
 }
 
-const struct schema_type schema_type_protocol = {"an IP protocol", parse_protocol, format_named};
+const struct schema_type schema_type_protocol = { "an IP protocol", parse_protocol, format_named };
 
 static json_t *parse_ethertype(const struct schema_key *key, const char *text, char *why,
 			       size_t size)
@@ -222,7 +223,7 @@ static json_t *parse_ethertype(const struct schema_key *key, const char *text, c
 	return NULL;
 }
 
-const struct schema_type schema_type_ethertype = {"an ethertype", parse_ethertype, format_named};
+const struct schema_type schema_type_ethertype = { "an ethertype", parse_ethertype, format_named };
 
 static json_t *parse_l4_ports(const struct schema_key *key, const char *text, char *why,
 			      size_t size)
@@ -262,8 +263,8 @@ static void format_l4_ports(const struct schema_key *key, const json_t *value, c
 		snprintf(buf, size, "%lld-%lld", low, high);
 }
 
-const struct schema_type schema_type_l4_ports = {"a port number or a range", parse_l4_ports,
-						 format_l4_ports};
+const struct schema_type schema_type_l4_ports = { "a port number or a range", parse_l4_ports,
+						  format_l4_ports };
 
 static json_t *parse_tcp_flag(const struct schema_key *key, const char *text, char *why,
 			      size_t size)
@@ -279,8 +280,8 @@ static json_t *parse_tcp_flag(const struct schema_key *key, const char *text, ch
 	return NULL;
 }
 
-const struct schema_type schema_type_tcp_flag = {"a TCP flag, as syn or !ack", parse_tcp_flag,
-						 schema_format_text};
+const struct schema_type schema_type_tcp_flag = { "a TCP flag, as syn or !ack", parse_tcp_flag,
+						  schema_format_text };
 
 static int number_of(const struct schema_word *words, const json_t *value)
 {
@@ -310,7 +311,7 @@ void schema_tcp_flags(const json_t *flags, uint8_t *mask, uint8_t *value)
 	size_t i;
 
 	*mask = *value = 0;
-	json_array_foreach(flags, i, item) {
+	json_array_foreach (flags, i, item) {
 		const char *text = json_string_value(item);
 		int negated = text && text[0] == '!';
 		const struct schema_word *word =

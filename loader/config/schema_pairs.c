@@ -73,7 +73,8 @@ static int take_empty(const struct schema_kind *kind, json_t *raw, json_t *objec
 	json_t *value;
 	void *next;
 
-	json_object_foreach_safe(raw, next, name, value) {
+	json_object_foreach_safe(raw, next, name, value)
+	{
 		const struct schema_key *key = schema_key(kind, name);
 
 		if (json_is_object(value) && key && key->shape == SCHEMA_OBJECT) {
@@ -103,7 +104,7 @@ static void merge(const struct schema_kind *kind, json_t *object, const json_t *
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)change, name, value) {
+	json_object_foreach ((json_t *)change, name, value) {
 		const struct schema_key *key = schema_key(kind, name);
 		json_t *old = json_object_get(object, name);
 
@@ -140,7 +141,7 @@ json_t *schema_object_set(const char *kind_name, const json_t *base, int argc, c
 			  struct error *err)
 {
 	const struct schema_kind *kind = schema_kind(kind_name);
-	struct schema_walk w = {.err = err, .exit_code = EXIT_USAGE};
+	struct schema_walk w = { .err = err, .exit_code = EXIT_USAGE };
 	json_t *object = base ? json_deep_copy(base) : json_object();
 	json_t *raw = NULL, *change = NULL;
 	int failed;

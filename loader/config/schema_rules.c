@@ -95,7 +95,7 @@ static int families_of(const json_t *ends)
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach((json_t *)ends, i, item) {
+	json_array_foreach ((json_t *)ends, i, item) {
 		struct address a;
 
 		if (prefix_parse(json_string_value(item), &a))
@@ -200,7 +200,7 @@ static int check_state(const json_t *rule, struct schema_fault *fault)
 		return misfit(
 			fault, "conntrack_state",
 			"conntrack_state means nothing to a stateless rule: remove one of them");
-	json_array_foreach((json_t *)states, i, item) {
+	json_array_foreach ((json_t *)states, i, item) {
 		const char *state = json_string_value(item);
 
 		judged |= !strcmp(state, "new") || !strcmp(state, "invalid");

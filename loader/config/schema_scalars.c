@@ -49,7 +49,7 @@ const char *schema_word_list(const struct schema_word *words, char *buf, size_t 
 	for (const struct schema_word *w = words; w->text && at < size; w++)
 		if (!w->later)
 			at += (size_t)snprintf(buf + at, size - at, "%s%s",
-					       !at	   ? ""
+					       !at         ? ""
 					       : w == last ? " or "
 							   : ", ",
 					       w->text);
@@ -81,7 +81,7 @@ static json_t *parse_name(const struct schema_key *key, const char *text, char *
 	return schema_name_fits(text, why, size) ? NULL : json_string(text);
 }
 
-const struct schema_type schema_type_name = {"a name", parse_name, schema_format_text};
+const struct schema_type schema_type_name = { "a name", parse_name, schema_format_text };
 
 static json_t *parse_ref(const struct schema_key *key, const char *text, char *why, size_t size)
 {
@@ -105,7 +105,7 @@ static json_t *parse_ref(const struct schema_key *key, const char *text, char *w
 	return NULL;
 }
 
-const struct schema_type schema_type_ref = {"KIND:NAME", parse_ref, schema_format_text};
+const struct schema_type schema_type_ref = { "KIND:NAME", parse_ref, schema_format_text };
 
 static json_t *parse_word(const struct schema_key *key, const char *text, char *why, size_t size)
 {
@@ -122,7 +122,7 @@ static json_t *parse_word(const struct schema_key *key, const char *text, char *
 	return NULL;
 }
 
-const struct schema_type schema_type_word = {"a word", parse_word, schema_format_text};
+const struct schema_type schema_type_word = { "a word", parse_word, schema_format_text };
 
 static json_t *parse_bool(const struct schema_key *key, const char *text, char *why, size_t size)
 {
@@ -141,7 +141,7 @@ static void format_bool(const struct schema_key *key, const json_t *value, char 
 	snprintf(buf, size, "%s", json_is_true(value) ? "true" : "false");
 }
 
-const struct schema_type schema_type_bool = {"true or false", parse_bool, format_bool};
+const struct schema_type schema_type_bool = { "true or false", parse_bool, format_bool };
 
 static json_t *parse_uint(const struct schema_key *key, const char *text, char *why, size_t size)
 {
@@ -163,11 +163,11 @@ static void format_uint(const struct schema_key *key, const json_t *value, char 
 	snprintf(buf, size, "%lld", (long long)json_integer_value(value));
 }
 
-const struct schema_type schema_type_uint = {"a number", parse_uint, format_uint};
+const struct schema_type schema_type_uint = { "a number", parse_uint, format_uint };
 
 static const struct schema_word units[] = {
-	{"ms", 1, false},      {"s", 1000, false},     {"m", 60000, false},
-	{"h", 3600000, false}, {"d", 86400000, false}, {NULL, 0, false},
+	{ "ms", 1, false },      { "s", 1000, false },     { "m", 60000, false },
+	{ "h", 3600000, false }, { "d", 86400000, false }, { NULL, 0, false },
 };
 
 /* In the largest unit that leaves no remainder. */
@@ -211,7 +211,8 @@ static void format_duration(const struct schema_key *key, const json_t *value, c
 	duration_text(json_integer_value(value), buf, size);
 }
 
-const struct schema_type schema_type_duration = {"a time, as 30s", parse_duration, format_duration};
+const struct schema_type schema_type_duration = { "a time, as 30s", parse_duration,
+						  format_duration };
 
 static json_t *parse_device(const struct schema_key *key, const char *text, char *why, size_t size)
 {
@@ -229,5 +230,5 @@ static json_t *parse_device(const struct schema_key *key, const char *text, char
 	return NULL;
 }
 
-const struct schema_type schema_type_device = {"a network device", parse_device,
-					       schema_format_text};
+const struct schema_type schema_type_device = { "a network device", parse_device,
+						schema_format_text };

@@ -182,7 +182,7 @@ static json_t *walk_list(struct schema_walk *w, const struct schema_key *key, co
 	size_t i;
 
 	if (json_is_array(raw)) {
-		json_array_foreach((json_t *)raw, i, item) {
+		json_array_foreach ((json_t *)raw, i, item) {
 			failed = add_items(w, key, item, list, seen);
 			if (failed)
 				break;
@@ -250,11 +250,11 @@ static json_t *walk_named(struct schema_walk *w, const struct schema_key *key, c
 	if (is_nothing(raw)) {
 		;
 	} else if (is_list && json_is_array(raw)) {
-		json_array_foreach((json_t *)raw, i, item)
+		json_array_foreach ((json_t *)raw, i, item)
 			if ((failed = add_list_item(w, key, item, map)))
 				break;
 	} else if (!is_list && json_is_object(raw)) {
-		json_object_foreach((json_t *)raw, name, item)
+		json_object_foreach ((json_t *)raw, name, item)
 			if ((failed = add_named(w, key, name, item, map)))
 				break;
 	} else {
@@ -299,7 +299,7 @@ static json_t *walk_object_list(struct schema_walk *w, const struct schema_key *
 	int failed = 0;
 
 	if (json_is_array(raw)) {
-		json_array_foreach((json_t *)raw, i, item) {
+		json_array_foreach ((json_t *)raw, i, item) {
 			object = schema_walk_object(w, key->object, item);
 			failed = !object || json_array_append_new(list, object);
 			if (failed)
@@ -375,7 +375,7 @@ json_t *schema_walk_object(struct schema_walk *w, const struct schema_kind *kind
 	const char *name;
 
 	if (json_is_object(raw)) {
-		json_object_foreach((json_t *)raw, name, value)
+		json_object_foreach ((json_t *)raw, name, value)
 			if ((failed = walk_key(w, kind, name, value, object)))
 				break;
 	} else if (kind->lone && json_is_string(raw)) {

@@ -20,7 +20,7 @@ static void flatten_map(json_t *flat, const char *prefix, const json_t *map)
 	const char *name;
 	json_t *object;
 
-	json_object_foreach((json_t *)map, name, object) {
+	json_object_foreach ((json_t *)map, name, object) {
 		snprintf(path, sizeof(path), "%s/%s", prefix, name);
 		json_object_set(flat, path, object);
 	}
@@ -52,7 +52,7 @@ json_t *config_flatten(const json_t *tree)
 	for (const struct schema_key *k = schema_root()->keys; k->name; k++)
 		if (k->shape == SCHEMA_MAP && k != tenants_key())
 			flatten_map(flat, k->name, json_object_get(tree, k->name));
-	json_object_foreach(json_object_get(tree, "tenants"), name, tenant)
+	json_object_foreach (json_object_get(tree, "tenants"), name, tenant)
 		flatten_tenant(flat, name, tenant);
 	return flat;
 }
@@ -70,7 +70,7 @@ static json_t *child(json_t *map, const char *name)
 
 static void unflatten_one(json_t *tree, const char *path, json_t *object)
 {
-	char copy[PATH_SIZE], *rest = copy, *part[4] = {NULL};
+	char copy[PATH_SIZE], *rest = copy, *part[4] = { NULL };
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	for (int i = 0; i < 4 && rest; i++)
@@ -96,7 +96,7 @@ json_t *config_unflatten(const json_t *flat)
 	const char *path;
 
 	json_object_set_new(tree, "version", json_integer(1));
-	json_object_foreach((json_t *)flat, path, object)
+	json_object_foreach ((json_t *)flat, path, object)
 		unflatten_one(tree, path, object);
 	return tree;
 }
@@ -136,7 +136,7 @@ static int join(json_t *all, const json_t *flat, const struct marks *marks, stru
 	const char *path;
 	json_t *object;
 
-	json_object_foreach((json_t *)flat, path, object) {
+	json_object_foreach ((json_t *)flat, path, object) {
 		const json_t *old = json_object_get(all, path);
 		struct mark first = marks_get(marks, old);
 

@@ -19,12 +19,12 @@ struct reader {
 /* libyaml counts from 0, editors from 1. */
 static struct mark mark_at(yaml_mark_t at)
 {
-	return (struct mark){.line = (unsigned int)at.line + 1,
-			     .column = (unsigned int)at.column + 1};
+	return (struct mark){ .line = (unsigned int)at.line + 1,
+			      .column = (unsigned int)at.column + 1 };
 }
 
-#define refuse(r, at, fmt, ...)                                                         \
-	error_set((r)->err, EXIT_REFUSED, "%s:%zu:%zu: " fmt, (r)->name, (at).line + 1, \
+#define refuse(r, at, fmt, ...)                                                                    \
+	error_set((r)->err, EXIT_REFUSED, "%s:%zu:%zu: " fmt, (r)->name, (at).line + 1,            \
 		  (at).column + 1, ##__VA_ARGS__)
 
 static int refuse_syntax(struct reader *r)
@@ -272,7 +272,7 @@ static json_t *read_document(struct reader *r)
 json_t *yaml_parse(const char *name, const char *text, size_t len, struct marks *marks,
 		   struct error *err)
 {
-	struct reader r = {.name = name, .marks = marks, .err = err};
+	struct reader r = { .name = name, .marks = marks, .err = err };
 
 	if (len > YAML_MAX_BYTES) {
 		error_set(err, EXIT_REFUSED, "%s: larger than %u MB: split the configuration", name,

@@ -91,7 +91,7 @@ act_tenants() {
 }
 
 act_insert() {
-	local download dump applied
+	local download dump
 	act "A security function goes into the wire, under a running download"
 	say "The function is a small program with an inspection device and no address: it drops TCP" \
 		"segments that contain \"/etc/passwd\", and passes all else on as it came."

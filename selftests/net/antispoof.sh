@@ -37,7 +37,6 @@ addresses() {
 }
 
 neighbours() {
-	local own="option(1, '$A')"
 	expect_drop h1 spoofed_arp h1.pa "eth(BROADCAST, '$A', arp(1, '$C', '$A4', '00:00:00:00:00:00', '$B4'))" \
 		"ARP with another's sender MAC"
 	expect_drop h1 spoofed_arp h1.pa "eth(BROADCAST, '$A', arp(1, '$A', '$C4', '00:00:00:00:00:00', '$B4'))" \

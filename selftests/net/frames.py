@@ -8,7 +8,9 @@ argument: eth("02:...:0b", "02:...:0a", ip4("10.0.1.1", "10.0.1.2", udp(4000, 7,
 are right unless told otherwise. Several frames are a Python list.
 """
 import ctypes
+import errno
 import os
+import random
 import socket
 import struct
 import sys
@@ -177,7 +179,69 @@ def vxlan(vni, frame, flags=8):
     return struct.pack("!B3xI", flags, vni << 8) + frame
 
 
+def fragments(frame, at=24):
+    """An IPv4 frame without options in two fragments: `at` bytes of its payload, and the rest."""
+    def part(payload, flags):
+        head = frame[14:16] + struct.pack("!HHH", 20 + len(payload), 1, flags) + frame[22:24] + b"\0\0" + frame[26:34]
+        return frame[:14] + head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+    return [part(frame[34:34 + at], 0x2000), part(frame[34 + at:], at // 8)]
+
+
+class Marked(bytes):
+    """A frame with a socket's mark."""
+
+
+def marked(mark, frame):
+    frame = Marked(frame)
+    frame.mark = mark
+    return frame
+
+
+class Unfinished(bytes):
+    """A frame whose sender leaves a checksum, from `start` on, to whoever comes later."""
+
+
+def forged(frame, start, value):
+    """The checksum is said to stand at `start` itself, and finishing it writes `value` there."""
+    frame = bytes(frame[:-2])
+    known = ~checksum(frame[start:] + b"\0\0") & 0xFFFF
+    frame = Unfinished(frame + struct.pack("!H", ((~value & 0xFFFF) - known) % 0xFFFF))
+    frame.start = start
+    return frame
+
+
+def damage(dice, frame, keep, shortest):
+    for _ in range(dice.randint(1, 4)):
+        at = dice.randrange(keep, len(frame) + 1)
+        how = dice.randrange(5)
+        if how == 0:
+            del frame[at:]
+        elif how == 1:
+            frame[at:at + 2] = dice.choice((b"\0\0", b"\xff\xff", b"\x81\0", b"\x88\xa8", b"\x86\xdd", b"\x08\6"))
+        elif how == 2:
+            frame[at:at + 1] = bytes([dice.choice((0, 1, 4, 5, 6, 15, 43, 44, 51, 58, 60, 0x45, 0x4F, 0x80, 0xFF))])
+        elif how == 3:
+            frame[at:at + 1] = dice.randbytes(1)
+        else:
+            frame += dice.randbytes(dice.randrange(200))
+    return bytes(frame) + bytes(max(0, shortest - len(frame)))
+
+
+def damaged(seed, count, frames, keep=12, shortest=20):
+    """So many of these frames, cut, bent and lengthened behind `keep` bytes; for a seed always the same. What is
+    shorter than 20 bytes and has a VLAN's ethertype is dropped by the kernel itself, before any program."""
+    dice = random.Random(seed)
+    return [damage(dice, bytearray(dice.choice(frames)), keep, shortest) for _ in range(count)]
+
+
+def noise(seed, count, heads):
+    """So many frames that begin as one of the heads, and go on at random."""
+    dice = random.Random(seed)
+    return [dice.choice(heads) + dice.randbytes(dice.randint(20, 1400)) for _ in range(count)]
+
+
 CLONE_NEWNET = 0x40000000
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
 libc = ctypes.CDLL(None, use_errno=True)
 sockets = {}
 
@@ -195,13 +259,32 @@ def socket_on(namespace, device):
     return sockets[namespace, device]
 
 
+def transmit(out, frame):
+    mark, start = getattr(frame, "mark", 0), getattr(frame, "start", None)
+    if mark:
+        out.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("=I", mark))
+    if start is not None:
+        out.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        frame = struct.pack("=BBHHHH", 1, 0, 0, 0, start, 0) + frame
+    try:
+        out.send(frame)
+    except OSError as error:
+        # A program at the device's egress dropped it: it was sent, and a counter says where it ended.
+        if error.errno != errno.ENOBUFS:
+            raise
+    if mark:
+        out.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("=I", 0))
+    if start is not None:
+        out.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 0)
+
+
 def send(line):
     namespace, device, count, gap, expression = line.rstrip("\n").split("\t")
     out = socket_on(namespace, device)
     frames = eval(expression)
     for _ in range(int(count)):
         for frame in frames if isinstance(frames, list) else [frames]:
-            out.send(frame)
+            transmit(out, frame)
             time.sleep(int(gap) / 1000)
 
 

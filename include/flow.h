@@ -131,7 +131,7 @@ struct flow_dir {
 	__u8 reason;		/* enum drop_reason, if FLOW_DENIED */
 	__u8 pad[2];
 	__u32 nat;		/* kept for NAT; 0: none */
-	__u32 pad2;
+	__u32 source;		/* FLOW_TARGET: where packets of this direction come from */
 };
 
 struct flow {

@@ -172,6 +172,8 @@ int nl_vxlan_create(const char *name, const uint8_t mac[6], uint16_t port)
 	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
 	mnl_attr_put_u8(h, IFLA_VXLAN_COLLECT_METADATA, 1);
 	mnl_attr_put_u8(h, IFLA_VXLAN_LEARNING, 0);
+	/* It has no VNI, so the kernel itself decapsulates nothing: what our programs pass up ends there. */
+	mnl_attr_put_u8(h, IFLA_VXLAN_VNIFILTER, 1);
 	mnl_attr_put_u16(h, IFLA_VXLAN_PORT, htons(port));
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);

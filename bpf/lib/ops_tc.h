@@ -14,6 +14,7 @@ const volatile bool decap_l3 = true;
 #define BPF_F_ADJ_ROOM_DECAP_L3_IPV6 (1ULL << 8)
 #define BPF_F_ADJ_ROOM_ENCAP_L2_(len) ((__u64)(len) << 56)
 #define BPF_F_ADJ_ROOM_ENCAP_L2_ETH_ (1ULL << 6)
+#define BPF_CSUM_LEVEL_DEC 2
 #define PACKET_HOST 0
 
 static __always_inline int op_push_tag(ctx_t *ctx, __u16 tci)
@@ -66,6 +67,8 @@ static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 		flags |= BPF_F_ADJ_ROOM_DECAP_L3_IPV6;
 	if (bpf_skb_adjust_room(ctx, -OUTER_LEN, BPF_ADJ_ROOM_MAC, flags))
 		return -1;
+	/* GRO has verified the tunnel's checksum, not the inner one: the receiver is to look at that. */
+	bpf_csum_level(ctx, BPF_CSUM_LEVEL_DEC);
 	return bpf_skb_store_bytes(ctx, 0, &eth, sizeof(eth), 0);
 }
 

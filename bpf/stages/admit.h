@@ -60,6 +60,7 @@ static __always_inline void flow_remember(struct flow *f, const struct pkt *p, _
 	us->reason = v ? p->reason : DROP_NONE;
 	us->rule = p->rule;
 	us->target = p->to;
+	us->source = p->from;
 	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
 	/* Last: a packet on another CPU that sees the epoch sees the verdict too. */
 	barrier();
@@ -107,6 +108,10 @@ __noinline int flow_admit(struct pkt *p)
 		return v;
 	if (WEFT_XDP && !can_output(p))
 		return V_UP;
+	/* Of a known flow too: its packets may come from elsewhere than before, but not from anywhere. */
+	v = check_origin(p);
+	if (v)
+		return v;
 	query_from(&q, p);
 	if (is_stateless(p)) {
 		p->flags |= PKT_STATELESS;
@@ -137,10 +142,6 @@ __noinline int flow_admit(struct pkt *p)
 		/* A reply goes back to who began: with another MAC it is somebody's else, whose ACL in was not asked. */
 		if (!original && flow_us(f, p)->epoch == epoch && flow_us(f, p)->target != p->to)
 			return drop(p, DROP_CT_INVALID);
-	} else {
-		v = check_origin(p);
-		if (v)
-			return v;
 	}
 	v = original ? judge_ends(p, &q, t, p->from, p->to) : judge_ends(p, &q, t, p->to, p->from);
 	if (WEFT_XDP && v == V_REJECT)
@@ -161,7 +162,7 @@ __noinline int flow_admit(struct pkt *p)
 static __always_inline bool flow_is_settled(const struct flow_dir *us, const struct pkt *p,
 					    const struct tenant *t)
 {
-	return us->epoch == t->epoch && mac_equal(us->mac, p->destination_mac) &&
+	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
 	       jiffies32() - us->last_seen < t->shortest &&
 	       !(us->flags & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
 }

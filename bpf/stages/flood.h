@@ -6,7 +6,7 @@
  * reads:  struct pkt
  * writes: copies of the frame; the frame itself is spent
  * maps:   flood networks port_slots hosts next_hops chains
- * drops:  acl_out acl_in flood_failed link_local, and those of insert and output
+ * drops:  acl_out acl_in flood_failed link_local icmp_unrelated, and those of insert and output
  */
 #ifndef WEFT_STAGE_FLOOD_H
 #define WEFT_STAGE_FLOOD_H
@@ -172,6 +172,9 @@ __noinline int flooded(ctx_t *ctx, struct pkt *p)
 	/* Spanning tree, LACP and their like speak of one link; no bridge hands them on (802.1D, 7.12.6). */
 	if (is_link_local(p->destination_mac))
 		return drop(p, DROP_LINK_LOCAL);
+	/* Errors belong to a flow, and no flow is everybody's (RFC 1122, 3.2.2). */
+	if (p->flags & PKT_ICMP_ERROR)
+		return drop(p, DROP_ICMP_UNRELATED);
 	if (FLOW_TARGET_KIND(p->from) == TARGET_PORT) {
 		query_from(&q, p);
 		v = judge_port(p, &q, t, FLOW_TARGET_INDEX(p->from), FROM_WORKLOAD);

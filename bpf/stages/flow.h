@@ -78,6 +78,8 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	us->last_seen = them->last_seen = jiffies32();
 	us->target = p->to;
 	them->target = p->from;
+	us->source = p->from;
+	them->source = p->to;
 	us->rule = them->rule = p->rule;
 	us->flags = FLOW_ORIGINAL;
 	us->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;

@@ -109,6 +109,7 @@ cut() {
 	local captures=$STATE/cut host
 	for host in h1 h2 h3; do underlay_cut $host u0; done
 	transfers cut
+	corrupted
 	for host in h1 h2 h3; do
 		# GRO puts together what has arrived; what leaves is cut.
 		expect_captured 0 "$captures.$host" "ether src $(mac_of $host u0) and greater 1515" "$host sends nothing longer than the wire takes"
@@ -123,6 +124,17 @@ cut() {
 }
 
 mac_of() { in_ns "$1" ip -j link show "$2" | jq -r '.[0].address'; }
+
+udp_errors() { in_ns h2.r1 cat /proc/net/snmp | awk '/^Udp:/ { n = $8 } END { print n }'; }
+
+# GRO vouches for the tunnel's checksum; the inner one is still the receiver's to look at.
+corrupted() {
+	local before
+	before=$(udp_errors)
+	send h1.pa "eth('$R1', '$A', ip4('$A4', '$R14', Layer(bytes.fromhex('03ea000700111234636f72727570746564'), 17)))"
+	wait_for 2 eval '[ "$(udp_errors)" != "$before" ]'
+	expect_eq $((before + 1)) "$(udp_errors)" "a datagram with a wrong checksum is the receiver's to drop"
+}
 
 # A workload whose MTU is larger than the overlay's: what does not fit has a name.
 too_big() {

@@ -22,7 +22,7 @@ int xdp_check(const struct root *root, const struct nl_link *link, struct error 
 		return 0;
 	return error_set(
 		e, EXIT_REFUSED,
-		"device %s: foreign XDP program %s: weft replaces no program of others; detach it first (`ip link set dev %s xdp off`)",
+		"device %s: foreign XDP program %s: weft replaces no program of others; detach it first (`ip link set dev %s xdp off`, or `xdpgeneric off`)",
 		link->name, program_text(link->xdp_program, text, sizeof(text)), link->name);
 }
 

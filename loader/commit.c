@@ -4,6 +4,7 @@
 
 #include "loader/alloc.h"
 #include "loader/commit.h"
+#include "loader/devices.h"
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
 #include "loader/facts.h"
@@ -273,7 +274,10 @@ int commit_run(struct commit *c, struct error *e)
 	int result;
 
 	c->notes = json_array();
-	result = check(&w, e);
+	/* Elsewhere the devices of this root are not to be seen, and all would be taken for gone. */
+	result = devices_check_netns(c->root, e);
+	if (!result)
+		result = check(&w, e);
 	/* A real one finds out as it attaches, before it has changed anything. */
 	if (!result && c->dry_run)
 		result = facts_check_foreign(&w.facts, c->root, e);

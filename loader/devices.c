@@ -124,8 +124,8 @@ int devices_check_netns(const struct root *root, struct error *e)
 		return 0;
 	if (netns_find(tunnel.netns, name, sizeof(name)))
 		return error_set(e, EXIT_REFUSED,
-				 "root %s belongs to network namespace %s: use `weft -n %s`",
-				 root->path, name, name);
+				 "root %s belongs to network namespace %s: use `weft -n %s -r %s`",
+				 root->path, name, name, root->path);
 	return error_set(
 		e, EXIT_REFUSED,
 		"root %s was loaded in another network namespace: use `weft -n` with that, or another root with -r",

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #define _GNU_SOURCE 1
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,6 +204,46 @@ int root_open(struct root *root, const char *path, bool write, struct error *e)
 	return 0;
 }
 
+static bool has(const char *directory, const char *name)
+{
+	char path[640];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return !access(path, F_OK);
+}
+
+/* A root that was begun, or is half removed, has one of them: load makes `prog` first, unload removes `devices` last. */
+static bool is_root(const char *directory)
+{
+	return has(directory, "devices") || has(directory, "prog") || has(directory, "link");
+}
+
+static bool is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	bool empty = true;
+
+	while (dir && empty && (entry = readdir(dir)))
+		empty = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
+	if (dir)
+		closedir(dir);
+	return empty;
+}
+
+/* What others have pinned is never taken for a root, which unload would remove whole. */
+static int check_place(const char *path, const char *parent, struct error *e)
+{
+	if (is_root(parent))
+		return error_set(e, EXIT_REFUSED,
+				 "root %s: lies in another root: choose a directory of its own", path);
+	if (!is_root(path) && !is_empty(path))
+		return error_set(
+			e, EXIT_REFUSED,
+			"root %s: is no root of weft's, and not empty: choose another directory", path);
+	return 0;
+}
+
 int root_create(struct root *root, const char *path, struct error *e)
 {
 	char parent[sizeof(root->path)];
@@ -211,6 +253,8 @@ int root_create(struct root *root, const char *path, struct error *e)
 	strcpy(parent, root->path);
 	dirname(parent);
 	if (!in_bpffs(parent) && mount_bpffs(parent, e))
+		return -1;
+	if (check_place(root->path, parent, e))
 		return -1;
 	for (;;) {
 		if (mkdir(root->path, 0700) && errno != EEXIST)

@@ -344,7 +344,9 @@ int acl_compile(const struct model *m, const struct model_tenant *t, struct acl_
 	for (size_t i = 0; i < n && !failed; i++)
 		failed = compile_rule(m, t, &rules[i], list, e);
 	free(rules);
-	if (failed)
+	if (failed) {
 		free(list->entries);
+		*list = (struct acl_list){ 0 };
+	}
 	return failed;
 }

@@ -82,8 +82,8 @@ static int check_netns(const struct root *root, const struct device_item *list, 
 		if (netns_find(r->netns, name, sizeof(name)))
 			return error_set(
 				e, EXIT_REFUSED,
-				"root %s belongs to network namespace %s: run `weft -n %s unload`",
-				root->path, name, name);
+				"root %s belongs to network namespace %s: run `weft -n %s -r %s unload`",
+				root->path, name, name, root->path);
 		if (link_live(root, list[i].name, r->ifindex, HOOK_TC) ||
 		    link_live(root, list[i].name, r->ifindex, HOOK_XDP))
 			return error_set(

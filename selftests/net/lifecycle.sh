@@ -91,6 +91,34 @@ ping_ok h1.p0 10.0.1.3
 tcp_ok h1.p0 10.0.1.2 7
 tcp_fail h1.p0 10.0.1.2 9
 
+# From another namespace, where devices have the same names, nothing of this root is touched.
+elsewhere() { "$WEFT" -n "$(netns_of h2)" -r "$(root_of h1)" "$@"; }
+expect_refused 'belongs to network namespace' elsewhere apply "$STATE/lab.yaml"
+expect_refused 'belongs to network namespace' elsewhere acl add red/q direction in priority 3 protocol udp action allow
+expect_refused 'belongs to network namespace' elsewhere unload
+ping_ok h1.p0 10.0.1.2
+
+# Nobody else's pins are taken for a root, which unload would remove.
+others=$BPFFS/weft-test-$TEST_ID-others
+mkdir -p "$others/sub"
+bpftool map create "$others/sub/m" type array key 4 value 4 entries 1 name others
+for verb in load unload; do
+	expect_refused 'no root of weft' "$WEFT" -n "$(netns_of h2)" -r "$others" $verb
+	expect_refused 'in another root' "$WEFT" -n "$(netns_of h2)" -r "$(root_of h1)/tenants" $verb
+done
+expect_ok test -e "$others/sub/m"
+rm -r "$others"
+
+# More rules than a tenant may have: refused, and nothing changes.
+awk 'BEGIN {
+	print "version: 1\ntenants:\n  big:\n    networks: {n: {vni: 4000}}\n    ports:"
+	print "      p: {network: n, host: h1, device: dx, mac: \"02:00:00:00:11:11\"}\n    acl:"
+	for (i = 1; i <= 6000; i++)
+		printf "      - {name: r%d, direction: in, priority: %d, protocol: tcp, destination_port: %d, action: allow}\n", i, i, i
+}' > "$STATE/big.yaml"
+expect_refused 'more than [0-9]+ entries' weft_on h1 apply "$STATE/big.yaml"
+ping_ok h1.p0 10.0.1.2
+
 # A device with a foreign program is named and refused, and nothing else changes.
 workload_add h1 p9 02:00:00:00:00:0d 10.0.1.9/24
 in_ns h1 tc qdisc add dev p9 clsact

@@ -104,7 +104,7 @@ bench: all ## figures against the kernel's own overlay and plain veth, name=valu
 format: ## clang-format over the command's sources
 	clang-format -i loader/*.c loader/config/*.c
 
-lint: ## shell and C linters, where installed
+lint: ## shell and C linters: cppcheck and shellcheck
 	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -Iinclude \
 		--include=selftests/lib/cppcheck.h --suppress=missingInclude --suppress=ctuuninitvar loader

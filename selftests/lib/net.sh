@@ -474,6 +474,8 @@ function_report() {
 	grep frames= "$STATE/function.log"
 }
 
+mac_of() { in_ns "$1" ip -j link show "$2" | jq -r '.[0].address'; }
+
 # frames_seen NS DEV: frames that have arrived at a device.
 frames_seen() { in_ns "$1" ip -j -s link show "$2" | jq '.[0].stats64.rx.packets'; }
 

@@ -26,8 +26,6 @@ silent_add() {
 	in_ns "$1.$2" ip link set eth0 arp off
 }
 
-mac_of() { in_ns "$1" ip -j link show "$2" | jq -r '.[0].address'; }
-
 lab_two_hosts
 workload_add h1 qa $A $A4/24,$A6/64
 workload_add h2 qb $B $B4/24,$B6/64
@@ -569,12 +567,12 @@ after_all() {
 		"no look-up failed that cannot fail"
 }
 
-# --- what is not stopped yet --------------------------------------------------------------------------------
+# --- round what tells where a packet comes from -----------------------------------------------------------
 
 # expect_idle BEFORE TEXT: the tunnel device, which is there only to be asked about, got nothing more.
 expect_idle() { expect_eq "$1" "$(frames_seen h2 weft-vxlan)" "$2: nothing gets into the host by its tunnel device"; }
 
-# Tunnel packets that are passed to the host's stack as none of ours are opened by the kernel's VXLAN socket.
+# Tunnel packets that are passed to the host's stack as none of ours: the kernel's VXLAN socket must not open them.
 tunnel_device() {
 	local SEND_DEVICE=u0 frame before
 	frame="eth('$(mac_of h2 weft-vxlan)', '$A', ip4('$H3', '$H1', udp(999, 666)))"
@@ -590,7 +588,7 @@ tunnel_device() {
 	in_ns h2 ip addr del 192.168.77.1/32 dev u0
 }
 
-# Whose flow is known is asked no more where it comes from.
+# Packets of a known flow come from where its ends live, and from nowhere else.
 origin() {
 	local SEND_DEVICE=u0
 	send h1 "$(on_wire $H1 "$(m4 "udp(991, 777)")")"
@@ -606,6 +604,8 @@ icmp_to_all() {
 		"eth(BROADCAST, '$A', ip4('$A4', '$B4', icmp(3, 4, 0, 1000, ip4('$B4', '$A4', udp(7, 989)))))" \
 		"an ICMP error of no flow, to all MACs"
 }
+
+# --- what is not stopped yet --------------------------------------------------------------------------------
 
 # A checksum may be left to the NIC, and a workload says where it stands: also upon its own source address.
 hole_checksum() {

@@ -123,8 +123,6 @@ cut() {
 	for host in h1 h2 h3; do offloads $host u0 tso on gso on; done
 }
 
-mac_of() { in_ns "$1" ip -j link show "$2" | jq -r '.[0].address'; }
-
 udp_errors() { in_ns h2.r1 cat /proc/net/snmp | awk '/^Udp:/ { n = $8 } END { print n }'; }
 
 # GRO vouches for the tunnel's checksum; the inner one is still the receiver's to look at.

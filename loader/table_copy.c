@@ -73,8 +73,24 @@ int table_copy(int from, int to, enum inner kind, struct error *e)
 	return failed;
 }
 
+union queued_key {
+	struct ct4_key v4;
+	struct ct6_key v6;
+};
+
+/* As the programs queue a key: with the stamp of its flow. */
+static void stamp_key(union queued_key *key, enum inner kind, const void *of, __u8 stamp)
+{
+	memcpy(key, of, key_size(kind));
+	if (kind == INNER_RECENT6)
+		key->v6.pad = stamp;
+	else
+		key->v4.pad = stamp;
+}
+
 int table_queue_keys(int from, int to, enum inner kind, struct error *e)
 {
+	union queued_key key;
 	struct entries list;
 	size_t *order;
 	int failed;
@@ -83,9 +99,13 @@ int table_queue_keys(int from, int to, enum inner kind, struct error *e)
 	failed = map_read(from, inner_kinds[kind].name, &list, e);
 	order = order_by_age(&list);
 	/* A ring that is full has enough to look at. */
-	for (size_t i = 0; !failed && i < list.n; i++)
-		if (bpf_map_update_elem(to, NULL, entries_key(&list, order[i]), BPF_ANY))
+	for (size_t i = 0; !failed && i < list.n; i++) {
+		const struct flow *flow = entries_value(&list, order[i]);
+
+		stamp_key(&key, kind, entries_key(&list, order[i]), flow->stamp);
+		if (bpf_map_update_elem(to, NULL, &key, BPF_ANY))
 			break;
+	}
 	free(order);
 	entries_free(&list);
 	return failed;

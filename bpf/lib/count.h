@@ -13,6 +13,11 @@ static __always_inline void count_drop(__u32 reason)
 		*n += 1;
 }
 
+static __always_inline struct tenant_traffic *tenant_counters(__u32 tenant)
+{
+	return bpf_map_lookup_elem(&tenant_stats, &tenant);
+}
+
 static __always_inline void count_from(const struct pkt *p, __u32 port)
 {
 	__u32 network = p->zone;

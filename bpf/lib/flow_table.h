@@ -7,12 +7,15 @@
 #ifndef WEFT_BPF_FLOW_TABLE_H
 #define WEFT_BPF_FLOW_TABLE_H
 
-#include "lib/weft.h"
+#include "lib/count.h"
+#include "lib/scratch.h"
 #include "stages/tcp.h"
 
+#define ENOENT 2
 #define E2BIG 7
 #define EEXIST 17
-#define RECLAIM_TRIES 8		/* keys of the ring that one insert looks at */
+#define RECLAIM_TRIES 8		/* live flows that one insert looks at */
+#define RECLAIM_STALE_TRIES 64	/* and keys of flows that are gone */
 
 /*
  * The packet's key, on the stack: until 6.2 or so the verifier takes no key or value from memory that a function
@@ -86,51 +89,133 @@ static __always_inline __u32 flow_timeout(const struct flow *f, __u8 protocol, c
 	return t->timeout[CT_OTHER];
 }
 
-static __always_inline bool flow_expired(const struct flow *f, __u8 protocol, const struct tenant *t)
+/* Verified once, since it has many outcomes. */
+__noinline int flow_expired(const struct flow *f, __u8 protocol, const struct tenant *t)
 {
 	__u32 now = jiffies32();
-	__u32 idle0 = now - f->dir[0].last_seen, idle1 = now - f->dir[1].last_seen;
+	__u32 idle0, idle1;
+
+	if (!f || !t)
+		return 1;
+	idle0 = now - f->dir[0].last_seen;
+	idle1 = now - f->dir[1].last_seen;
 
 	return (idle0 < idle1 ? idle0 : idle1) > flow_timeout(f, protocol, t);
 }
 
-/* One key of the ring: gone or expired, its place is free; else it goes to the end. */
-static __noinline bool reclaim_one(void *ct, void *recent, bool ipv4, const struct tenant *t)
+enum reclaimed {
+	RECLAIM_NOTHING = 0,	/* the queue is empty */
+	RECLAIM_STALE,		/* a key whose flow is gone: off the queue */
+	RECLAIM_ALIVE,		/* to the queue's end */
+	RECLAIM_FREED,		/* its flow had expired, and is gone now */
+};
+
+/* A key in the queue has its flow's stamp where the tables' keys have nothing. */
+static __always_inline __u8 *stamp_of(union flow_key *key, bool ipv4)
+{
+	return ipv4 ? &key->v4.pad : &key->v6.pad;
+}
+
+/* Looks at the queue's oldest key. */
+static __noinline enum reclaimed reclaim_one(void *ct, void *recent, bool ipv4, const struct tenant *t)
 {
 	union flow_key key = {};
 	struct flow *f;
+	__u8 stamp;
 
 	if (bpf_map_pop_elem(recent, &key))
-		return false;
+		return RECLAIM_NOTHING;
+	stamp = *stamp_of(&key, ipv4);
+	*stamp_of(&key, ipv4) = 0;
 	f = bpf_map_lookup_elem(ct, &key);
-	if (!f)
-		return false;
+	if (!f || f->stamp != stamp)
+		return RECLAIM_STALE;
 	if (flow_expired(f, ipv4 ? key.v4.protocol : key.v6.protocol, t))
-		return bpf_map_delete_elem(ct, &key) == 0;
+		return bpf_map_delete_elem(ct, &key) ? RECLAIM_STALE : RECLAIM_FREED;
+	*stamp_of(&key, ipv4) = stamp;
 	bpf_map_push_elem(recent, &key, 0);
-	return false;
+	return RECLAIM_ALIVE;
 }
 
-/* Puts the flow into the table, in the place of an expired one if it is full. 0, -EEXIST or -E2BIG. */
-static __always_inline long flow_insert(void *ct, void *recent, const void *key, const struct flow *f,
-					bool ipv4, const struct tenant *t, __u32 tenant)
-{
-	long error = bpf_map_update_elem(ct, key, f, BPF_NOEXIST);
-	struct tenant_traffic *stats;
-	__u32 reclaimed = 0;
+/* bpf_loop: unrolled, the verifier would walk through every sequence of outcomes. */
+struct reclaim {
+	void *ct, *recent;
+	union flow_key *key;	/* of the new flow */
+	const struct flow *flow;
+	const struct tenant *tenant;
+	long error;
+	__u32 ipv4, alive, freed;
+};
 
-	for (int i = 0; error == -E2BIG && i < RECLAIM_TRIES; i++) {
-		if (!reclaim_one(ct, recent, ipv4, t))
-			continue;
-		reclaimed++;
-		error = bpf_map_update_elem(ct, key, f, BPF_NOEXIST);
-	}
-	stats = reclaimed ? bpf_map_lookup_elem(&tenant_stats, &tenant) : NULL;
+static long queue_step(__u32 i, struct reclaim *r)
+{
+	r->error = bpf_map_push_elem(r->recent, r->key, 0);
+	return !r->error || !reclaim_one(r->ct, r->recent, r->ipv4, r->tenant);
+}
+
+/*
+ * The key, with its flow's stamp, to the queue's end. One address pair that connects again and again leaves a stale
+ * key each time: they make room first, so that no live flow is forgotten for them.
+ */
+static __always_inline void queue_key(struct reclaim *r)
+{
+	*stamp_of(r->key, r->ipv4) = r->flow->stamp;
+	if (!bpf_map_push_elem(r->recent, r->key, 0))
+		return;
+	bpf_loop(RECLAIM_TRIES, queue_step, r, 0);
+	/* Of so many live flows the queue forgets the oldest; `weft ct flush` finds those. */
+	if (r->error)
+		bpf_map_push_elem(r->recent, r->key, BPF_EXIST);
+}
+
+/* A stale key is met once and is gone, so there may be many; live ones come again. */
+static long insert_step(__u32 i, struct reclaim *r)
+{
+	enum reclaimed found = reclaim_one(r->ct, r->recent, r->ipv4, r->tenant);
+
+	if (found == RECLAIM_NOTHING)
+		return 1;
+	if (found == RECLAIM_ALIVE)
+		return ++r->alive == RECLAIM_TRIES;
+	if (found == RECLAIM_STALE)
+		return 0;
+	r->freed++;
+	r->error = bpf_map_update_elem(r->ct, r->key, r->flow, BPF_NOEXIST);
+	return r->error != -E2BIG;
+}
+
+/*
+ * Puts the flow that lies in scratch into the tenant's table, under the packet's key, in the place of an expired one
+ * if the table is full. 0, -ENOENT (no table), -EEXIST or -E2BIG. Verified once for all that call it.
+ */
+__noinline int flow_insert(struct pkt *p)
+{
+	struct scratch *room = scratch_here();
+	struct tenant_traffic *stats;
+	struct reclaim r = {};
+	union flow_key key;
+	long error;
+
+	if (!p || !room)
+		return -ENOENT;
+	key = key_of(p);
+	r.key = &key;
+	r.flow = &room->flow;
+	r.ipv4 = p->family == FAMILY_IPV4;
+	r.tenant = tenant_at(p->tenant);
+	r.ct = r.ipv4 ? tenant_table(&ct4, p) : tenant_table(&ct6, p);
+	r.recent = r.ipv4 ? tenant_table(&recent4, p) : tenant_table(&recent6, p);
+	if (!r.tenant || !r.ct || !r.recent)
+		return -ENOENT;
+	r.error = bpf_map_update_elem(r.ct, &key, r.flow, BPF_NOEXIST);
+	if (r.error == -E2BIG)
+		bpf_loop(RECLAIM_STALE_TRIES, insert_step, &r, 0);
+	error = r.error;
+	stats = r.freed ? tenant_counters(p->tenant) : NULL;
 	if (stats)
-		stats->reclaimed += reclaimed;
-	/* A full ring forgets its oldest key; `weft agent` and `ct flush` find those. */
+		stats->reclaimed += r.freed;
 	if (!error)
-		bpf_map_push_elem(recent, key, BPF_EXIST);
+		queue_key(&r);
 	return error;
 }
 

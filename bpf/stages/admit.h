@@ -80,7 +80,7 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 		return drop(p, DROP_INTERNAL);
 	f = &room->flow;
 	flow_begin(f, p, t, epoch);
-	v = flow_store(p, f, t);
+	v = flow_store(p, f);
 	stats = tenant_counters(p->tenant);
 	if (!v && stats)
 		stats->flows++;
@@ -204,30 +204,19 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 /* A handshake is done: the flow moves to where nothing evicts it. */
 static __noinline int flow_promote(struct pkt *p, struct flow *f)
 {
-	const struct tenant *t = tenant_at(p->tenant);
 	struct scratch *room = scratch_here();
-	bool ipv4 = p->family == FAMILY_IPV4;
 	union flow_key key = key_of(p);
-	void *ct, *half, *recent;
-	long error;
+	enum verdict v;
+	void *half;
 
-	if (ipv4) {
-		ct = tenant_table(&ct4, p);
-		half = tenant_table(&half4, p);
-		recent = tenant_table(&recent4, p);
-	} else {
-		ct = tenant_table(&ct6, p);
-		half = tenant_table(&half6, p);
-		recent = tenant_table(&recent6, p);
-	}
-	if (!t || !ct || !half || !recent || !room)
+	half = p->family == FAMILY_IPV4 ? tenant_table(&half4, p) : tenant_table(&half6, p);
+	if (!half || !room)
 		return drop(p, DROP_CT_MISSING);
 	room->flow = *f;
-	error = flow_insert(ct, recent, &key, &room->flow, ipv4, t, p->tenant);
-	if (error && error != -EEXIST)
-		return flow_insert_failed(p, error);
-	bpf_map_delete_elem(half, &key);
-	return V_NEXT;
+	v = flow_inserted(p, flow_insert(p));
+	if (!v)
+		bpf_map_delete_elem(half, &key);
+	return v;
 }
 
 static __always_inline bool handshake_done(const struct flow *f)

@@ -82,8 +82,9 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	them->source = p->to;
 	us->rule = them->rule = p->rule;
 	us->flags = FLOW_ORIGINAL;
-	us->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;
-	us->first_code = p->icmp_code;
+	f->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;
+	f->first_code = p->icmp_code;
+	f->stamp = bpf_get_prandom_u32();
 	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
 	__builtin_memcpy(them->mac, p->source_mac, ETH_ALEN);
 	/* Picked up in the middle (loose): both ends are believed to have shaken hands. */
@@ -94,42 +95,28 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	}
 }
 
-static __always_inline enum verdict flow_insert_failed(struct pkt *p, long error)
+static __always_inline enum verdict flow_inserted(struct pkt *p, long error)
 {
-	/* Another CPU was faster with the same flow: this packet goes on with that. */
-	if (error == -EEXIST)
+	/* -EEXIST: another CPU was faster with the same flow: this packet goes on with that. */
+	if (!error || error == -EEXIST)
 		return V_NEXT;
-	return drop(p, error == -E2BIG ? DROP_CT_FULL : DROP_INTERNAL);
+	return drop(p, error == -E2BIG ? DROP_CT_FULL : error == -ENOENT ? DROP_CT_MISSING : DROP_INTERNAL);
 }
 
-static __always_inline enum verdict flow_store(struct pkt *p, const struct flow *f, const struct tenant *t)
+/* The flow that lies in scratch. */
+static __always_inline enum verdict flow_store(struct pkt *p, const struct flow *f)
 {
-	bool ipv4 = p->family == FAMILY_IPV4;
 	bool handshake = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
 	union flow_key key = key_of(p);
-	void *table, *recent;
-	long error;
+	void *table;
 
-	if (handshake) {
-		/* Any expired or closed flow with this key was removed by flow_admit. */
-		table = ipv4 ? tenant_table(&half4, p) :
-			       tenant_table(&half6, p);
-		if (!table)
-			return drop(p, DROP_CT_MISSING);
-		error = bpf_map_update_elem(table, &key, f, BPF_NOEXIST);
-		return error ? flow_insert_failed(p, error) : V_NEXT;
-	}
-	if (ipv4) {
-		table = tenant_table(&ct4, p);
-		recent = tenant_table(&recent4, p);
-	} else {
-		table = tenant_table(&ct6, p);
-		recent = tenant_table(&recent6, p);
-	}
-	if (!table || !recent)
+	if (!handshake)
+		return flow_inserted(p, flow_insert(p));
+	/* Any expired or closed flow with this key was removed by flow_admit. */
+	table = p->family == FAMILY_IPV4 ? tenant_table(&half4, p) : tenant_table(&half6, p);
+	if (!table)
 		return drop(p, DROP_CT_MISSING);
-	error = flow_insert(table, recent, &key, f, ipv4, t, p->tenant);
-	return error ? flow_insert_failed(p, error) : V_NEXT;
+	return flow_inserted(p, bpf_map_update_elem(table, &key, f, BPF_NOEXIST));
 }
 
 #endif

@@ -10,13 +10,9 @@
 #ifndef WEFT_STAGE_JUDGE_H
 #define WEFT_STAGE_JUDGE_H
 
+#include "lib/count.h"
 #include "lib/flow_key.h"
 #include "stages/acl.h"
-
-static __always_inline struct tenant_traffic *tenant_counters(__u32 tenant)
-{
-	return bpf_map_lookup_elem(&tenant_stats, &tenant);
-}
 
 static __always_inline void log_event(const struct acl_query *q)
 {
@@ -107,11 +103,10 @@ static __always_inline void query_from(struct acl_query *q, const struct pkt *p)
 static __always_inline void query_again(struct acl_query *q, const struct pkt *p, const struct flow *f,
 					bool original)
 {
-	const struct flow_dir *began = original ? flow_us(f, p) : flow_them(f, p);
 	__u16 port = q->source_port;
 
-	q->tcp_flags = q->icmp_type = began->first;
-	q->icmp_code = began->first_code;
+	q->tcp_flags = q->icmp_type = f->first;
+	q->icmp_code = f->first_code;
 	if (original)
 		return;
 	q->source = p->destination;

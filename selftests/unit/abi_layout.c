@@ -72,8 +72,8 @@ struct layout {
 #define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed)
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(pad) X(zone)
 #define FLOW_DIR(X) X(packets) X(bytes) X(last_seen) X(epoch) X(target) X(rule) X(tcp_end) X(tcp_max_end) \
-	X(tcp_max_window) X(tcp_scale) X(tcp_state) X(mac) X(flags) X(first) X(first_code) X(reason) X(pad) X(nat) X(source)
-#define FLOW(X) X(dir)
+	X(tcp_max_window) X(tcp_scale) X(tcp_state) X(mac) X(flags) X(reason) X(source)
+#define FLOW(X) X(dir) X(first) X(first_code) X(stamp) X(pad) X(nat) X(spare)
 #define CHAIN_STEP(X) X(leaving_ifindex) X(towards_ifindex) X(flags)
 #define CHAIN(X) X(id) X(tenant) X(tag) X(steps) X(flags) X(vnis) X(step)
 #define SF_KEY(X) X(ifindex) X(tci) X(mac)

@@ -122,7 +122,7 @@ static void beginning(void **state)
 			case_assert(!memcmp(us->mac, people[c->packet.to].mac, 6));
 			case_assert(us->packets == 1 && us->bytes == f.len && !them->packets &&
 				    !them->bytes);
-			case_assert(us->first == c->first && us->first_code == c->first_code);
+			case_assert(flow.first == c->first && flow.first_code == c->first_code);
 			case_assert(jiffies_now() - us->last_seen < 1000);
 		}
 }

@@ -9,7 +9,10 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "loader/facts.h"
@@ -79,7 +82,13 @@ static int make_root(void **state)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, sparse, .map_flags = BPF_F_NO_PREALLOC);
 
+	struct statfs fs;
+
 	(void)state;
+	/* On a machine where nothing has mounted it yet. */
+	assert_int_equal(statfs("/sys/fs/bpf", &fs), 0);
+	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
+		assert_int_equal(mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700"), 0);
 	snprintf(root.path, sizeof(root.path), "/sys/fs/bpf/weft-test-sync-%d", getpid());
 	assert_int_equal(mkdir(root.path, 0700), 0);
 	for (int i = 0; i < SYNC_MAPS; i++) {

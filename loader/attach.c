@@ -126,7 +126,7 @@ static int announce(struct work *w, enum device_mode mode, unsigned int offloads
 	for (int i = 0; i < DEVICE_FEATURE_BLOCKS; i++)
 		w->record.features[i] |= off[i];
 	w->record.mode = (__u8)mode;
-	w->record.flags |= DEVICE_TC | (w->role == ROLE_UNDERLAY ? 0 : DEVICE_GUARD) |
+	w->record.flags |= DEVICE_UNFINISHED | DEVICE_TC | (w->role == ROLE_UNDERLAY ? 0 : DEVICE_GUARD) |
 			   (w->plan.attach ? DEVICE_XDP : 0);
 	if (w->record.flags & DEVICE_CLSACT && clsact_qdisc_missing(&w->link))
 		w->record.flags |= DEVICE_QDISC;
@@ -193,7 +193,8 @@ static int set_all(struct work *w, enum device_mode mode, bool finish, struct er
 		return error_set(e, EXIT_REFUSED, "device %s: cannot turn its offloads off: %s%s",
 				 w->link.name, strerror(-err),
 				 finish ? ": use `offloads: keep`" : "");
-	w->record.flags = (__u8)((w->record.flags & ~DEVICE_FINISH) | (finish ? DEVICE_FINISH : 0));
+	w->record.flags &= (__u8) ~(DEVICE_FINISH | DEVICE_UNFINISHED);
+	w->record.flags |= finish ? DEVICE_FINISH : 0;
 	return device_record_put(w->root, w->link.name, &w->record, e);
 }
 
@@ -208,6 +209,7 @@ static void fill(struct attachment *got, const char *device, const struct device
 	got->xdp = record->flags & DEVICE_XDP;
 	got->guard = record->flags & DEVICE_GUARD;
 	got->clsact = record->flags & DEVICE_CLSACT;
+	got->finish = record->flags & DEVICE_FINISH;
 	got->present = true;
 	snprintf(got->note, sizeof(got->note), "%s", note);
 }
@@ -258,6 +260,19 @@ int attach_device(const struct root *root, const char *device, enum role role,
 	if (devices_check_netns(root, e))
 		return -1;
 	return attach(root, device, role, mode, offloads_finish, got, e);
+}
+
+int attach_switch_role(const struct root *root, const char *device, enum role role, struct error *e)
+{
+	struct device record;
+	int found = device_record_get(root, device, &record, e);
+
+	if (found <= 0)
+		return found;
+	record.role = (__u8)role;
+	/* Killed before the programs follow, it is attached again by the next apply. */
+	record.flags |= DEVICE_UNFINISHED;
+	return device_record_put(root, device, &record, e);
 }
 
 int attach_check(const struct root *root, const char *device, enum role role, struct error *e)
@@ -386,6 +401,8 @@ int attachments(const struct root *root, struct attachment **list, struct error 
 			!nl_link_get(items[i].name, &link) && !is_stale(&items[i].record, &link);
 		if (a->present)
 			look(root, &link, a);
+		if (items[i].record.flags & DEVICE_UNFINISHED)
+			a->ifindex = 0;
 		got++;
 	}
 	free(items);

@@ -18,12 +18,13 @@ enum device_mode { MODE_AUTO, MODE_TC, MODE_XDP };
 
 struct attachment {
 	char device[IFNAMSIZ];
-	unsigned int ifindex;	/* 0: some of its TC hooks are missing; attach it again */
+	unsigned int ifindex;	/* 0: not all of it is there; attach it again */
 	enum role role;
 	bool xdp;		/* XDP is attached besides TC */
 	bool guard;		/* the egress guard is attached (ports and functions) */
 	bool clsact;		/* the TC hooks are clsact filters, not TCX links */
 	bool present;		/* the device still exists, with this ifindex */
+	bool finish;		/* offloads: finish */
 	enum device_mode mode;	/* as asked for */
 	char note[ATTACH_NOTE_SIZE];	/* why XDP does not do all that it was asked for; "" else */
 };
@@ -41,6 +42,11 @@ int attach_device(const struct root *root, const char *device, enum role role, e
 		  bool offloads_finish, struct attachment *got, struct error *error);
 /* What attach_device() would refuse the device for, without touching it: foreign programs, another role. */
 int attach_check(const struct root *root, const char *device, enum role role, struct error *error);
+/*
+ * A port's device becomes a function's, or the reverse: attach_device() then changes its programs in place, so that
+ * at no moment the host's own stack may speak to what is behind it.
+ */
+int attach_switch_role(const struct root *root, const char *device, enum role role, struct error *error);
 /* After a load: puts the present programs on all devices that have weft's. Exit code 4 if one cannot be renewed. */
 int attach_renew(const struct root *root, struct error *error);
 /* Detaches and unpins everything of weft's on the device; the device may be gone. */

@@ -277,14 +277,25 @@ int facts_check_foreign(const struct facts *facts, const struct root *root, stru
 	return 0;
 }
 
+/* Ports and functions have the same hooks: one becomes the other without a moment without programs. */
+static bool can_switch(const struct attachment *had, const struct fact *f)
+{
+	return had->role != f->role && had->ifindex == f->info.ifindex &&
+	       had->role != ROLE_UNDERLAY && f->role != ROLE_UNDERLAY;
+}
+
 static int attach(struct facts *facts, const struct root *root, struct fact *f, int *changed,
 		  struct error *e)
 {
 	const struct attachment *had = attachment_of(facts, f->device);
 	struct attachment got = { 0 };
 
-	/* Another device of this name, or the same in another role, has to go first. */
-	if (had && (had->role != f->role || had->ifindex != f->info.ifindex)) {
+	if (had && can_switch(had, f)) {
+		f->switched = true;
+		if (attach_switch_role(root, f->device, f->role, e))
+			return -1;
+	} else if (had && (had->role != f->role || had->ifindex != f->info.ifindex)) {
+		/* Another device of this name has to go first, and what changes places with the underlay. */
 		if (detach_device(root, f->device, e))
 			return -1;
 		had = NULL;
@@ -310,9 +321,14 @@ void facts_undo_attach(struct facts *facts, const struct root *root)
 	struct error unused = { 0 };
 
 	for (struct fact *f = facts->by_device; f; f = f->hh.next) {
+		const struct attachment *had = attachment_of(facts, f->device);
+
 		if (f->fresh)
 			detach_device(root, f->device, &unused);
-		f->fresh = false;
+		else if (f->switched && !attach_switch_role(root, f->device, had->role, &unused))
+			attach_device(root, f->device, had->role, had->mode, had->finish, NULL,
+				      &unused);
+		f->fresh = f->switched = false;
 	}
 }
 

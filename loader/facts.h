@@ -20,6 +20,7 @@ struct fact {
 	bool present;
 	bool attached; /* all its hooks are there */
 	bool fresh; /* facts_attach() attached it */
+	bool switched; /* or gave it another role */
 	bool xdp; /* XDP among them */
 	bool takes_xdp; /* XDP may redirect to it */
 	char note[ATTACH_NOTE_SIZE]; /* why not XDP though asked for */

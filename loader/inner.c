@@ -40,6 +40,9 @@ const struct inner_kind inner_kinds[INNERS] = {
 			  BPF_F_NO_PREALLOC, "rule_key", "rule" },
 };
 
+/* The pin of a map that is about to take another's place. */
+#define FRESH ",new"
+
 /* Programs whose types together cover all kinds. */
 static const char *const typed_programs[] = { "port_tc", "clock" };
 
@@ -158,7 +161,7 @@ int inner_pin(const struct root *root, const char *tenant, enum inner kind, int 
 	struct stat had;
 
 	pin_path(path, sizeof(path), root, tenant, name, "");
-	pin_path(fresh, sizeof(fresh), root, tenant, name, ",new");
+	pin_path(fresh, sizeof(fresh), root, tenant, name, FRESH);
 	unlink(fresh);
 	if (bpf_obj_pin(fd, fresh) &&
 	    (errno != ENOENT || make_directories(root, tenant) || bpf_obj_pin(fd, fresh)))
@@ -190,7 +193,8 @@ int inner_open(const struct root *root, const char *tenant, enum inner kind)
 	return bpf_obj_get(path);
 }
 
-void inner_remove_tenant(const struct root *root, const char *tenant)
+/* Unpins what is pinned for the tenant; a suffix picks. */
+static void unpin_all(const struct root *root, const char *tenant, const char *suffix)
 {
 	char path[512], pin[800];
 	struct dirent *entry;
@@ -201,11 +205,27 @@ void inner_remove_tenant(const struct root *root, const char *tenant)
 	if (!directory)
 		return;
 	while ((entry = readdir(directory))) {
+		size_t len = strlen(entry->d_name), tail = strlen(suffix);
+
 		snprintf(pin, sizeof(pin), "%s%s", path, entry->d_name);
-		if (entry->d_name[0] != '.')
+		if (entry->d_name[0] != '.' && len >= tail &&
+		    !strcmp(entry->d_name + len - tail, suffix))
 			unlink(pin);
 	}
 	closedir(directory);
+}
+
+void inner_sweep_tenant(const struct root *root, const char *tenant)
+{
+	unpin_all(root, tenant, FRESH);
+}
+
+void inner_remove_tenant(const struct root *root, const char *tenant)
+{
+	char path[512];
+
+	unpin_all(root, tenant, "");
+	pin_path(path, sizeof(path), root, tenant, "", "");
 	rmdir(path);
 }
 

@@ -53,6 +53,8 @@ void inner_unpin(const struct root *root, const char *tenant, enum inner kind);
 /* The pinned map's fd, or -1 with errno and without an error. */
 int inner_open(const struct root *root, const char *tenant, enum inner kind);
 /* Removes the tenant's directory and all that is pinned in it. */
+/* Of what a killed command was about to put in place. */
+void inner_sweep_tenant(const struct root *root, const char *tenant);
 void inner_remove_tenant(const struct root *root, const char *tenant);
 
 /* Id and size of the map behind an fd; returns 0, or -1. */

@@ -32,6 +32,7 @@ int tables_open(struct tables *t, const struct root *root, const struct model *m
 	*t = (struct tables){ .m = m };
 	t->touched = alloc_zero(m->n_tenants, sizeof(*t->touched));
 	t->acl = alloc_zero(m->n_tenants, sizeof(*t->acl));
+	t->acl_state = alloc_zero(m->n_tenants, sizeof(*t->acl_state));
 	memcpy(t->touched, touched, m->n_tenants * sizeof(*t->touched));
 	for (int i = 0; i < INNERS; i++)
 		t->outer[i] = -1;
@@ -56,6 +57,7 @@ void tables_close(struct tables *t)
 	for (size_t i = 0; t->m && i < t->m->n_tenants; i++)
 		free(t->acl[i].entries);
 	free(t->acl);
+	free(t->acl_state);
 	free(t->touched);
 	for (int i = 0; t->m && i < INNER_RULES; i++)
 		if (t->outer[i] >= 0)
@@ -109,7 +111,7 @@ static void acl_contents(const struct acl_list *acl, struct entries *list)
 	}
 }
 
-static bool same_acl(int fd, const struct acl_list *acl)
+static bool compare_acl(int fd, const struct acl_list *acl)
 {
 	struct entries wanted, actual;
 	struct error unused = { 0 };
@@ -124,6 +126,14 @@ static bool same_acl(int fd, const struct acl_list *acl)
 	return same;
 }
 
+/* Read once: nobody else writes while the root is locked. */
+static bool same_acl(struct tables *t, size_t i, int fd)
+{
+	if (t->acl_state[i] == ACL_UNKNOWN)
+		t->acl_state[i] = compare_acl(fd, &t->acl[i]) ? ACL_SAME : ACL_OTHER;
+	return t->acl_state[i] == ACL_SAME;
+}
+
 /* The map that packets of the tenant use now: the outer map says so, not the pin. -1: none. */
 static int map_in_use(const struct tables *t, const struct sync *s, size_t i, enum inner kind)
 {
@@ -135,6 +145,20 @@ static int map_in_use(const struct tables *t, const struct sync *s, size_t i, en
 	if (owner->id != tenant->id || bpf_map_lookup_elem(t->outer[kind], &tenant->slot, &id))
 		return -1;
 	return bpf_map_get_fd_by_id(id);
+}
+
+void tables_mark_policy(struct tables *t, struct sync *s)
+{
+	for (size_t i = 0; i < t->m->n_tenants; i++) {
+		int fd = t->touched[i] && t->m->tenants[i].here ? map_in_use(t, s, i, INNER_ACL) :
+								  -1;
+
+		if (fd < 0)
+			continue;
+		if (!same_acl(t, i, fd))
+			s->policy[t->m->tenants[i].slot] = true;
+		close(fd);
+	}
 }
 
 static bool pin_is_right(const struct root *root, const char *tenant, enum inner kind, uint32_t id)
@@ -159,7 +183,7 @@ static int keep(struct tables *t, const struct root *root, size_t i, enum inner 
 
 	*kept = false;
 	if (fd < 0 || inner_info(fd, &id, &entries) || entries != size_wanted(t, i, kind) ||
-	    (kind == INNER_ACL && !same_acl(fd, &t->acl[i])))
+	    (kind == INNER_ACL && !same_acl(t, i, fd)))
 		return 0;
 	*kept = true;
 	if (pin_is_right(root, tenant, kind, id))

@@ -17,6 +17,7 @@ struct tables {
 	const struct model *m;
 	bool *touched; /* by tenant, as in m->tenants: the others are left alone */
 	struct acl_list *acl; /* likewise: what the touched ones shall have */
+	enum acl_state { ACL_UNKNOWN, ACL_SAME, ACL_OTHER } *acl_state; /* and what is in use */
 	bool everything; /* look into every slot: a command was interrupted */
 	int outer[INNERS];
 	struct inner_types types;
@@ -27,6 +28,9 @@ struct tables {
 int tables_open(struct tables *t, const struct root *root, const struct model *m,
 		const bool *touched, struct error *e);
 void tables_close(struct tables *t);
+
+/* Marks the tenants whose rules will change. */
+void tables_mark_policy(struct tables *t, struct sync *s);
 
 /*
  * Makes, fills, swaps in and pins what the touched tenants need here. Marks whose flows are to be

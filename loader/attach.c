@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/alloc.h"
 #include "loader/attach_hooks.h"
 #include "loader/devices.h"
 #include "loader/grace.h"
@@ -29,9 +30,9 @@ struct work {
 };
 
 /* A record of a device that is gone, or that came back as another one. */
-static bool is_stale(const struct device *record, const struct nl_link *link)
+static bool is_stale(const struct device *record, const struct nl_link *link, uint64_t netns)
 {
-	return record->ifindex != link->ifindex || record->netns != netns_cookie();
+	return record->ifindex != link->ifindex || record->netns != netns;
 }
 
 static int find_link(const char *device, struct nl_link *link, struct error *e)
@@ -63,7 +64,7 @@ static int begin(struct work *w, struct error *e)
 
 	if (found < 0)
 		return -1;
-	if (found && is_stale(&w->record, &w->link)) {
+	if (found && is_stale(&w->record, &w->link, netns_cookie())) {
 		if (detach_device(w->root, w->link.name, e))
 			return -1;
 		found = 0;
@@ -103,10 +104,11 @@ static int detach_renamed(const struct work *w, bool *any, struct error *e)
 {
 	struct device_item *list;
 	int n = device_records(w->root, &list, e), err = n < 0 ? -1 : 0;
+	const uint64_t netns = netns_cookie();
 
 	*any = false;
 	for (int i = 0; i < n && !err; i++) {
-		if (is_stale(&list[i].record, &w->link) || !strcmp(list[i].name, w->link.name))
+		if (is_stale(&list[i].record, &w->link, netns) || !strcmp(list[i].name, w->link.name))
 			continue;
 		*any = true;
 		err = detach_device(w->root, list[i].name, e);
@@ -278,6 +280,7 @@ int attach_switch_role(const struct root *root, const char *device, enum role ro
 int attach_check(const struct root *root, const char *device, enum role role, struct error *e)
 {
 	struct work w = { .root = root, .role = role };
+	const uint64_t netns = netns_cookie();
 	struct device_item *list;
 	bool ours = false;
 	int n;
@@ -289,7 +292,7 @@ int attach_check(const struct root *root, const char *device, enum role role, st
 		return -1;
 	/* By ifindex: a device that was renamed has its record under the old name, and weft's programs. */
 	for (int i = 0; i < n; i++)
-		if (!is_stale(&list[i].record, &w.link)) {
+		if (!is_stale(&list[i].record, &w.link, netns)) {
 			ours = true;
 			w.record = list[i].record;
 		}
@@ -380,31 +383,41 @@ static void look(const struct root *root, const struct nl_link *link, struct att
 		memcpy(a->note, plan.note, sizeof(a->note));
 }
 
+static void fill_present(const struct root *root, const struct nl_links *links, uint64_t netns,
+			 const struct device_item *item, struct attachment *a)
+{
+	const struct nl_link *link = nl_links_find(links, item->name);
+
+	fill(a, item->name, &item->record, "");
+	a->present = link && !is_stale(&item->record, link, netns);
+	if (a->present)
+		look(root, link, a);
+	if (item->record.flags & DEVICE_UNFINISHED)
+		a->ifindex = 0;
+}
+
 int attachments(const struct root *root, struct attachment **list, struct error *e)
 {
+	const uint64_t netns = netns_cookie();
+	struct nl_links links = { 0 };
 	struct device_item *items;
-	int n = device_records(root, &items, e), got = 0;
+	int n = device_records(root, &items, e), got = 0, err;
 
-	*list = n > 0 ? calloc((size_t)n, sizeof(**list)) : NULL;
-	if (n > 0 && !*list) {
+	*list = NULL;
+	if (n < 0)
+		return -1;
+	err = nl_links_read(&links);
+	if (err) {
 		free(items);
-		return error_set(e, EXIT_REFUSED, "out of memory");
+		return error_set(e, EXIT_REFUSED, "this host's devices cannot be listed: %s",
+				 strerror(-err));
 	}
-	for (int i = 0; i < n; i++) {
-		struct attachment *a = &(*list)[got];
-		struct nl_link link;
-
-		if (items[i].record.role == DEVICE_TUNNEL)
-			continue;
-		fill(a, items[i].name, &items[i].record, "");
-		a->present =
-			!nl_link_get(items[i].name, &link) && !is_stale(&items[i].record, &link);
-		if (a->present)
-			look(root, &link, a);
-		if (items[i].record.flags & DEVICE_UNFINISHED)
-			a->ifindex = 0;
-		got++;
-	}
+	if (n)
+		*list = alloc_zero((size_t)n, sizeof(**list));
+	for (int i = 0; i < n; i++)
+		if (items[i].record.role != DEVICE_TUNNEL)
+			fill_present(root, &links, netns, &items[i], &(*list)[got++]);
+	nl_links_free(&links);
 	free(items);
-	return n < 0 ? -1 : got;
+	return got;
 }

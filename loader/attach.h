@@ -63,6 +63,8 @@ struct device_info {
 	bool up;
 };
 
+struct nl_link;
+void device_info_of(const struct nl_link *link, struct device_info *info);
 int device_info(const char *device, struct device_info *info, struct error *error);	/* -1 and exit_code 0 if absent */
 /* True if a frame redirected by XDP was seen to reach the veth's peer (NAPI there): PORT_XDP_DELIVER. */
 bool device_takes_xdp(const struct root *root, const char *device);

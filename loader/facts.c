@@ -36,12 +36,22 @@ void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS
 			list[n++] = f->info.ifindex;
 }
 
+static int by_device(const void *a, const void *b)
+{
+	const struct attachment *x = a, *y = b;
+
+	return strcmp(x->device, y->device);
+}
+
 static const struct attachment *attachment_of(const struct facts *facts, const char *device)
 {
-	for (int i = 0; i < facts->n_attachments; i++)
-		if (!strcmp(facts->attachments[i].device, device))
-			return &facts->attachments[i];
-	return NULL;
+	struct attachment wanted;
+
+	if (!facts->n_attachments || strlen(device) >= sizeof(wanted.device))
+		return NULL;
+	snprintf(wanted.device, sizeof(wanted.device), "%s", device);
+	return bsearch(&wanted, facts->attachments, (size_t)facts->n_attachments, sizeof(wanted),
+		       by_device);
 }
 
 static bool takes_xdp(const struct root *root, const struct fact *fact)
@@ -62,21 +72,17 @@ static void note_attachment(struct fact *fact, const struct root *root, const st
 	memcpy(fact->note, a->note, sizeof(fact->note));
 }
 
-static int look(struct facts *facts, const struct root *root, struct fact *fact, struct error *e)
+static void look(struct facts *facts, const struct root *root, struct fact *fact)
 {
 	const struct attachment *a = attachment_of(facts, fact->device);
-	struct error why = { 0 };
+	const struct nl_link *link = nl_links_find(&facts->links, fact->device);
 
-	if (device_info(fact->device, &fact->info, &why)) {
-		if (!why.exit_code)
-			return 0; /* not there: pending */
-		*e = why;
-		return -1;
-	}
+	if (!link)
+		return; /* not there: pending */
+	device_info_of(link, &fact->info);
 	fact->present = true;
 	if (a)
 		note_attachment(fact, root, a);
-	return 0;
 }
 
 static const char *const role_names[] = {
@@ -115,7 +121,8 @@ static int want(struct facts *facts, const struct root *root, const char *device
 	fact->role = user->role;
 	fact->mode = user->mode;
 	HASH_ADD_STR(facts->by_device, device, fact);
-	return look(facts, root, fact, e);
+	look(facts, root, fact);
+	return 0;
 }
 
 static int want_instance(struct facts *facts, const struct root *root, const struct model *m,
@@ -176,15 +183,25 @@ static int want_all(struct facts *facts, const struct root *root, const struct m
 int facts_gather(struct facts *facts, const struct root *root, const struct model *m,
 		 struct error *e)
 {
+	int failed;
+
 	*facts = (struct facts){ 0 };
 	facts->n_attachments = attachments(root, &facts->attachments, e);
 	if (facts->n_attachments < 0)
 		return -1;
-	if (m->self && want_all(facts, root, m, e)) {
+	if (facts->n_attachments)
+		qsort(facts->attachments, (size_t)facts->n_attachments,
+		      sizeof(*facts->attachments), by_device);
+	failed = nl_links_read(&facts->links);
+	if (failed)
+		error_set(e, EXIT_REFUSED, "this host's devices cannot be listed: %s",
+			  strerror(-failed));
+	else if (m->self)
+		failed = want_all(facts, root, m, e);
+	nl_links_free(&facts->links);
+	if (failed)
 		facts_free(facts);
-		return -1;
-	}
-	return 0;
+	return failed ? -1 : 0;
 }
 
 void facts_free(struct facts *facts)

@@ -9,6 +9,7 @@
 
 #include "loader/attach.h"
 #include "loader/model.h"
+#include "loader/netlink.h"
 
 struct fact {
 	char device[IFNAMSIZ];
@@ -30,8 +31,9 @@ struct fact {
 
 struct facts {
 	struct fact *by_device;
-	struct attachment *attachments; /* all that weft has attached here */
+	struct attachment *attachments; /* all that weft has attached here, by device */
 	int n_attachments;
+	struct nl_links links; /* all devices, while facts are gathered */
 };
 
 /* Refuses a device that two objects want in different roles. */

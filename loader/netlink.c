@@ -9,9 +9,11 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/alloc.h"
 #include "loader/netlink.h"
 
 /* One request at a time; larger than any answer's datagram. */
@@ -156,6 +158,54 @@ int nl_link_get(const char *name, struct nl_link *link)
 int nl_link_by_index(unsigned int ifindex, struct nl_link *link)
 {
 	return ifindex ? link_get(ifindex, NULL, link) : -ENODEV;
+}
+
+static int on_links(const struct nlmsghdr *h, void *data)
+{
+	struct nl_links *links = data;
+
+	links->list = alloc_grow(links->list, &links->room, links->n + 1, sizeof(*links->list));
+	return on_link(h, &links->list[links->n++]);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct nl_link *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+int nl_links_read(struct nl_links *links)
+{
+	char buf[512];
+	struct nlmsghdr *h = message(buf, RTM_GETLINK, NLM_F_DUMP);
+	int err;
+
+	*links = (struct nl_links){ 0 };
+	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
+	mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	err = talk(NETLINK_ROUTE, h, on_links, links);
+	if (err)
+		nl_links_free(links);
+	else if (links->n)
+		qsort(links->list, links->n, sizeof(*links->list), by_name);
+	return err;
+}
+
+const struct nl_link *nl_links_find(const struct nl_links *links, const char *name)
+{
+	struct nl_link wanted;
+
+	if (!links->n || strlen(name) >= sizeof(wanted.name))
+		return NULL;
+	snprintf(wanted.name, sizeof(wanted.name), "%s", name);
+	return bsearch(&wanted, links->list, links->n, sizeof(wanted), by_name);
+}
+
+void nl_links_free(struct nl_links *links)
+{
+	free(links->list);
+	*links = (struct nl_links){ 0 };
 }
 
 int nl_vxlan_create(const char *name, const uint8_t mac[6], uint16_t port)

@@ -64,6 +64,7 @@ place_of() {
 # begin NAME: its configurations into files, its frames to probes.py.
 begin() {
 	local kind from to frame i=0
+	FRAME=()
 	OLD='' NEW='' OLD_FUNCTIONS='' NEW_FUNCTIONS='' FRAMES='' BOTH=' ' ONLY_OLD=' ' ONLY_NEW=' ' NEVER=' '
 	CHANGE=(apply --prune --force "$STATE/new.yaml")
 	before_begin() { :; }
@@ -77,6 +78,7 @@ begin() {
 	while read -r kind from to frame; do
 		[ -n "$kind" ] || continue
 		i=$((i + 1))
+		FRAME[$i]="$from to $to: $frame"
 		ask add "$kind$i" "$(place_of "$from")" "$(place_of "$to")" "$frame"
 		case $kind in
 		both) BOTH+="$kind$i " ;;
@@ -119,7 +121,7 @@ look() {
 	for name in $ARRIVED; do
 		[[ $NEVER == *" $name "* ]] || continue
 		LEAKS+=1
-		fail "$1: $name arrives: $(sed -n "${name#never}p" <<< "$(grep . <<< "$FRAMES")")"
+		fail "$1: $name arrives: ${FRAME[${name//[a-z]/}]}"
 	done
 	for name in $BOTH; do
 		[[ " $ARRIVED " == *" $name "* ]] || { CUT+=1; return; }

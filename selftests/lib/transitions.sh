@@ -7,7 +7,7 @@
 
 TRANSITIONS=(rule_replaced default_closed default_opened default_out monitor_off tenant_replaced slots_reused vni_swapped
 	network_to_other_tenant port_moved devices_swapped addresses_swapped group_changed chain_rebound chain_inserted
-	chain_removed first_apply ipv6_added table_resized ifindex_reused port_to_function function_to_port verb batch)
+	chain_removed chain_with_rule chain_without_rule first_apply ipv6_added table_resized ifindex_reused port_to_function function_to_port verb batch)
 
 # head_yaml FUNCTIONS: more of them than the usual ones.
 head_yaml() {
@@ -224,6 +224,24 @@ transition_chain_removed() {
 	transition_chain_inserted
 	local old=$OLD
 	OLD=$NEW NEW=$old
+}
+
+# With the function comes a rule that lets through what only the function may judge; and both go again.
+transition_chain_with_rule() {
+	OLD=$(chained; rule no deny 100 9)
+	NEW=$(chained; rule yes allow 100 9; tail -n 2 <<< "$(chained 'one: {tag: 301, steps: [{function: deaf}]}' one)")
+	FRAMES='both p1 p3 u4(1, 3, fresh, 5, data)
+		old p1 p2 u4(1, 2, fresh, 5, data)
+		never p1 p2 u4(1, 2, fresh, 9, data)
+		never p1 p2 u4(1, 2, 4000, 9, data)'
+}
+
+# A flow that only the function was to judge is there when both go.
+transition_chain_without_rule() {
+	transition_chain_with_rule
+	local old=$OLD
+	OLD=$NEW NEW=$old
+	FRAMES=${FRAMES/old p1/new p1}
 }
 
 transition_first_apply() {

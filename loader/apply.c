@@ -6,6 +6,7 @@
 #include "loader/commands.h"
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
+#include "loader/progress.h"
 #include "loader/rules.h"
 
 int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
@@ -59,6 +60,7 @@ void apply_print_notes(FILE *out, const struct commit *c)
 
 static void print_changes(const struct commit *c)
 {
+	progress_end();
 	config_diff_print(stdout, c->diff);
 	fflush(stdout);
 }
@@ -66,9 +68,13 @@ static void print_changes(const struct commit *c)
 static void print_summary(const struct commit *c)
 {
 	if (!json_array_size(c->diff) && c->writes)
-		printf("maps: %zu entries brought up to date\n", c->writes);
+		printf(c->dry_run ? "maps: %zu entries to bring up to date\n" :
+				    "maps: %zu entries brought up to date\n",
+		       c->writes);
 	if (c->attached || c->detached)
-		printf("devices: %d attached, %d detached\n", c->attached, c->detached);
+		printf(c->dry_run ? "devices: %d to attach, %d to detach\n" :
+				    "devices: %d attached, %d detached\n",
+		       c->attached, c->detached);
 	if (commit_was_idle(c))
 		puts("nothing to change");
 	else if (c->dry_run)
@@ -104,7 +110,11 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 		.announce = cl->json ? NULL : print_changes,
 	};
 
+	/* What reads JSON may read both streams together. */
+	if (!cl->json)
+		progress_show(cli_option(cl, "progress") != NULL);
 	result = commit_run(&c, e);
+	progress_end();
 	if (result >= 0 && cl->json && cli_json(cl, apply_report(&c), e))
 		result = -1;
 	else if (result >= 0 && !cl->json)

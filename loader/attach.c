@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "loader/alloc.h"
 #include "loader/attach_hooks.h"
 #include "loader/devices.h"
 #include "loader/grace.h"
@@ -28,12 +27,6 @@ struct work {
 	struct device record;
 	struct xdp_plan plan;
 };
-
-/* A record of a device that is gone, or that came back as another one. */
-static bool is_stale(const struct device *record, const struct nl_link *link, uint64_t netns)
-{
-	return record->ifindex != link->ifindex || record->netns != netns;
-}
 
 static int find_link(const char *device, struct nl_link *link, struct error *e)
 {
@@ -64,7 +57,7 @@ static int begin(struct work *w, struct error *e)
 
 	if (found < 0)
 		return -1;
-	if (found && is_stale(&w->record, &w->link, netns_cookie())) {
+	if (found && device_record_stale(&w->record, &w->link, netns_cookie())) {
 		if (detach_device(w->root, w->link.name, e))
 			return -1;
 		found = 0;
@@ -108,7 +101,7 @@ static int detach_renamed(const struct work *w, bool *any, struct error *e)
 
 	*any = false;
 	for (int i = 0; i < n && !err; i++) {
-		if (is_stale(&list[i].record, &w->link, netns) || !strcmp(list[i].name, w->link.name))
+		if (device_record_stale(&list[i].record, &w->link, netns) || !strcmp(list[i].name, w->link.name))
 			continue;
 		*any = true;
 		err = detach_device(w->root, list[i].name, e);
@@ -200,30 +193,6 @@ static int set_all(struct work *w, enum device_mode mode, bool finish, struct er
 	return device_record_put(w->root, w->link.name, &w->record, e);
 }
 
-static void fill(struct attachment *got, const char *device, const struct device *record,
-		 const char *note)
-{
-	memset(got, 0, sizeof(*got));
-	snprintf(got->device, sizeof(got->device), "%s", device);
-	got->ifindex = record->ifindex;
-	got->role = record->role;
-	got->mode = record->mode;
-	got->xdp = record->flags & DEVICE_XDP;
-	got->guard = record->flags & DEVICE_GUARD;
-	got->clsact = record->flags & DEVICE_CLSACT;
-	got->finish = record->flags & DEVICE_FINISH;
-	got->present = true;
-	snprintf(got->note, sizeof(got->note), "%s", note);
-}
-
-static void note_lost(const struct root *root, struct attachment *a)
-{
-	if (a->role == ROLE_UNDERLAY && a->xdp && !device_takes_xdp(root, a->device))
-		snprintf(
-			a->note, sizeof(a->note),
-			"TC sends, since what XDP sends here would be lost (a veth: `ethtool -K DEVICE gro on` at its other end, then apply)");
-}
-
 static int attach(const struct root *root, const char *device, enum role role,
 		  enum device_mode mode, bool finish, struct attachment *got, struct error *e)
 {
@@ -249,8 +218,8 @@ static int attach(const struct root *root, const char *device, enum role role,
 		return -1;
 	}
 	if (got) {
-		fill(got, device, &w.record, w.plan.note);
-		note_lost(root, got);
+		attachment_fill(got, device, &w.record, w.plan.note);
+		attachment_note_lost(root, got);
 	}
 	return 0;
 }
@@ -292,7 +261,7 @@ int attach_check(const struct root *root, const char *device, enum role role, st
 		return -1;
 	/* By ifindex: a device that was renamed has its record under the old name, and weft's programs. */
 	for (int i = 0; i < n; i++)
-		if (!is_stale(&list[i].record, &w.link, netns)) {
+		if (!device_record_stale(&list[i].record, &w.link, netns)) {
 			ours = true;
 			w.record = list[i].record;
 		}
@@ -359,65 +328,4 @@ int detach_device(const struct root *root, const char *device, struct error *e)
 				  strerror(-err));
 	}
 	return device_record_delete(root, device, e);
-}
-
-/* The record tells what was begun; the kernel, what is there. */
-static void look(const struct root *root, const struct nl_link *link, struct attachment *a)
-{
-	struct xdp_plan plan;
-	bool tc;
-
-	if (a->clsact) {
-		tc = clsact_live(link, HOOK_TC);
-		a->guard = a->guard && clsact_live(link, HOOK_GUARD);
-	} else {
-		tc = link_live(root, a->device, a->ifindex, HOOK_TC);
-		a->guard = a->guard && link_live(root, a->device, a->ifindex, HOOK_GUARD);
-	}
-	a->xdp = a->xdp && link_live(root, a->device, a->ifindex, HOOK_XDP);
-	if (!tc || (a->role != ROLE_UNDERLAY && !a->guard))
-		a->ifindex = 0;
-	note_lost(root, a);
-	if (a->mode == MODE_XDP && !a->xdp &&
-	    !xdp_decide(root, link, a->role, a->mode, &plan, NULL))
-		memcpy(a->note, plan.note, sizeof(a->note));
-}
-
-static void fill_present(const struct root *root, const struct nl_links *links, uint64_t netns,
-			 const struct device_item *item, struct attachment *a)
-{
-	const struct nl_link *link = nl_links_find(links, item->name);
-
-	fill(a, item->name, &item->record, "");
-	a->present = link && !is_stale(&item->record, link, netns);
-	if (a->present)
-		look(root, link, a);
-	if (item->record.flags & DEVICE_UNFINISHED)
-		a->ifindex = 0;
-}
-
-int attachments(const struct root *root, struct attachment **list, struct error *e)
-{
-	const uint64_t netns = netns_cookie();
-	struct nl_links links = { 0 };
-	struct device_item *items;
-	int n = device_records(root, &items, e), got = 0, err;
-
-	*list = NULL;
-	if (n < 0)
-		return -1;
-	err = nl_links_read(&links);
-	if (err) {
-		free(items);
-		return error_set(e, EXIT_REFUSED, "this host's devices cannot be listed: %s",
-				 strerror(-err));
-	}
-	if (n)
-		*list = alloc_zero((size_t)n, sizeof(**list));
-	for (int i = 0; i < n; i++)
-		if (items[i].record.role != DEVICE_TUNNEL)
-			fill_present(root, &links, netns, &items[i], &(*list)[got++]);
-	nl_links_free(&links);
-	free(items);
-	return got;
 }

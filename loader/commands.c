@@ -21,7 +21,7 @@ const struct command commands[] = {
 	{ "load", NULL, "", "host= clsact", 0, 0, WRITES, cmd_load,
 	  "load the programs and make the maps, or renew the programs in place" },
 	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
-	{ "apply", NULL, "FILE...", "prune force dry-run", 1, -1, WRITES, cmd_apply,
+	{ "apply", NULL, "FILE...", "prune force dry-run progress", 1, -1, WRITES, cmd_apply,
 	  "make the configuration what the files say; - is standard input" },
 	{ "diff", NULL, "FILE...", "prune", 1, -1, 0, cmd_diff,
 	  "what apply would change; exit code 3 if anything" },

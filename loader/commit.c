@@ -313,7 +313,9 @@ int commit_run(struct commit *c, struct error *e)
 	if (!result && c->dry_run)
 		result = facts_check_foreign(&w.facts, c->root, e);
 	if (!result && c->dry_run) {
-		c->writes = w.sync->writes;
+		c->writes = w.sync->writes + tables_due(&w.tables, c->root, w.sync);
+		c->attached = facts_to_attach(&w.facts);
+		c->detached = facts_to_detach(&w.facts);
 		if (c->announce)
 			c->announce(c);
 	} else if (!result) {

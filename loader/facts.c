@@ -6,7 +6,6 @@
 
 #include "loader/alloc.h"
 #include "loader/facts.h"
-#include "loader/grace.h"
 
 #define TUNNEL_BYTES 50 /* outer IPv4, UDP and VXLAN headers, and the inner Ethernet header */
 
@@ -43,7 +42,7 @@ static int by_device(const void *a, const void *b)
 	return strcmp(x->device, y->device);
 }
 
-static const struct attachment *attachment_of(const struct facts *facts, const char *device)
+const struct attachment *facts_attachment(const struct facts *facts, const char *device)
 {
 	struct attachment wanted;
 
@@ -54,7 +53,7 @@ static const struct attachment *attachment_of(const struct facts *facts, const c
 		       by_device);
 }
 
-static bool takes_xdp(const struct root *root, const struct fact *fact)
+bool facts_takes_xdp(const struct root *root, const struct fact *fact)
 {
 	/* An underlay device may have to send what came in by XDP elsewhere. */
 	return (fact->xdp || fact->role == ROLE_UNDERLAY) && device_takes_xdp(root, fact->device);
@@ -68,13 +67,13 @@ static void note_attachment(struct fact *fact, const struct root *root, const st
 	fact->attached = fact->present && a->ifindex == fact->info.ifindex &&
 			 a->role == fact->role && a->mode == fact->mode && guarded;
 	fact->xdp = fact->attached && a->xdp;
-	fact->takes_xdp = takes_xdp(root, fact);
+	fact->takes_xdp = facts_takes_xdp(root, fact);
 	memcpy(fact->note, a->note, sizeof(fact->note));
 }
 
 static void look(struct facts *facts, const struct root *root, struct fact *fact)
 {
-	const struct attachment *a = attachment_of(facts, fact->device);
+	const struct attachment *a = facts_attachment(facts, fact->device);
 	const struct nl_link *link = nl_links_find(&facts->links, fact->device);
 
 	if (!link)
@@ -284,7 +283,7 @@ int facts_check(const struct facts *facts, const struct model *m, struct error *
 int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e)
 {
 	for (const struct fact *f = facts->by_device; f; f = f->hh.next) {
-		const struct attachment *had = attachment_of(facts, f->device);
+		const struct attachment *had = facts_attachment(facts, f->device);
 
 		/* What is there in another role is detached first. */
 		if (f->present && !f->attached && !had &&
@@ -292,117 +291,4 @@ int facts_check_foreign(const struct facts *facts, const struct root *root, stru
 			return -1;
 	}
 	return 0;
-}
-
-/* Ports and functions have the same hooks: one becomes the other without a moment without programs. */
-static bool can_switch(const struct attachment *had, const struct fact *f)
-{
-	return had->role != f->role && had->ifindex == f->info.ifindex &&
-	       had->role != ROLE_UNDERLAY && f->role != ROLE_UNDERLAY;
-}
-
-static int attach(struct facts *facts, const struct root *root, struct fact *f, int *changed,
-		  struct error *e)
-{
-	const struct attachment *had = attachment_of(facts, f->device);
-	struct attachment got = { 0 };
-
-	if (had && can_switch(had, f)) {
-		f->switched = true;
-		if (attach_switch_role(root, f->device, f->role, e))
-			return -1;
-	} else if (had && (had->role != f->role || had->ifindex != f->info.ifindex)) {
-		/* Another device of this name has to go first, and what changes places with the underlay. */
-		if (detach_device(root, f->device, e))
-			return -1;
-		had = NULL;
-	}
-	f->fresh = !had;
-	if (attach_device(root, f->device, f->role, f->mode, f->finish, &got, e)) {
-		/* It was there a moment ago. */
-		if (!e->exit_code)
-			error_set(e, EXIT_REFUSED, "%s: device %s has just gone: apply again",
-				  f->user, f->device);
-		return -1;
-	}
-	*changed += !f->attached;
-	f->attached = true;
-	f->xdp = got.xdp;
-	f->takes_xdp = takes_xdp(root, f);
-	memcpy(f->note, got.note, sizeof(f->note));
-	return 0;
-}
-
-void facts_undo_attach(struct facts *facts, const struct root *root)
-{
-	struct error unused = { 0 };
-
-	for (struct fact *f = facts->by_device; f; f = f->hh.next) {
-		const struct attachment *had = attachment_of(facts, f->device);
-
-		if (f->fresh)
-			detach_device(root, f->device, &unused);
-		else if (f->switched && !attach_switch_role(root, f->device, had->role, &unused))
-			attach_device(root, f->device, had->role, had->mode, had->finish, NULL,
-				      &unused);
-		f->fresh = f->switched = false;
-	}
-}
-
-static int attach_all(struct facts *facts, const struct root *root, int *changed, struct error *e)
-{
-	/*
-	 * The underlay's mode may follow from its ports', so it comes after them, and again
-	 * whenever they change.
-	 */
-	for (int underlay = 0; underlay <= 1; underlay++) {
-		for (struct fact *f = facts->by_device; f; f = f->hh.next) {
-			if (!f->present || (f->role == ROLE_UNDERLAY) != underlay ||
-			    (f->attached && f->role == ROLE_PORT))
-				continue;
-			if (attach(facts, root, f, changed, e)) {
-				facts_undo_attach(facts, root);
-				return -1;
-			}
-		}
-	}
-	return 0;
-}
-
-int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e)
-{
-	int due = 0, err;
-
-	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
-		due += f->present && !f->attached;
-	grace_hurry(due);
-	err = attach_all(facts, root, changed, e);
-	grace_relax();
-	return err;
-}
-
-static int detach_all(struct facts *facts, const struct root *root, int *changed, struct error *e)
-{
-	for (int i = 0; i < facts->n_attachments; i++) {
-		const char *device = facts->attachments[i].device;
-
-		if (facts_find(facts, device))
-			continue;
-		if (detach_device(root, device, e))
-			return -1;
-		(*changed)++;
-	}
-	return 0;
-}
-
-int facts_detach(struct facts *facts, const struct root *root, int *changed, struct error *e)
-{
-	int due = 0, err;
-
-	for (int i = 0; i < facts->n_attachments; i++)
-		due += !facts_find(facts, facts->attachments[i].device);
-	grace_hurry(due);
-	err = detach_all(facts, root, changed, e);
-	grace_relax();
-	return err;
 }

@@ -42,6 +42,10 @@ int facts_gather(struct facts *facts, const struct root *root, const struct mode
 void facts_free(struct facts *facts);
 /* NULL if nothing on this host names the device. */
 struct fact *facts_find(const struct facts *facts, const char *device);
+/* What weft has attached to the device when the facts were gathered; NULL: nothing. */
+const struct attachment *facts_attachment(const struct facts *facts, const char *device);
+/* May XDP redirect to it? */
+bool facts_takes_xdp(const struct root *root, const struct fact *fact);
 /* The ifindex of a device that is there, else 0. */
 unsigned int facts_ifindex(const struct facts *facts, const char *device);
 
@@ -53,6 +57,10 @@ int facts_check(const struct facts *facts, const struct model *m, struct error *
 
 /* Refuses devices that facts_attach() would refuse, for foreign programs on them; touches nothing. */
 int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e);
+
+/* How many devices the two below are about. */
+int facts_to_attach(const struct facts *facts);
+int facts_to_detach(const struct facts *facts);
 
 /*
  * Attaches what is not attached yet and updates `facts`. On failure detaches again what it

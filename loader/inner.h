@@ -52,9 +52,9 @@ int inner_pin(const struct root *root, const char *tenant, enum inner kind, int 
 void inner_unpin(const struct root *root, const char *tenant, enum inner kind);
 /* The pinned map's fd, or -1 with errno and without an error. */
 int inner_open(const struct root *root, const char *tenant, enum inner kind);
-/* Removes the tenant's directory and all that is pinned in it. */
-/* Of what a killed command was about to put in place. */
+/* Unpins what a killed command was about to put in place. */
 void inner_sweep_tenant(const struct root *root, const char *tenant);
+/* Removes the tenant's directory and all that is pinned in it. */
 void inner_remove_tenant(const struct root *root, const char *tenant);
 
 /* Id and size of the map behind an fd; returns 0, or -1. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "loader/alloc.h"
+#include "loader/progress.h"
 #include "loader/table_copy.h"
 #include "loader/tables.h"
 
@@ -174,16 +175,43 @@ static bool pin_is_right(const struct root *root, const char *tenant, enum inner
 	return pinned == id;
 }
 
+static bool is_right(struct tables *t, size_t i, enum inner kind, int fd, uint32_t *id)
+{
+	uint32_t entries;
+
+	return fd >= 0 && !inner_info(fd, id, &entries) && entries == size_wanted(t, i, kind) &&
+	       (kind != INNER_ACL || same_acl(t, i, fd));
+}
+
+size_t tables_due(struct tables *t, const struct root *root, const struct sync *s)
+{
+	size_t due = 0;
+
+	for (int kind = 0; kind < INNER_RULES; kind++)
+		for (size_t i = 0; i < t->m->n_tenants; i++) {
+			uint32_t id;
+			int fd;
+
+			if (!t->touched[i] || !wants(&t->m->tenants[i], kind))
+				continue;
+			fd = map_in_use(t, s, i, kind);
+			due += !is_right(t, i, kind, fd, &id) ||
+			       !pin_is_right(root, t->m->tenants[i].name, kind, id);
+			if (fd >= 0)
+				close(fd);
+		}
+	return due;
+}
+
 /* Is what is in use as it should be? Then its pin is all that can be missing. */
 static int keep(struct tables *t, const struct root *root, size_t i, enum inner kind, int fd,
 		bool *kept, struct error *e)
 {
 	const char *tenant = t->m->tenants[i].name;
-	uint32_t id, entries;
+	uint32_t id;
 
 	*kept = false;
-	if (fd < 0 || inner_info(fd, &id, &entries) || entries != size_wanted(t, i, kind) ||
-	    (kind == INNER_ACL && !same_acl(t, i, fd)))
+	if (!is_right(t, i, kind, fd, &id))
 		return 0;
 	*kept = true;
 	if (pin_is_right(root, tenant, kind, id))
@@ -260,6 +288,16 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 	return failed ? -1 : 0;
 }
 
+static const char *const phases[INNER_RULES] = {
+	[INNER_CT4] = "making flow tables",
+	[INNER_HALF4] = "making half-open tables",
+	[INNER_RECENT4] = "making reclaim queues",
+	[INNER_CT6] = "making IPv6 flow tables",
+	[INNER_HALF6] = "making IPv6 half-open tables",
+	[INNER_RECENT6] = "making IPv6 reclaim queues",
+	[INNER_ACL] = "making rules",
+};
+
 static int make_kind(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,
 		     struct error *e)
 {
@@ -285,6 +323,7 @@ static int make_kind(struct tables *t, const struct root *root, struct sync *s, 
 		jobs->job[jobs->n++] = job;
 		if (jobs->n == FLUSH_AT && flush(t, root, s, jobs, e))
 			return -1;
+		progress(phases[jobs->kind], i + 1, t->m->n_tenants);
 	}
 	return jobs->n ? flush(t, root, s, jobs, e) : 0;
 }

@@ -37,6 +37,8 @@ void tables_mark_policy(struct tables *t, struct sync *s);
  * judged again.
  */
 int tables_make(struct tables *t, const struct root *root, struct sync *s, struct error *e);
+/* How many maps tables_make() would make or pin. */
+size_t tables_due(struct tables *t, const struct root *root, const struct sync *s);
 /* Removes what no tenant needs here any more. `old` and `new` are trees. */
 int tables_remove(struct tables *t, const struct root *root, const struct sync *s,
 		  const json_t *old, const json_t *new, struct error *e);

@@ -184,3 +184,33 @@ kill_at() {
 	look "$at ($what)"
 	repair "$at ($what)"
 }
+
+# --- all of them -----------------------------------------------------------------------------------------
+
+# The writes at which transition number $1, of $2 writes, is killed: $3 of them, others in each transition, or all.
+chosen() {
+	local -i i
+	[ "$3" != all ] || { seq "$2"; return; }
+	for ((i = 0; i < $3; i++)); do
+		echo $((($1 * 7 + i * $2 / $3) % $2 + 1))
+	done
+}
+
+# every_transition N|all [NAME...]
+every_transition() {
+	local each=$1 name at how turn=0 kills
+	shift
+	for name in "${@:-${TRANSITIONS[@]}}"; do
+		turn=$((turn + 1)) kills=0
+		begin "$name"
+		step "$name"
+		[ "$WRITES" -gt 3 ] || { fail "$name: only $WRITES writes were seen"; continue; }
+		for at in $(chosen $turn "$WRITES" "$each"); do
+			how=before
+			[ $((at % 2)) -eq 1 ] && how=after
+			kill_at "$name" $how "$at"
+			kills=$((kills + 1))
+		done
+		[ "$BROKEN" -gt 0 ] || ok "$name: killed at $kills of them, and completed by the next"
+	done
+}

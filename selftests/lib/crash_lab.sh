@@ -65,15 +65,15 @@ place_of() {
 begin() {
 	local kind from to frame i=0
 	FRAME=()
-	OLD='' NEW='' OLD_FUNCTIONS='' NEW_FUNCTIONS='' FRAMES='' BOTH=' ' ONLY_OLD=' ' ONLY_NEW=' ' NEVER=' '
+	OLD='' NEW='' OLD_FUNCTIONS='' NEW_FUNCTIONS='' OLD_MODE='' NEW_MODE='' FRAMES='' BOTH=' ' ONLY_OLD=' ' ONLY_NEW=' ' NEVER=' '
 	CHANGE=(apply --prune --force "$STATE/new.yaml")
 	before_begin() { :; }
 	before_old() { :; }
 	before_change() { :; }
 	"transition_$1"
 	before_begin
-	{ head_yaml "$OLD_FUNCTIONS"; printf '%s\n' "$OLD"; } > "$STATE/old.yaml"
-	{ head_yaml "$NEW_FUNCTIONS"; printf '%s\n' "$NEW"; } > "$STATE/new.yaml"
+	{ head_yaml "$OLD_FUNCTIONS" "$OLD_MODE"; printf '%s\n' "$OLD"; } > "$STATE/old.yaml"
+	{ head_yaml "$NEW_FUNCTIONS" "$NEW_MODE"; printf '%s\n' "$NEW"; } > "$STATE/new.yaml"
 	ask clear
 	while read -r kind from to frame; do
 		[ -n "$kind" ] || continue
@@ -182,6 +182,8 @@ kill_at() {
 		{ BROKEN+=1; fail "$at: it ended before"; return; }
 	POINTS+=1
 	look "$at ($what)"
+	# Not only forwards: what is half new can be made old again, too.
+	[ $(($3 % 3)) -ne 0 ] || to_old "$at ($what): and back"
 	repair "$at ($what)"
 }
 

@@ -7,21 +7,22 @@
 
 TRANSITIONS=(rule_replaced default_closed default_opened default_out monitor_off tenant_replaced slots_reused vni_swapped
 	network_to_other_tenant port_moved devices_swapped addresses_swapped group_changed chain_rebound chain_inserted
-	chain_removed chain_with_rule chain_without_rule first_apply ipv6_added table_resized ifindex_reused port_to_function function_to_port verb batch)
+	chain_removed chain_with_rule chain_without_rule first_apply ipv6_added table_resized ifindex_reused port_to_function function_to_port verb batch
+	mode_xdp mode_tc first_clsact)
 
-# head_yaml FUNCTIONS: more of them than the usual ones.
+# head_yaml [FUNCTIONS [MODE]]: more functions than the usual ones; how h1 attaches.
 head_yaml() {
 	cat <<-YAML
 	version: 1
 	hosts:
-	  h1: {vtep: 192.168.50.1, underlay: [u0]}
+	  h1: {vtep: 192.168.50.1, underlay: [u0], mode: ${2:-tc}}
 	  h2: {vtep: 192.168.50.2, underlay: [u0]}
 	service_functions:
 	  deaf: {instances: {d: {host: h1, device: s0}}}
 	  deaf2: {instances: {d: {host: h1, device: s1}}}
 	  good: {instances: {g: {host: h1, device: s2}}}
 	YAML
-	[ -z "$1" ] || echo "$1"
+	[ -z "${1:-}" ] || echo "$1"
 	echo 'tenants:'
 }
 
@@ -106,7 +107,7 @@ transition_slots_reused() {
 	NEW=$(echo "$blue"; { acl; rule yes allow 50 5; } | red_web | sed s/red/green/)
 	FRAMES=$(to_b new 5 | grep p1; to_b never 9 | grep p1; echo 'both p3 p4 u4(1, 2, 4000, 9, data)'
 		echo 'never p1 p4 u4(1, 2, 4000, 5, data)'; echo 'never p3 p2 u4(1, 2, fresh, 5, data)')
-	{ head_yaml ''; echo "$blue"; { acl; rule any allow 50 1-100; } | red_web; } > "$STATE/older.yaml"
+	{ head_yaml; echo "$blue"; { acl; rule any allow 50 1-100; } | red_web; } > "$STATE/older.yaml"
 	before_old() {
 		weft_quietly h1 apply --prune --force "$STATE/older.yaml"
 		ask probe 5
@@ -319,4 +320,22 @@ transition_batch() {
 	printf '%s\n' 'acl set red/it destination_port 7' 'group replace red/g ports a' > "$STATE/batch"
 	NEW=$(echo "$NEW"; echo '    groups: {g: {ports: [a]}}')
 	CHANGE=(-b "$STATE/batch")
+}
+
+transition_mode_xdp() {
+	OLD=$({ acl; rule yes allow 50 5; } | red_web)
+	NEW=$OLD
+	NEW_MODE=xdp
+	FRAMES=$(to_b both 5; to_b never 9; echo 'never h1/p2 p2 u4(1, 2, fresh, 5, data)')
+}
+
+transition_mode_tc() {
+	transition_mode_xdp
+	OLD_MODE=xdp NEW_MODE=tc
+}
+
+# As on kernels without TCX. Last: what comes after it would be attached so, too.
+transition_first_clsact() {
+	transition_first_apply
+	before_old() { weft_quietly h1 unload --force; weft_load h1 --clsact; }
 }

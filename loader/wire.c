@@ -20,9 +20,11 @@ uint32_t wire_since(const struct wire *old, const struct wire *new, uint32_t epo
 {
 	if (!new->chain || !(new->flags & ASKS_FOR_AGE))
 		return 0;
-	if (old->chain == new->chain || (old->chain && new->flags & CHAIN_KEEP))
-		return old->since;
-	return epoch;
+	if (!old->chain)
+		return epoch;
+	if (new->flags & CHAIN_KEEP)
+		return old->flags & CHAIN_KEEP ? old->since : 0;
+	return old->chain == new->chain ? old->since : epoch;
 }
 
 enum wire_pass wire_pass(const struct wire *w, uint32_t born)

@@ -23,8 +23,8 @@ struct wire wire_of(const struct port *port, const struct chain *chain);
 
 /*
  * What `since` becomes when `old` turns into `new`, whose own does not count; `epoch` is the one
- * that the change brings. A chain that stays on the wire has come when it came. One that takes
- * another's place keeps out only what the other one kept out: what was inspected stays so.
+ * that the change brings. A chain that stays on the wire has come when it came. Whatever chain was
+ * there before, what it inspected stays inspected: only what it kept out may be kept out.
  */
 uint32_t wire_since(const struct wire *old, const struct wire *new, uint32_t epoch);
 

@@ -19,7 +19,7 @@ static __always_inline enum fate fate_of(const struct pkt *p, const struct flow 
 {
 	const struct chain *chain = chain_at(port->chain);
 
-	if (!chain || !flow_is_older(f->born, port->chain_since))
+	if (!chain || chain->flags & CHAIN_BYPASS || !flow_is_older(f->born, port->chain_since))
 		return FATE_INSERT;
 	if (chain->flags & CHAIN_RESET)
 		return FATE_RESET;

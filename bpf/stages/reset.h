@@ -34,13 +34,6 @@ static __always_inline void turn(struct pkt *p)
 	p->tcp_flags = TCP_ACK;
 }
 
-/* What is in the frame now: a RST without data. */
-static __always_inline void now_is_rst(struct pkt *p)
-{
-	p->l4_len = p->len - p->l4;
-	p->payload = 0;
-}
-
 /* The two ends are p->from and p->to, at least one of them a port of this host. */
 static __always_inline enum verdict reset_both(ctx_t *ctx, struct pkt *p)
 {
@@ -50,7 +43,6 @@ static __always_inline enum verdict reset_both(ctx_t *ctx, struct pkt *p)
 		turn(p);
 	if (reject_tcp(ctx, p))
 		return V_CONSUMED;
-	now_is_rst(p);
 	port = port_at(FLOW_TARGET_INDEX(p->from));
 	if (port && port->ifindex && port->vni == p->vni)
 		copy_to_port(ctx, port);

@@ -207,7 +207,7 @@ static const struct schema_kind chain_kind = {
 		       .doc = "the VLAN ID at the function; with the function, this chain's alone"),
 		SCALAR("existing", word,
 		       .words = WORDS(WORD("insert"), WORD("keep"), WORD("reset")), .fallback = "insert",
-		       .doc = "flows older than the chain on their wire pass through it too, go on without it until they end, or are ended"),
+		       .doc = "flows older than the chain on their wire: through it, without it, or ended"),
 		{.name = "steps", .shape = SCHEMA_OBJECT_LIST, .object = &step_kind,
 		 .required = true, .items_min = 1, .items_max = 1, .items_later = true,
 		 .doc = "in the order of leaving"},

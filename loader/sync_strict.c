@@ -47,7 +47,7 @@ static bool chain_changes_hands(const struct sync *s, const struct desired *d,
 static bool is_cut_off(const struct sync *s, const struct desired *d, const struct port *old,
 		       const struct port *new)
 {
-	if (!new || old->id != new->id || old->tenant != new->tenant ||
+	if (old->id != new->id || old->tenant != new->tenant ||
 	    old->network != new->network || old->vni != new->vni)
 		return true;
 	if (chain_changes_hands(s, d, old))
@@ -92,7 +92,7 @@ static void rebind(struct sync *s, const struct desired *d, const bool *cut_off)
 		const void *key = entries_key(actual, i);
 		const void *new = entries_find(&d->map[MAP_PORTS], key);
 
-		if (old->port >= WEFT_PORTS_MAX || !cut_off[old->port] || !new ||
+		if (old->port >= s->actual[MAP_PORT_SLOTS].n || !cut_off[old->port] || !new ||
 		    memcmp(old, new, sizeof(*old)))
 			continue;
 		entries_add(&s->gone[MAP_PORTS], key, NULL);
@@ -111,20 +111,34 @@ static void mark_policy(struct sync *s)
 	}
 }
 
-static void plan_port(struct sync *s, const struct desired *d, uint32_t slot, bool *cut_off)
+/* Unbound, without a device, and with a MAC that nobody has; what was on its wire is remembered. */
+static struct port cut_off_record(const struct port *old, const struct port *new)
+{
+	struct port port = { 0 };
+
+	if (old->id != new->id)
+		return port;
+	port.id = old->id;
+	port.tenant = old->tenant;
+	port.chain = old->chain;
+	port.chain_since = old->chain_since;
+	return port;
+}
+
+/* `new`: the record as it shall be, all zeroes if the port goes. */
+static void plan_port(struct sync *s, const struct desired *d, uint32_t slot,
+		      const struct port *new, bool *cut_off)
 {
 	const struct port *old = entries_value(&s->actual[MAP_PORT_SLOTS], slot);
-	const struct port *new = entries_find(&d->map[MAP_PORT_SLOTS], &slot);
-	struct port strict = { 0 };
+	struct port strict;
 
 	if (!old->id)
 		return;
 	*cut_off = is_cut_off(s, d, old, new);
-	if (!*cut_off)
-		strict = with_common_addresses(old, new);
+	strict = *cut_off ? cut_off_record(old, new) : with_common_addresses(old, new);
 	if (memcmp(old, &strict, sizeof(strict)))
 		entries_add(&s->strict, &slot, &strict);
-	if (!new || old->id != new->id)
+	if (old->id != new->id)
 		return;
 	if (*cut_off && !memcmp(old, new, sizeof(*old))) {
 		entries_add(&s->fresh[MAP_PORT_SLOTS], &slot, new);
@@ -138,11 +152,21 @@ static void plan_port(struct sync *s, const struct desired *d, uint32_t slot, bo
 
 void sync_plan_strict(struct sync *s, const struct desired *d, bool everybody)
 {
-	bool *cut_off = alloc_zero(WEFT_PORTS_MAX, sizeof(*cut_off));
+	const struct entries *actual = &s->actual[MAP_PORT_SLOTS], *fresh = &s->fresh[MAP_PORT_SLOTS];
+	const size_t planned = fresh->n;
+	bool *cut_off = alloc_zero(actual->n, sizeof(*cut_off));
 
 	mark_policy(s);
-	for (uint32_t slot = 0; slot < WEFT_PORTS_MAX && slot < s->actual[MAP_PORT_SLOTS].n; slot++)
-		plan_port(s, d, slot, &cut_off[slot]);
+	/* The fresh records are in the order of slots; a slot without one keeps what it has. */
+	for (uint32_t slot = 0, next = 0; slot < actual->n; slot++) {
+		struct port new;
+
+		if (next < planned && *(const uint32_t *)entries_key(fresh, next) == slot)
+			memcpy(&new, entries_value(fresh, next++), sizeof(new));
+		else
+			memcpy(&new, entries_value(actual, slot), sizeof(new));
+		plan_port(s, d, slot, &new, &cut_off[slot]);
+	}
 	rebind(s, d, cut_off);
 	for (size_t i = 0; everybody && i < WEFT_TENANTS_MAX; i++)
 		s->early[i] = s->wanted[i].id != 0;

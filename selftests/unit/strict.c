@@ -13,7 +13,7 @@ static struct desired d;
 #define CHAIN 5
 
 static const struct port some_port = {
-	.id = 7, .generation = 7, .ifindex = 10, .tenant = TENANT, .network = 4, .vni = 101, .chain = CHAIN,
+	.id = 7, .generation = 7, .ifindex = 10, .tenant = TENANT, .network = 4, .vni = 101, .chain = CHAIN, .chain_since = 4,
 	.addresses4 = 3, .address4 = { { 10, 0, 0, 1 }, { 10, 0, 0, 2 }, { 10, 0, 0, 3 } },
 	.addresses6 = 2, .address6 = { { 0xfd, [15] = 1 }, { 0xfd, [15] = 2 } },
 };
@@ -75,13 +75,25 @@ static struct chain *wanted_chain(void)
 	return entries_value(&d.map[MAP_CHAINS], 0);
 }
 
-/* The port is nobody's in the meantime, and bound anew at the end. */
+/* After sync_plan(), which finds what differs. */
+static void plan(bool everybody)
+{
+	uint32_t slot = PORT;
+
+	if (memcmp(wanted_port(), &some_port, sizeof(some_port)))
+		entries_add(&s.fresh[MAP_PORT_SLOTS], &slot, wanted_port());
+	sync_plan_strict(&s, &d, everybody);
+}
+
+/* The port has neither device nor binding in the meantime, and is bound anew at the end. */
 static void expect_cut_off(bool early)
 {
-	static const struct port nobody;
+	static const struct port strict = {
+		.id = 7, .tenant = TENANT, .chain = CHAIN, .chain_since = 4,
+	};
 
 	assert_int_equal(s.strict.n, 1);
-	assert_memory_equal(entries_value(&s.strict, 0), &nobody, sizeof(nobody));
+	assert_memory_equal(entries_value(&s.strict, 0), &strict, sizeof(strict));
 	assert_int_equal(s.gone[MAP_PORTS].n, 1);
 	assert_int_equal(s.fresh[MAP_PORTS].n, 1);
 	assert_memory_equal(entries_value(&s.fresh[MAP_PORTS], 0), &binding, sizeof(binding));
@@ -99,7 +111,7 @@ static void expect_untouched(bool early)
 static void test_nothing_changes(void **unused)
 {
 	(void)unused;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	expect_untouched(false);
 }
 
@@ -107,14 +119,14 @@ static void test_only_rules_change(void **unused)
 {
 	(void)unused;
 	s.policy[TENANT] = true;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	expect_untouched(false);
 }
 
 static void test_everybody_is_judged(void **unused)
 {
 	(void)unused;
-	sync_plan_strict(&s, &d, true);
+	plan(true);
 	expect_untouched(true);
 	assert_false(s.early[TENANT + 1]);
 }
@@ -124,7 +136,7 @@ static void test_way_and_rules(void **unused)
 	(void)unused;
 	wanted_port()->chain = 0;
 	s.policy[TENANT] = true;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	expect_cut_off(true);
 }
 
@@ -132,7 +144,7 @@ static void test_way_alone(void **unused)
 {
 	(void)unused;
 	wanted_port()->chain = 0;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	expect_untouched(false);
 }
 
@@ -142,7 +154,7 @@ static void test_chain_and_options(void **unused)
 	(void)unused;
 	wanted_chain()->step[0].leaving_ifindex = 21;
 	s.wanted[TENANT].flags = TENANT_ALLOW_IN;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	expect_cut_off(true);
 	assert_int_equal(s.fresh[MAP_PORT_SLOTS].n, 1);
 	assert_memory_equal(entries_value(&s.fresh[MAP_PORT_SLOTS], 0), &some_port, sizeof(some_port));
@@ -153,7 +165,7 @@ static void test_chain_slot_changes_hands(void **unused)
 	(void)unused;
 	wanted_chain()->id = 10;
 	wanted_port()->chain = CHAIN + 1;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	expect_cut_off(false);
 }
 
@@ -161,7 +173,7 @@ static void test_network_changes(void **unused)
 {
 	(void)unused;
 	wanted_port()->vni = 102;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	expect_cut_off(false);
 }
 
@@ -172,7 +184,7 @@ static void test_owner_changes(void **unused)
 	(void)unused;
 	wanted_port()->id = 8;
 	((struct port_binding *)entries_value(&d.map[MAP_PORTS], 0))->generation = 8;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	assert_int_equal(s.strict.n, 1);
 	assert_memory_equal(entries_value(&s.strict, 0), &nobody, sizeof(nobody));
 	/* sync_plan() has unbound what changes hands. */
@@ -189,7 +201,7 @@ static void test_addresses_are_lost(void **unused)
 	memcpy(wanted_port()->address4[1], "\x0a\0\0\x09", 4);
 	memcpy(wanted_port()->address6[0], six[0], 16);
 	wanted_port()->addresses6 = 1;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	assert_int_equal(s.strict.n, 1);
 	strict = entries_value(&s.strict, 0);
 	assert_int_equal(strict->id, some_port.id);
@@ -206,7 +218,7 @@ static void test_addresses_come(void **unused)
 	memcpy(wanted_port()->address4[3], "\x0a\0\0\x09", 4);
 	wanted_port()->addresses4 = 4;
 	s.policy[TENANT] = true;
-	sync_plan_strict(&s, &d, false);
+	plan(false);
 	expect_untouched(true);
 }
 

@@ -17,7 +17,7 @@
 # shellcheck source=selftests/lib/transitions.sh
 . "$(dirname "${BASH_SOURCE[0]}")/transitions.sh"
 
-WAIT_MS=8	# for a frame that may not come
+WAIT_MS=4	# for a frame that may not come
 declare -i LEAKS=0 POINTS=0 BROKEN=0
 
 crash_lab() {
@@ -65,7 +65,7 @@ place_of() {
 begin() {
 	local kind from to frame i=0
 	FRAME=()
-	OLD='' NEW='' OLD_FUNCTIONS='' NEW_FUNCTIONS='' OLD_MODE='' NEW_MODE='' FRAMES='' BOTH=' ' ONLY_OLD=' ' ONLY_NEW=' ' NEVER=' '
+	OLD='' NEW='' OLD_FUNCTIONS='' NEW_FUNCTIONS='' OLD_MODE='' NEW_MODE='' OLD_WHOLE='' FRAMES='' BOTH=' ' ONLY_OLD=' ' ONLY_NEW=' ' NEVER=' '
 	CHANGE=(apply --prune --force "$STATE/new.yaml")
 	before_begin() { :; }
 	before_old() { :; }
@@ -73,6 +73,7 @@ begin() {
 	"transition_$1"
 	before_begin
 	{ head_yaml "$OLD_FUNCTIONS" "$OLD_MODE"; printf '%s\n' "$OLD"; } > "$STATE/old.yaml"
+	[ -z "$OLD_WHOLE" ] || echo "$OLD_WHOLE" > "$STATE/old.yaml"
 	{ head_yaml "$NEW_FUNCTIONS" "$NEW_MODE"; printf '%s\n' "$NEW"; } > "$STATE/new.yaml"
 	ask clear
 	while read -r kind from to frame; do

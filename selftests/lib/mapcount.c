@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * mapcount ROOT: how much is in the maps of a root, a line a map: the entries of a hash, the elements of an array that
- * are not all zero, the maps in a map of maps; of a tenant's tables, which change by themselves, the room. What only
+ * have an owner, the maps in a map of maps; of a tenant's tables, which change by themselves, the room. What only
  * counts or remembers (statistics, next hops, watches, events) is left out. Two roots with the same configuration
  * print the same.
  */
@@ -39,8 +39,10 @@ static bool lookup(int fd, const void *key, void *value)
 	return !bpf(BPF_MAP_LOOKUP_ELEM, &attr);
 }
 
-static bool is_zero(const unsigned char *value, uint32_t size)
+/* Elements begin with the id of their owner; that of a tenant who has gone remembers an epoch. */
+static bool is_free(const unsigned char *value, uint32_t size)
 {
+	size = size < sizeof(uint64_t) ? size : sizeof(uint64_t);
 	while (size && !value[size - 1])
 		size--;
 	return !size;
@@ -53,7 +55,7 @@ static unsigned int count_array(int fd, const struct bpf_map_info *info)
 
 	for (uint32_t key = 0; key < info->max_entries; key++)
 		n += lookup(fd, &key, value) &&
-		     (info->type == BPF_MAP_TYPE_ARRAY_OF_MAPS || !is_zero(value, info->value_size));
+		     (info->type == BPF_MAP_TYPE_ARRAY_OF_MAPS || !is_free(value, info->value_size));
 	return n;
 }
 

@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2034
 #
 # transitions.sh: changes of policy for crash_lab.sh, a function each. It sets OLD and NEW, the YAML of the tenants,
-# and FRAMES, a line a frame: KIND FROM-DEVICE TO-DEVICE EXPRESSION (probes.py). CHANGE may be another command than
-# apply, and before_change() is called between the two.
+# and FRAMES, a line a frame: KIND FROM-DEVICE TO-DEVICE EXPRESSION (probes.py). OLD_WHOLE is all of the old
+# configuration, CHANGE another command than apply, and before_change() is called between the two.
 
 TRANSITIONS=(rule_replaced default_closed default_opened default_out monitor_off tenant_replaced slots_reused vni_swapped
 	network_to_other_tenant port_moved devices_swapped addresses_swapped group_changed chain_rebound chain_inserted
@@ -248,7 +248,7 @@ transition_chain_without_rule() {
 transition_first_apply() {
 	NEW=$({ acl; rule yes allow 50 5; } | red_web)
 	FRAMES=$(to_b new 5 | grep p1; to_b never 9; echo 'never p1 p2 u4(2, 1, fresh, 5, data)')
-	before_old() { weft_quietly h1 unload --force; weft_load h1; }
+	OLD_WHOLE='version: 1'
 }
 
 transition_ipv6_added() {
@@ -337,5 +337,5 @@ transition_mode_tc() {
 # As on kernels without TCX. Last: what comes after it would be attached so, too.
 transition_first_clsact() {
 	transition_first_apply
-	before_old() { weft_quietly h1 unload --force; weft_load h1 --clsact; }
+	before_begin() { weft_quietly h1 unload --force; weft_load h1 --clsact; }
 }

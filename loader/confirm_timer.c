@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +19,7 @@
 #include "loader/confirm.h"
 #include "loader/confirm_timer.h"
 #include "loader/config/tree.h"
+#include "loader/grace.h"
 #include "loader/origin.h"
 #include "loader/statedir.h"
 
@@ -26,6 +28,8 @@
 
 /* After a revert that was refused, say by a device that has another program now. */
 #define RETRY_MS 2000
+
+#define REVERT_PRIORITY -15
 
 #define STOP_TRIES    400
 #define STOP_PAUSE_US 5000
@@ -151,7 +155,11 @@ static int go_back(const struct root *root, json_t *record, struct error *e)
 		.reverts = (unsigned long)json_integer_value(json_object_get(record, "state")),
 	};
 
+	/* There is half a second, also on a machine that has much else to do. */
+	setpriority(PRIO_PROCESS, 0, REVERT_PRIORITY);
+	grace_hurry(GRACE_AT_ONCE);
 	result = commit_run(&c, e);
+	grace_relax();
 	commit_free(&c);
 	json_decref(c.origin);
 	json_decref(named);

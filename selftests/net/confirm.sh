@@ -99,6 +99,8 @@ PYTHON
 expect_output 'status 0' python3 "$STATE/session.py" "weft-$TEST_ID" "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" \
 	apply "$STATE/bad.yaml" --confirm 3s
 grep -q 'control group' "$STATE/output" || note "no control groups to kill here"
+# Before any other weft command, which would start another.
+expect_ok -t "the session is dead, the waiting process is not" eval '! nobody_waits'
 ping_fail h1.p0 10.0.1.2
 expect_output 'unconfirmed: .*bad.yaml --confirm 3s. of root is taken back at' weft_on h1 status
 expect_eq "$(weft_on h1 -j history 0 | jq .state)" "$(weft_on h1 -j status | jq .unconfirmed.state)" "status names the state"
@@ -154,7 +156,11 @@ ping_ok h1.p0 10.0.1.2
 
 for ((after = 8; after < 200; after += 2)); do
 	timeout -s KILL 0.$(printf %03d $after) "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" apply "$STATE/bad.yaml" --confirm 1s
-	! waits || break
+	waits || continue
+	nobody_waits || break
+	# Killed before it had started the process, and so before any change.
+	weft_on h1 status
+	wait_for 2 eval '! waits'
 done > /dev/null 2>&1
 expect_ok -t "the command is killed after $after ms, and somebody waits" eval 'waits && ! nobody_waits'
 taken_back 3 "the command is killed on its way"

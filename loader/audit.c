@@ -37,7 +37,8 @@ int audit_setup(bool json, struct error *e)
 	else if (!strcmp(to, "none"))
 		target = LOG_TO_NONE;
 	else
-		return error_set(e, EXIT_USAGE, "WEFT_LOG: %s is no place for a log: write syslog, stderr or none",
+		return error_set(e, EXIT_USAGE,
+				 "WEFT_LOG: %s is no place for a log: write syslog, stderr or none",
 				 error_quote(quoted, sizeof(quoted), to));
 	return 0;
 }
@@ -98,8 +99,9 @@ static char *as_text(const json_t *line)
 		/* The log has a time of its own; and what could break out of its word is quoted. */
 		if (!strcmp(key, "time"))
 			continue;
-		encoded = plain && *plain && !strpbrk(plain, " \"\\=") ? strdup(plain)
-								      : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+		encoded = plain && *plain && !strpbrk(plain, " \"\\=")
+				  ? strdup(plain)
+				  : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 		fprintf(memory, "%s%s=%s", ftell(memory) ? " " : "", key, encoded ? encoded : "");
 		free(encoded);
 	}
@@ -119,7 +121,8 @@ static void send(json_t *line)
 	if (target == LOG_TO_SYSLOG && text && strlen(text) > SYSLOG_LINE_MAX) {
 		json_object_del(line, "before");
 		json_object_del(line, "after");
-		json_object_set_new(line, "omitted", json_string("before and after are too long: see weft history"));
+		json_object_set_new(line, "omitted",
+				    json_string("before and after are too long: see weft history"));
 		free(text);
 		text = encode(line);
 	}

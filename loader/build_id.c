@@ -29,7 +29,8 @@ static int add_program(const struct root *root, const char *name, struct digest 
 		return -1;
 	failed = bpf_prog_get_info_by_fd(fd, &info, &len);
 	if (failed)
-		error_set(e, EXIT_REFUSED, "program %s: cannot be asked: %s", name, strerror(errno));
+		error_set(e, EXIT_REFUSED, "program %s: cannot be asked: %s", name,
+			  strerror(errno));
 	close(fd);
 	digest_add(d, name, strlen(name) + 1);
 	digest_add(d, info.tag, sizeof(info.tag));

@@ -20,7 +20,7 @@
 
 /* Shorter is no time to look, longer no watch. */
 #define LEAST_MS 1000
-#define MOST_MS	 (7LL * 86400 * 1000)
+#define MOST_MS  (7LL * 86400 * 1000)
 
 long long confirm_time(const char *text, struct error *e)
 {
@@ -31,7 +31,8 @@ long long confirm_time(const char *text, struct error *e)
 
 	json_decref(ms);
 	return ms ? value
-		  : error_set(e, EXIT_USAGE, "--confirm: %s %s", error_quote(quoted, sizeof(quoted), text), why);
+		  : error_set(e, EXIT_USAGE, "--confirm: %s %s",
+			      error_quote(quoted, sizeof(quoted), text), why);
 }
 
 static long long clock_ms(clockid_t clock)
@@ -69,7 +70,9 @@ long long confirm_remaining(const json_t *record)
 	bool same = json_equal(boot, json_object_get(record, "boot_id"));
 
 	json_decref(boot);
-	return same ? json_integer_value(json_object_get(record, "boot_ms")) - clock_ms(CLOCK_BOOTTIME) : 0;
+	return same ? json_integer_value(json_object_get(record, "boot_ms")) -
+			       clock_ms(CLOCK_BOOTTIME)
+		    : 0;
 }
 
 json_t *confirm_read(const struct root *root)
@@ -119,15 +122,18 @@ int confirm_refuse(const struct root *root, struct error *e)
 
 	if (!record)
 		return 0;
-	clock_text(json_integer_value(json_object_get(record, "deadline_ms")), until, sizeof(until));
+	clock_text(json_integer_value(json_object_get(record, "deadline_ms")), until,
+		   sizeof(until));
 	if (confirm_remaining(record) > 0)
-		error_set(e, EXIT_REFUSED,
-			  "`%.200s` of %.64s awaits confirmation until %s: `weft confirm` keeps it, `weft rollback` takes it back; no other change before that",
-			  origin_command(origin), origin_user(origin), until);
+		error_set(
+			e, EXIT_REFUSED,
+			"`%.200s` of %.64s awaits confirmation until %s: `weft confirm` keeps it, `weft rollback` takes it back; no other change before that",
+			origin_command(origin), origin_user(origin), until);
 	else
-		error_set(e, EXIT_REFUSED,
-			  "`%.200s` of %.64s was not confirmed by %s and is being taken back: look at `weft status`, then repeat this",
-			  origin_command(origin), origin_user(origin), until);
+		error_set(
+			e, EXIT_REFUSED,
+			"`%.200s` of %.64s was not confirmed by %s and is being taken back: look at `weft status`, then repeat this",
+			origin_command(origin), origin_user(origin), until);
 	json_decref(record);
 	return -1;
 }
@@ -135,7 +141,8 @@ int confirm_refuse(const struct root *root, struct error *e)
 int confirm_arm(const struct root *root, const json_t *tree, unsigned long state, long long ms,
 		const json_t *origin, struct error *e)
 {
-	json_t *record = json_pack("{s:I, s:O, s:O}", "state", (json_int_t)state, "origin", origin, "tree", tree);
+	json_t *record = json_pack("{s:I, s:O, s:O}", "state", (json_int_t)state, "origin", origin,
+				   "tree", tree);
 	int failed;
 
 	confirm_set_deadline(record, ms);
@@ -165,7 +172,8 @@ void confirm_end(const struct root *root)
 {
 	char path[PATH_MAX];
 
-	if (statedir_path(root, RECORD, path, sizeof(path), NULL) || (unlink(path) && errno == ENOENT))
+	if (statedir_path(root, RECORD, path, sizeof(path), NULL) ||
+	    (unlink(path) && errno == ENOENT))
 		return;
 	confirm_timer_stop(root);
 }
@@ -193,10 +201,12 @@ json_t *confirm_status(const struct root *root)
 	if (!record)
 		return NULL;
 	origin = json_object_get(record, "origin");
-	clock_text(json_integer_value(json_object_get(record, "deadline_ms")), until, sizeof(until));
-	status = json_pack("{s:O, s:s, s:s, s:s, s:O, s:I}", "state", json_object_get(record, "state"), "user",
-			   origin_user(origin), "command", origin_command(origin), "deadline", until,
-			   "deadline_ms", json_object_get(record, "deadline_ms"), "remaining_ms",
+	clock_text(json_integer_value(json_object_get(record, "deadline_ms")), until,
+		   sizeof(until));
+	status = json_pack("{s:O, s:s, s:s, s:s, s:O, s:I}", "state",
+			   json_object_get(record, "state"), "user", origin_user(origin), "command",
+			   origin_command(origin), "deadline", until, "deadline_ms",
+			   json_object_get(record, "deadline_ms"), "remaining_ms",
 			   (json_int_t)confirm_remaining(record));
 	if (json_object_get(record, "failure"))
 		json_object_set(status, "failure", json_object_get(record, "failure"));
@@ -217,12 +227,14 @@ void confirm_print(FILE *out, const json_t *status)
 
 	fprintf(out, "unconfirmed: `%s` of %s ", text(status, "command"), text(status, "user"));
 	if (*text(status, "failure"))
-		fprintf(out, "cannot be taken back: %s; `weft confirm` keeps it\n", text(status, "failure"));
+		fprintf(out, "cannot be taken back: %s; `weft confirm` keeps it\n",
+			text(status, "failure"));
 	else if (left > 0)
 		fprintf(out, "is taken back at %s, in %lld s, unless `weft confirm` comes\n",
 			text(status, "deadline"), (left + 999) / 1000);
 	else
-		fprintf(out, "was to be confirmed by %s: is being taken back\n", text(status, "deadline"));
+		fprintf(out, "was to be confirmed by %s: is being taken back\n",
+			text(status, "deadline"));
 }
 
 static int keep(struct command_line *cl, const struct root *root, struct error *e)
@@ -230,8 +242,9 @@ static int keep(struct command_line *cl, const struct root *root, struct error *
 	json_t *record = confirm_read(root), *state;
 
 	if (!record)
-		return error_set(e, EXIT_REFUSED,
-				 "confirm: nothing awaits confirmation: `weft history` shows what was done and taken back");
+		return error_set(
+			e, EXIT_REFUSED,
+			"confirm: nothing awaits confirmation: `weft history` shows what was done and taken back");
 	if (confirm_remaining(record) <= 0 && !json_object_get(record, "failure")) {
 		json_decref(record);
 		return confirm_refuse(root, e);

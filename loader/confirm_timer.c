@@ -27,12 +27,12 @@
 #define LOCK "confirm.lock"
 
 /* After a revert that was refused, say by a device that has another program now. */
-#define RETRY_MS 2000
+#define RETRY_MS        2000
 
 #define REVERT_PRIORITY -15
 
-#define STOP_TRIES    400
-#define STOP_PAUSE_US 5000
+#define STOP_TRIES      400
+#define STOP_PAUSE_US   5000
 
 static int lock_file(const struct root *root, struct error *e)
 {
@@ -127,8 +127,9 @@ static json_t *origin_of(const json_t *record)
 {
 	json_t *origin = json_copy(json_object_get(record, "origin"));
 
-	json_object_set_new(origin, "command",
-			    json_sprintf("(not confirmed: `%s` is taken back)", origin_command(origin)));
+	json_object_set_new(
+		origin, "command",
+		json_sprintf("(not confirmed: `%s` is taken back)", origin_command(origin)));
 	json_object_del(origin, "files");
 	return origin;
 }
@@ -243,9 +244,12 @@ int confirm_timer_start(const struct root *root, struct error *e)
 		_exit(child < 0);
 	}
 	close(ends[1]);
-	status = child < 0 || waitpid(child, &status, 0) != child || status || read(ends[0], &byte, 1) != 1;
+	status = child < 0 || waitpid(child, &status, 0) != child || status ||
+		 read(ends[0], &byte, 1) != 1;
 	close(ends[0]);
-	return status ? error_set(e, EXIT_REFUSED, "confirm: the process that would take the change back cannot be started")
+	return status ? error_set(
+				e, EXIT_REFUSED,
+				"confirm: the process that would take the change back cannot be started")
 		      : 0;
 }
 

@@ -76,8 +76,9 @@ static json_t *found_origin(const struct history *h, const json_t *origin)
 {
 	if (!h->newest)
 		return json_pack("{s:s, s:s}", "user", "", "command", "(before the first change)");
-	return json_pack("{s:s, s:o}", "user", "", "command",
-			 json_sprintf("(edits by other tools, seen by `%s`)", origin_command(origin)));
+	return json_pack(
+		"{s:s, s:o}", "user", "", "command",
+		json_sprintf("(edits by other tools, seen by `%s`)", origin_command(origin)));
 }
 
 /*
@@ -89,7 +90,8 @@ static void find(struct history *h, const struct state *state, const json_t *ask
 	bool made_anew = h->newest && !json_object_size(state->flat);
 	json_t *origin;
 
-	if ((h->killed && !h->reached) || made_anew || (h->newest && history_same(tree_of(h->newest), state->tree)))
+	if ((h->killed && !h->reached) || made_anew ||
+	    (h->newest && history_same(tree_of(h->newest), state->tree)))
 		return;
 	origin = found_origin(h, asking);
 	h->found = make_state(h->newest, h->build, origin, state->tree);
@@ -123,8 +125,8 @@ int history_begin(struct history *h, const struct root *root, const struct state
 
 int history_write(struct history *h, struct error *e)
 {
-	if (h->found &&
-	    (history_file_pending(h->root, h->found, e) || history_file_keep(h->root, number_of(h->found))))
+	if (h->found && (history_file_pending(h->root, h->found, e) ||
+			 history_file_keep(h->root, number_of(h->found))))
 		return -1;
 	if (h->fresh && history_file_pending(h->root, h->fresh, e))
 		return -1;
@@ -158,11 +160,13 @@ int history_refuse_reverted(const struct root *root, const json_t *wanted, struc
 	if (history_file_newest(root, &newest, NULL))
 		return 0;
 	if (json_object_get(newest, "reverts"))
-		reverted = history_state(root, (unsigned long)json_integer_value(json_object_get(newest, "reverts")));
+		reverted = history_state(root, (unsigned long)json_integer_value(
+						       json_object_get(newest, "reverts")));
 	if (reverted && history_same(tree_of(reverted), wanted))
-		refused = error_set(e, EXIT_REFUSED,
-				    "apply: this is state %lu, which was taken back since nobody confirmed it: repeat with --confirm TIME, or with --force if it is right",
-				    number_of(reverted));
+		refused = error_set(
+			e, EXIT_REFUSED,
+			"apply: this is state %lu, which was taken back since nobody confirmed it: repeat with --confirm TIME, or with --force if it is right",
+			number_of(reverted));
 	json_decref(reverted);
 	json_decref(newest);
 	return refused;
@@ -178,7 +182,8 @@ int history_note_load(const struct root *root, const json_t *origin, struct erro
 		return -1;
 	failed = history_begin(&h, root, &state, state.tree, origin, e);
 	/* Only what `load` itself has done: not a root that is made anew, and not what others have changed. */
-	if (!failed && h.fresh && h.newest && !h.found && history_same(tree_of(h.newest), state.tree))
+	if (!failed && h.fresh && h.newest && !h.found &&
+	    history_same(tree_of(h.newest), state.tree))
 		failed = history_write(&h, e);
 	history_end(&h, HISTORY_DONE);
 	state_free(&state);

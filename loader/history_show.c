@@ -18,7 +18,8 @@ long history_steps(const char *text, long least, struct error *e)
 	long steps = strtol(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end || steps < least || steps > HISTORY_KEPT)
-		return error_set(e, EXIT_USAGE, "%s is no number of states to go back: write %ld to %d",
+		return error_set(e, EXIT_USAGE,
+				 "%s is no number of states to go back: write %ld to %d",
 				 error_quote(quoted, sizeof(quoted), text), least, HISTORY_KEPT);
 	return steps;
 }
@@ -31,9 +32,10 @@ json_t *history_back(const struct root *root, long steps, struct error *e)
 		return NULL;
 	state = json_incref(json_array_get(states, (size_t)steps));
 	if (!state)
-		error_set(e, EXIT_REFUSED,
-			  "history: there are %zu states before this one, not %ld: see `weft history`",
-			  json_array_size(states) ? json_array_size(states) - 1 : 0, steps);
+		error_set(
+			e, EXIT_REFUSED,
+			"history: there are %zu states before this one, not %ld: see `weft history`",
+			json_array_size(states) ? json_array_size(states) - 1 : 0, steps);
 	json_decref(states);
 	return state;
 }
@@ -92,12 +94,14 @@ static void print_list(const json_t *states)
 	if (!json_array_size(states))
 		puts("no change was made yet");
 	else
-		printf("%4s %6s  %-19s  %-10s %-12s %s\n", "BACK", "STATE", "TIME", "USER", "OBJECTS", "COMMAND");
+		printf("%4s %6s  %-19s  %-10s %-12s %s\n", "BACK", "STATE", "TIME", "USER",
+		       "OBJECTS", "COMMAND");
 	json_array_foreach (states, i, state) {
 		const json_t *origin = json_object_get(state, "origin");
 		const char *user = origin_user(origin);
 
-		printf("%4zu %6lld  ", i, (long long)json_integer_value(json_object_get(state, "state")));
+		printf("%4zu %6lld  ", i,
+		       (long long)json_integer_value(json_object_get(state, "state")));
 		print_time(state);
 		printf("  %-10s %-12s %s\n", *user ? user : "-", counts(state, buf, sizeof(buf)),
 		       origin_command(origin));
@@ -110,7 +114,8 @@ static int print_state(const struct command_line *cl, const json_t *state, struc
 
 	printf("state %lld, ", (long long)json_integer_value(json_object_get(state, "state")));
 	print_time(state);
-	printf("\nuser %s, command %s\n", *origin_user(origin) ? origin_user(origin) : "-", origin_command(origin));
+	printf("\nuser %s, command %s\n", *origin_user(origin) ? origin_user(origin) : "-",
+	       origin_command(origin));
 	print_files(origin);
 	printf("programs %s\n", text(state, "build"));
 	config_diff_print(stdout, json_object_get(state, "diff"));

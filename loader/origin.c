@@ -46,7 +46,9 @@ static json_t *login_name(void)
 
 static void add_word(FILE *out, const char *word)
 {
-	const char *quote = *word && !strpbrk(word, " \t\n\"'#") ? "" : strchr(word, '"') ? "'" : "\"";
+	const char *quote = *word && !strpbrk(word, " \t\n\"'#") ? ""
+			    : strchr(word, '"')                  ? "'"
+								 : "\"";
 
 	fprintf(out, " %s%s%s", quote, word, quote);
 }
@@ -109,7 +111,8 @@ void origin_file(json_t *origin, const char *name, const char *sha256)
 		files = json_array();
 		json_object_set_new(origin, "files", files);
 	}
-	json_array_append_new(files, json_pack("{s:o, s:s}", "name", origin_text(name), "sha256", sha256));
+	json_array_append_new(files,
+			      json_pack("{s:o, s:s}", "name", origin_text(name), "sha256", sha256));
 }
 
 static const char *text(const json_t *origin, const char *key)

@@ -15,7 +15,8 @@ static void log_killed(const struct record *r, const struct commit *c)
 	struct audit a = { .root = c->root,
 			   .origin = json_object_get(state, "origin"),
 			   .outcome = r->history.reached ? "done, then killed" : "killed half-way",
-			   .state = (unsigned long)json_integer_value(json_object_get(state, "state")) };
+			   .state = (unsigned long)json_integer_value(
+				   json_object_get(state, "state")) };
 
 	if (state)
 		audit_diff(&a, json_object_get(state, "diff"));
@@ -25,7 +26,8 @@ static int arm(struct record *r, const struct commit *c, struct error *e)
 {
 	if (!c->confirm_ms || !json_array_size(c->diff))
 		return 0;
-	if (confirm_arm(c->root, c->state->tree, history_number(&r->history), c->confirm_ms, c->origin, e)) {
+	if (confirm_arm(c->root, c->state->tree, history_number(&r->history), c->confirm_ms,
+			c->origin, e)) {
 		history_end(&r->history, HISTORY_NEVER);
 		return -1;
 	}
@@ -41,7 +43,8 @@ int record_begin(struct record *r, struct commit *c, struct error *e)
 	*r = (struct record){ 0 };
 	failed = history_begin(&r->history, c->root, c->state, c->wanted, c->origin, &why);
 	if (!failed && r->history.fresh && c->reverts)
-		json_object_set_new(r->history.fresh, "reverts", json_integer((json_int_t)c->reverts));
+		json_object_set_new(r->history.fresh, "reverts",
+				    json_integer((json_int_t)c->reverts));
 	if ((failed || r->history.fresh || r->history.found) && !c->ends_confirmation &&
 	    confirm_refuse(c->root, e)) {
 		history_end(&r->history, HISTORY_NEVER);
@@ -63,15 +66,17 @@ int record_begin(struct record *r, struct commit *c, struct error *e)
 
 static void log_change(const struct commit *c, const char *outcome)
 {
-	struct audit a = { .root = c->root, .origin = c->origin, .outcome = outcome, .state = c->number };
+	struct audit a = {
+		.root = c->root, .origin = c->origin, .outcome = outcome, .state = c->number
+	};
 	json_t *work;
 
 	audit_diff(&a, c->diff);
 	if (json_array_size(c->diff) || (commit_was_idle(c) && !json_object_size(c->judged)))
 		return;
 	/* Nothing of the configuration: maps or devices were brought to what it says, or flows are judged again. */
-	work = json_pack("{s:I, s:i, s:i, s:O*}", "writes", (json_int_t)c->writes, "attached", c->attached,
-			 "detached", c->detached, "judged", c->judged);
+	work = json_pack("{s:I, s:i, s:i, s:O*}", "writes", (json_int_t)c->writes, "attached",
+			 c->attached, "detached", c->detached, "judged", c->judged);
 	audit_change(&a, "sync", "maps", NULL, work);
 	json_decref(work);
 }
@@ -81,11 +86,14 @@ int record_end(struct record *r, struct commit *c, int result, const struct erro
 	bool partly = result < 0 && e->exit_code == EXIT_PARTLY;
 	struct error why;
 
-	history_end(&r->history, result >= 0 ? HISTORY_DONE : partly ? HISTORY_LEFT : HISTORY_NEVER);
+	history_end(&r->history, result >= 0 ? HISTORY_DONE
+				 : partly    ? HISTORY_LEFT
+					     : HISTORY_NEVER);
 	if (r->armed && result < 0 && !partly)
 		confirm_end(c->root);
 	else if (r->armed && confirm_extend(c->root, c->confirm_ms, &why))
-		note(c, "the time to confirm counts from the beginning of the change: %s", why.text);
+		note(c, "the time to confirm counts from the beginning of the change: %s",
+		     why.text);
 	if (result >= 0 || partly)
 		log_change(c, partly ? "partly" : "done");
 	return result;

@@ -17,28 +17,13 @@
  * note becomes `return programs_restore(root, build, e);` (loader/programs.h), which loads those of `build` again or
  * refuses: before anything of the configuration is touched.
  */
-static int restore_programs(const struct root *root, const char *build, const char *loaded, struct error *e)
+static int restore_programs(const struct root *root, const char *build, const char *loaded,
+			    struct error *e)
 {
 	(void)root;
 	(void)e;
-	fprintf(stderr, "weft: note: that state had programs %s; those of %s stay loaded\n", build, loaded);
-	return 0;
-}
-
-static int go_back_programs(const struct command_line *cl, const struct root *root, const json_t *state,
-			    struct error *e)
-{
-	const char *build = json_string_value(json_object_get(state, "build"));
-	char loaded[BUILD_ID_LEN];
-
-	if (build_id(root, loaded, e))
-		return -1;
-	if (!build || !strcmp(build, loaded))
-		return 0;
-	if (!cli_option(cl, "dry-run"))
-		return restore_programs(root, build, loaded, e);
-	if (!cl->json)
-		printf("~ programs: %s -> %s\n", loaded, build);
+	fprintf(stderr, "weft: note: that state had programs %s; those of %s stay loaded\n", build,
+		loaded);
 	return 0;
 }
 
@@ -55,6 +40,23 @@ static int check_first(const struct command_line *cl, const struct commit *c, st
 	return failed ? -1 : 0;
 }
 
+static int go_back_programs(const struct command_line *cl, const struct commit *c,
+			    const json_t *target, struct error *e)
+{
+	const char *build = json_string_value(json_object_get(target, "build"));
+	char loaded[BUILD_ID_LEN];
+
+	if (build_id(c->root, loaded, e))
+		return -1;
+	if (!build || !strcmp(build, loaded))
+		return 0;
+	if (!cli_option(cl, "dry-run"))
+		return check_first(cl, c, e) ? -1 : restore_programs(c->root, build, loaded, e);
+	if (!cl->json)
+		printf("~ programs: %s -> %s\n", loaded, build);
+	return 0;
+}
+
 static int go_back(struct command_line *cl, const struct root *root, struct state *now,
 		   const json_t *target, struct error *e)
 {
@@ -69,10 +71,8 @@ static int go_back(struct command_line *cl, const struct root *root, struct stat
 		.origin = origin_make(cl),
 		.ends_confirmation = !cli_option(cl, "confirm"),
 	};
-	int result = check_first(cl, &c, e);
+	int result = go_back_programs(cl, &c, target, e);
 
-	if (!result)
-		result = go_back_programs(cl, root, target, e);
 	if (!result)
 		result = apply_commit(cl, &c, e);
 	/* Whoever goes back has decided. */

@@ -82,8 +82,8 @@ static void print_summary(const struct commit *c)
 json_t *apply_report(const struct commit *c)
 {
 	json_t *report = json_pack("{s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "notes",
-				   c->notes, "writes", (json_int_t)c->writes, "attached", c->attached,
-				   "detached", c->detached, "dry_run", c->dry_run);
+				   c->notes, "writes", (json_int_t)c->writes, "attached",
+				   c->attached, "detached", c->detached, "dry_run", c->dry_run);
 
 	if (c->number)
 		json_object_set_new(report, "state", json_integer((json_int_t)c->number));
@@ -113,6 +113,9 @@ int apply_commit(const struct command_line *cl, struct commit *c, struct error *
 	if (c->confirm_ms < 0)
 		return -1;
 	result = commit_run(c, e);
+	if (result < 0 && e->exit_code == EXIT_PARTLY && c->confirm_ms)
+		error_set(e, EXIT_PARTLY,
+			  "%.850s; first `weft rollback`, or wait until it is taken back", e->text);
 	if (result >= 0 && cl->json) {
 		result = cli_json(cl, apply_report(c), e) ? -1 : result;
 	} else if (result >= 0) {
@@ -123,8 +126,8 @@ int apply_commit(const struct command_line *cl, struct commit *c, struct error *
 }
 
 /* What was taken back since nobody confirmed it does not slip in again, as by the files that a boot applies. */
-static int check_reverted(const struct command_line *cl, const struct root *root, const json_t *wanted,
-			  struct error *e)
+static int check_reverted(const struct command_line *cl, const struct root *root,
+			  const json_t *wanted, struct error *e)
 {
 	if (cli_option(cl, "force") || cli_option(cl, "confirm") || cli_option(cl, "dry-run"))
 		return 0;
@@ -151,7 +154,8 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 	};
 
 	for (unsigned int i = 0; i < marks_files(wish.marks); i++)
-		origin_file(c.origin, marks_file_name(wish.marks, i), marks_file_digest(wish.marks, i));
+		origin_file(c.origin, marks_file_name(wish.marks, i),
+			    marks_file_digest(wish.marks, i));
 	if (!check_reverted(cl, root, wish.wanted, e))
 		result = apply_commit(cl, &c, e);
 	json_decref(c.origin);

@@ -24,9 +24,24 @@ long history_steps(const char *text, long least, struct error *e)
 	return steps;
 }
 
-json_t *history_back(const struct root *root, long steps, struct error *e)
+json_t *history_list(const struct root *root, const json_t *now, struct error *e)
 {
-	json_t *states = history_read(root, e), *state;
+	json_t *states = history_read(root, e), *newest, *present, *diff;
+
+	newest = json_object_get(json_array_get(states, 0), "tree");
+	if (!now || !newest || history_same(newest, now))
+		return states;
+	diff = config_diff(newest, now);
+	present = json_pack("{s:i, s:I, s:{s:s, s:s}, s:o, s:O}", "state", 0, "time",
+			    (json_int_t)time(NULL), "origin", "user", "", "command",
+			    "(what the maps hold now is no state)", "diff", diff, "tree", now);
+	json_array_insert_new(states, 0, present);
+	return states;
+}
+
+json_t *history_back(const struct root *root, const json_t *now, long steps, struct error *e)
+{
+	json_t *states = history_list(root, now, e), *state;
 
 	if (!states)
 		return NULL;
@@ -138,10 +153,11 @@ static json_t *list_json(const struct command_line *cl, json_t *states)
 	return states;
 }
 
-static int show_one(const struct command_line *cl, const struct root *root, struct error *e)
+static int show_one(const struct command_line *cl, const struct root *root, const json_t *now,
+		    struct error *e)
 {
 	long steps = history_steps(cl->argv[0], 0, e);
-	json_t *state = steps < 0 ? NULL : history_back(root, steps, e);
+	json_t *state = steps < 0 ? NULL : history_back(root, now, steps, e);
 	int result;
 
 	if (!state)
@@ -153,9 +169,10 @@ static int show_one(const struct command_line *cl, const struct root *root, stru
 	return result;
 }
 
-static int show_all(const struct command_line *cl, const struct root *root, struct error *e)
+static int show_all(const struct command_line *cl, const struct root *root, const json_t *now,
+		    struct error *e)
 {
-	json_t *states = history_read(root, e);
+	json_t *states = history_list(root, now, e);
 
 	if (!states)
 		return -1;
@@ -168,10 +185,18 @@ static int show_all(const struct command_line *cl, const struct root *root, stru
 
 int cmd_history(struct command_line *cl, struct error *e)
 {
+	struct state state = { 0 };
 	struct root root;
+	int result;
 
 	/* Also of a root that is not loaded, as after a reboot. */
-	if (root_locate(&root, cl->root, e))
-		return -1;
-	return cl->argc ? show_one(cl, &root, e) : show_all(cl, &root, e);
+	if (root_open(&root, cl->root, false, NULL) || state_read(&root, &state, NULL)) {
+		state.tree = NULL;
+		if (root_locate(&root, cl->root, e))
+			return -1;
+	}
+	result = cl->argc ? show_one(cl, &root, state.tree, e) : show_all(cl, &root, state.tree, e);
+	if (state.tree)
+		state_free(&state);
+	return result;
 }

@@ -95,12 +95,12 @@ int cmd_rollback(struct command_line *cl, struct error *e)
 
 	if (back < 0 || root_open(&root, cl->root, true, e))
 		return -1;
-	target = history_back(&root, back, e);
-	if (target && !state_read(&root, &state, e)) {
-		result = go_back(cl, &root, &state, target, e);
+	if (!state_read(&root, &state, e)) {
+		target = history_back(&root, state.tree, back, e);
+		result = target ? go_back(cl, &root, &state, target, e) : -1;
+		json_decref(target);
 		state_free(&state);
 	}
-	json_decref(target);
 	root_close(&root);
 	return result;
 }

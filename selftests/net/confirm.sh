@@ -97,43 +97,43 @@ cat > "$STATE/session.py" <<-'PYTHON'
 	    os.rmdir(mine)
 PYTHON
 expect_output 'status 0' python3 "$STATE/session.py" "weft-$TEST_ID" "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" \
-	apply "$STATE/bad.yaml" --confirm 3s
+	apply "$STATE/bad.yaml" --confirm 4s
 grep -q 'control group' "$STATE/output" || note "no control groups to kill here"
 # Before any other weft command, which would start another.
 expect_ok -t "the session is dead, the waiting process is not" eval '! nobody_waits'
 ping_fail h1.p0 10.0.1.2
-expect_output 'unconfirmed: .*bad.yaml --confirm 3s. of root is taken back at' weft_on h1 status
+deadline=$(jq .deadline_ms "$(record)")
+sleep "$(awk -v d="$deadline" -v n="$(now_ms)" 'BEGIN { print (d > n + 150) ? (d - n - 150) / 1000 : 0 }')"
+expect_ok -t "not before its time" waits
+wait_for 5 eval '! waits'
+late=$(($(now_ms) - deadline))
+if [ $late -le 500 ]; then ok "taken back $late ms after its time"; else fail "taken back only $late ms after its time"; fi
+taken_back 1 "the session is dead"
+expect_output 'not confirmed: .apply .*bad.yaml --confirm 4s. is taken back' weft_on h1 history
+expect_refused 'nobody confirmed it.*--confirm TIME' weft_on h1 apply "$STATE/bad.yaml"
+expect_refused 'nothing awaits' weft_on h1 confirm
+
+# --- confirmed ---
+
+expect_output 'unless .weft confirm. comes' weft_on h1 apply "$STATE/bad.yaml" --confirm 2s
+expect_output 'confirmed: state' weft_on h1 confirm
+expect_ok -t "nobody waits any more" wait_for 1 nobody_waits
+expect_refused 'nothing awaits' weft_on h1 confirm
+sleep 2.1
+ping_fail h1.p0 10.0.1.2
+expect_eq null "$(weft_on h1 -j status | jq .unconfirmed)" "it stays"
+
+# --- no other change; taken back by hand; nothing to confirm; refused ---
+
+good
+apply "$STATE/bad.yaml" --confirm 1h
+expect_output 'unconfirmed: .*bad.yaml --confirm 1h. of root is taken back at' weft_on h1 status
 expect_eq "$(weft_on h1 -j history 0 | jq .state)" "$(weft_on h1 -j status | jq .unconfirmed.state)" "status names the state"
 for change in 'group add red/x ports w1' "apply $STATE/good.yaml" "apply $STATE/good.yaml --confirm 2m"; do
 	# shellcheck disable=SC2086
 	expect_refused 'awaits confirmation until .*weft confirm.*weft rollback' weft_on h1 $change
 done
 expect_ok -t "what is no change of the configuration is not refused" weft_on h1 epoch bump red
-deadline=$(jq .deadline_ms "$(record)")
-sleep "$(awk -v d="$deadline" -v n="$(now_ms)" 'BEGIN { print (d > n + 150) ? (d - n - 150) / 1000 : 0 }')"
-expect_ok -t "not before its time" waits
-wait_for 3 eval '! waits'
-late=$(($(now_ms) - deadline))
-if [ $late -le 500 ]; then ok "taken back $late ms after its time"; else fail "taken back only $late ms after its time"; fi
-taken_back 1 "the session is dead"
-expect_output 'not confirmed: .apply .*bad.yaml --confirm 3s. is taken back' weft_on h1 history
-expect_refused 'nobody confirmed it.*--confirm TIME' weft_on h1 apply "$STATE/bad.yaml"
-expect_refused 'nothing awaits' weft_on h1 confirm
-
-# --- confirmed ---
-
-expect_output 'unless .weft confirm. comes' weft_on h1 apply "$STATE/bad.yaml" --confirm 1s
-expect_output 'confirmed: state' weft_on h1 confirm
-expect_ok -t "nobody waits any more" wait_for 1 nobody_waits
-expect_refused 'nothing awaits' weft_on h1 confirm
-sleep 1.2
-ping_fail h1.p0 10.0.1.2
-expect_eq null "$(weft_on h1 -j status | jq .unconfirmed)" "it stays"
-
-# --- taken back by hand; nothing to confirm; refused ---
-
-good
-apply "$STATE/bad.yaml" --confirm 1h
 expect_ok -t "rollback takes it back at once" weft_on h1 rollback --force
 taken_back 1 "rollback"
 expect_output 'nothing to change' weft_on h1 apply "$STATE/good.yaml" --confirm 1h
@@ -152,10 +152,21 @@ expect_fail -t "without a place for the way back" env WEFT_STATE_DIR=/proc/none 
 	-r "$(root_of h1)" apply "$STATE/bad.yaml" --confirm 1h
 ping_ok h1.p0 10.0.1.2
 
+# --- what keeps it from going back is said, and once it is gone it goes back ---
+
+apply "$STATE/bad.yaml" --confirm 2s
+in_ns h1 tc qdisc add dev p2 clsact
+in_ns h1 tc filter add dev p2 ingress bpf direct-action object-pinned "$(root_of h1)/prog/guard_tc"
+expect_ok -t "a revert that is refused says why in status" \
+	wait_for 5 eval 'weft_on h1 status | grep -q "unconfirmed: .*cannot be taken back: .*p2.*foreign"'
+ping_fail h1.p0 10.0.1.2
+in_ns h1 tc qdisc del dev p2 clsact
+taken_back 4 "without the foreign program"
+
 # --- the command, the waiting process, the machine dies ---
 
 for ((after = 8; after < 200; after += 2)); do
-	timeout -s KILL 0.$(printf %03d $after) "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" apply "$STATE/bad.yaml" --confirm 1s
+	timeout -s KILL "$(printf 0.%03d $after)" "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" apply "$STATE/bad.yaml" --confirm 1s
 	waits || continue
 	nobody_waits || break
 	# Killed before it had started the process, and so before any change.
@@ -165,9 +176,9 @@ done > /dev/null 2>&1
 expect_ok -t "the command is killed after $after ms, and somebody waits" eval 'waits && ! nobody_waits'
 taken_back 3 "the command is killed on its way"
 
-apply "$STATE/bad.yaml" --confirm 1s
+apply "$STATE/bad.yaml" --confirm 2s
 kill -9 "$(pids)"
-sleep 1.2
+sleep 2.1
 ping_fail h1.p0 10.0.1.2
 "$WEFT" -n "$(netns_of wire)" -r "$(root_of h1)" status > /dev/null
 expect_ok -t "from another network namespace nothing is done" eval 'waits && nobody_waits'

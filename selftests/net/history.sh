@@ -104,6 +104,8 @@ weft_on h1 apply "$STATE/allow.yaml" > /dev/null
 key=$(bpftool -j map dump pinned "$(root_of h1)/tenants/red/rules" | jq -r '.[0].key | join(" ")')
 # shellcheck disable=SC2086
 bpftool map delete pinned "$(root_of h1)/tenants/red/rules" key hex ${key//0x/}
+expect_output 'acl/ping' weft_on h1 rollback --dry-run
+expect_eq '0 apply' "$(state 0 .state) $(state 1 .origin.command | cut -d' ' -f1)" "what others edited is no state yet"
 expect_ok -t "acl commit after an edit" weft_on h1 acl commit red
 ping_fail h1.p0 10.0.1.2
 expect_eq '- - tenants/red/acl/ping' "$(weft_on h1 history | sed -n '2s/.*  \(-\)  .*/\1/p') $(weft_on h1 history 0 | grep '^-')" \
@@ -122,8 +124,9 @@ weft_on h1 group add red/after ports w1
 expect_eq "$((number + 1)) group add red/after ports w1" "$(state 0 .state) $(state 0 .origin.command)" \
 	"a change that never came to the maps is no state"
 pending '.origin.command = "was killed"'
-weft_on h1 group del red/after
-expect_eq "was killed" "$(state 1 .origin.command)" "one that did is one"
+expect_eq "done, then killed" "$(WEFT_LOG=stderr weft_on h1 -j group del red/after 2>&1 >/dev/null |
+	jq -r 'select(.command == "was killed").outcome')" "one that did is logged by the next command"
+expect_eq "was killed" "$(state 1 .origin.command)" "and is a state"
 number=$(state 0 .state)
 pending '.tree.tenants.red.acl.ping.action = "deny" | .tree.tenants.red.groups.half = {"ports": ["w1"]}'
 cp "$(directory)/state-pending.json" "$STATE/pending"
@@ -146,6 +149,13 @@ expect_ok -t "every state is whole after all those deaths" bash -c "cat '$(direc
 ping_fail h1.p0 10.0.1.2
 weft_on h1 rollback > /dev/null
 ping_ok h1.p0 10.0.1.2
+
+# Programs of another build are a state of their own.
+file="$(directory)/state-$(state 0 .state).json"
+jq -c '.build = "0.0+other"' "$file" > "$STATE/state" && cp "$STATE/state" "$file"
+expect_ok weft_on h1 load
+expect_eq "load 0 0.0+other" "$(state 0 .origin.command) $(state 0 '.diff | length') $(state 1 .build)" "a load of another build is a state"
+expect_output '^~ programs: .* -> 0.0\+other' weft_on h1 rollback --dry-run
 
 # Without a place for it, a change is made all the same, and says so.
 expect_output 'not be in the history' env WEFT_STATE_DIR=/proc/none "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" apply "$STATE/deny.yaml"

@@ -215,6 +215,8 @@ static void run(const struct root *root, int ready)
 	if (fd < 0 || !record)
 		_exit(1);
 	other = fcntl(fd, F_SETLK, &lock);
+	if (other && errno != EAGAIN && errno != EACCES)
+		_exit(1);
 	if (write(ready, "", 1) != 1 || other)
 		_exit(0);
 	close(ready);
@@ -228,7 +230,8 @@ static void run(const struct root *root, int ready)
 
 int confirm_timer_start(const struct root *root, struct error *e)
 {
-	int ends[2], status;
+	bool started;
+	int ends[2];
 	char byte;
 	pid_t child;
 
@@ -241,16 +244,18 @@ int confirm_timer_start(const struct root *root, struct error *e)
 		child = fork();
 		if (!child)
 			run(root, ends[1]);
-		_exit(child < 0);
+		_exit(0);
 	}
 	close(ends[1]);
-	status = child < 0 || waitpid(child, &status, 0) != child || status ||
-		 read(ends[0], &byte, 1) != 1;
+	/* It writes when it waits; if it cannot, nobody has the other end open any more. */
+	started = child > 0 && read(ends[0], &byte, 1) == 1;
 	close(ends[0]);
-	return status ? error_set(
-				e, EXIT_REFUSED,
-				"confirm: the process that would take the change back cannot be started")
-		      : 0;
+	if (child > 0)
+		waitpid(child, NULL, 0);
+	return started ? 0
+		       : error_set(
+				 e, EXIT_REFUSED,
+				 "confirm: no process can be started that would take the change back");
 }
 
 void confirm_timer_stop(const struct root *root)

@@ -2,11 +2,13 @@
 /* `weft apply FILE...` and `weft diff FILE...` */
 #include <string.h>
 
+#include "loader/applied.h"
 #include "loader/apply.h"
 #include "loader/commands.h"
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
 #include "loader/rules.h"
+#include "loader/verify.h"
 
 int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
 	       struct error *e)
@@ -83,9 +85,35 @@ json_t *apply_report(const struct commit *c)
 			 c->detached, "dry_run", c->dry_run);
 }
 
+/* The change is made: what was applied is noted, and what packets meet now is looked at. Returns an exit code, or -1. */
+static int conclude(const struct command_line *cl, const struct commit *c, json_t **verified,
+		    struct error *e)
+{
+	struct error why = { 0 };
+
+	if (applied_write(cl, c->root, &c->state->host, c->marks, c->wanted, &why))
+		json_array_append_new(c->notes, json_string(why.text));
+	return cli_option(cl, "no-verify") ? EXIT_DONE : verify_after(c->root, verified, e);
+}
+
+static int tell(const struct command_line *cl, const struct commit *c, json_t *verified, struct error *e)
+{
+	json_t *report;
+
+	if (!cl->json) {
+		print_summary(c);
+		return 0;
+	}
+	report = apply_report(c);
+	if (verified)
+		json_object_set(report, "verify", verified);
+	return cli_json(cl, report, e);
+}
+
 static int apply(struct command_line *cl, const struct root *root, struct state *state,
 		 struct error *e)
 {
+	json_t *verified = NULL;
 	struct wish wish;
 	int result;
 
@@ -105,10 +133,13 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 	};
 
 	result = commit_run(&c, e);
-	if (result >= 0 && cl->json && cli_json(cl, apply_report(&c), e))
+	if (result >= 0 && !c.dry_run)
+		result = conclude(cl, &c, &verified, e);
+	if (result >= 0 && tell(cl, &c, verified, e))
 		result = -1;
-	else if (result >= 0 && !cl->json)
-		print_summary(&c);
+	if (result == EXIT_PARTLY)
+		findings_print(stderr, "not verified:", json_object_get(verified, "findings"));
+	json_decref(verified);
 	commit_free(&c);
 	apply_forget(&wish);
 	return result;

@@ -81,16 +81,28 @@ int clsact_set(const struct nl_link *link, enum hook hook, int program)
 	return bpf_tc_attach(&at, &opts);
 }
 
-bool clsact_live(const struct nl_link *link, enum hook hook)
+/* The kernel lists filters in the order in which it asks them. */
+int clsact_order(const struct nl_link *link, enum hook hook, struct nl_filter *own,
+		 struct nl_filter *first)
 {
 	struct nl_filter list[FILTERS_MAX];
 	int n = nl_filters(link->ifindex, hook == HOOK_GUARD, list, FILTERS_MAX);
 
 	for (int i = 0; i < n && i < FILTERS_MAX; i++)
 		if (list[i].handle == HANDLE && list[i].priority == PRIORITY &&
-		    !strcmp(list[i].kind, "bpf"))
-			return true;
-	return false;
+		    !strcmp(list[i].kind, "bpf")) {
+			*own = list[i];
+			*first = list[0];
+			return i + 1;
+		}
+	return n < 0 ? n : 0;
+}
+
+bool clsact_live(const struct nl_link *link, enum hook hook)
+{
+	struct nl_filter own, first;
+
+	return clsact_order(link, hook, &own, &first) > 0;
 }
 
 void clsact_drop(const struct nl_link *link, enum hook hook)

@@ -39,6 +39,8 @@ int clsact_set(const struct nl_link *link, enum hook hook, int program);
 int clsact_qdisc(const struct nl_link *link, bool *made, struct error *e);
 bool clsact_qdisc_missing(const struct nl_link *link);
 bool clsact_live(const struct nl_link *link, enum hook hook);
+/* At which place among the filters ours is, from 1, and the first of all; 0: it is not there; or -errno. */
+int clsact_order(const struct nl_link *link, enum hook hook, struct nl_filter *own, struct nl_filter *first);
 void clsact_drop(const struct nl_link *link, enum hook hook);
 /* Removes the qdisc if there is nothing in it. */
 void clsact_qdisc_drop(const struct nl_link *link);

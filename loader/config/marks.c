@@ -22,6 +22,8 @@ struct marks {
 	size_t used;
 	char **files;
 	unsigned int n_files;
+	char *text; /* of all files */
+	size_t text_len;
 };
 
 struct marks *marks_new(void)
@@ -38,6 +40,7 @@ void marks_free(struct marks *marks)
 	for (unsigned int i = 0; i < marks->n_files; i++)
 		free(marks->files[i]);
 	free(marks->files);
+	free(marks->text);
 	free(marks->slots);
 	free(marks);
 }
@@ -57,6 +60,27 @@ int marks_file(struct marks *marks, const char *name)
 		return -1;
 	marks->n_files++;
 	return 0;
+}
+
+int marks_keep(struct marks *marks, const char *text, size_t len)
+{
+	if (!marks || !len)
+		return 0;
+
+	char *all = realloc(marks->text, marks->text_len + len);
+
+	if (!all)
+		return -1;
+	memcpy(all + marks->text_len, text, len);
+	marks->text = all;
+	marks->text_len += len;
+	return 0;
+}
+
+const char *marks_text(const struct marks *marks, size_t *len)
+{
+	*len = marks ? marks->text_len : 0;
+	return marks ? marks->text : NULL;
 }
 
 static struct slot *find(struct slot *slots, size_t size, const json_t *node)

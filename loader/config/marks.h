@@ -23,6 +23,11 @@ void marks_free(struct marks *marks);
 /* The name given to every mark set from now on; returns 0, or -1 when out of memory. */
 int marks_file(struct marks *marks, const char *name);
 
+/* Keeps what was read from a file, one after the other; returns 0, or -1 when out of memory. */
+int marks_keep(struct marks *marks, const char *text, size_t len);
+/* All of it; not NULL-terminated, NULL if there is none. */
+const char *marks_text(const struct marks *marks, size_t *len);
+
 /*
  * A marked node is kept alive until marks_free(), so that its address cannot come to mean another
  * node. Booleans are shared by the whole process and are therefore never marked. Marks may be NULL

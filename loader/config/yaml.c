@@ -339,7 +339,7 @@ json_t *yaml_read(const char *file, struct marks *marks, struct error *err)
 
 	char *text = slurp(fd, &len);
 
-	if (text)
+	if (text && !marks_keep(marks, text, len))
 		tree = yaml_parse(name, text, len, marks, err);
 	else
 		error_set(err, EXIT_REFUSED, "%s: cannot be read: %s: check that it is a file",

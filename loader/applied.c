@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "loader/applied.h"
+#include "loader/sha256.h"
+#include "loader/statedir.h"
+
+#define FILE_NAME "applied.json"
+
+const char *applied_user(char *buf, size_t size)
+{
+	const char *asked = geteuid() ? NULL : getenv("SUDO_USER");
+	struct passwd *user = getpwuid(getuid());
+
+	if (asked && *asked)
+		snprintf(buf, size, "%s", asked);
+	else if (user)
+		snprintf(buf, size, "%s", user->pw_name);
+	else
+		snprintf(buf, size, "%u", (unsigned int)getuid());
+	return buf;
+}
+
+/* Absolute, since whoever reads it is elsewhere. */
+static json_t *file_names(const struct command_line *cl)
+{
+	json_t *files = json_array();
+	char path[PATH_MAX];
+
+	for (int i = 0; i < cl->argc; i++) {
+		const char *name = cl->argv[i];
+
+		json_array_append_new(files, json_string(strcmp(name, "-") && realpath(name, path) ?
+								 path :
+								 name));
+	}
+	return files;
+}
+
+/* The mark is drawn anew by each load that begins from nothing. */
+static json_t *load_of(const struct host_config *host)
+{
+	return json_integer(host->mark);
+}
+
+int applied_write(const struct command_line *cl, const struct root *root,
+		  const struct host_config *host, const struct marks *marks, const json_t *tree,
+		  struct error *e)
+{
+	char path[PATH_MAX], hash[SHA256_HEX_SIZE], user[64], *text;
+	json_t *applied;
+	size_t size;
+	int failed;
+	const char *read = marks_text(marks, &size);
+
+	if (statedir_path(root, FILE_NAME, path, sizeof(path), e))
+		return -1;
+	sha256_hex(read, size, hash);
+	applied = json_pack("{s:o, s:s, s:I, s:s, s:o, s:O}", "files", file_names(cl), "hash", hash,
+			    "time", (json_int_t)time(NULL), "user",
+			    applied_user(user, sizeof(user)), "load", load_of(host), "tree", tree);
+	text = applied ? json_dumps(applied, JSON_COMPACT) : NULL;
+	json_decref(applied);
+	if (!text)
+		return error_set(e, EXIT_PARTLY, "file %s: cannot be made: a file's name is no UTF-8",
+				 path);
+	failed = statedir_write(path, text, strlen(text), e);
+	free(text);
+	return failed;
+}
+
+json_t *applied_read(const struct root *root, const struct host_config *host)
+{
+	json_t *applied, *load = load_of(host);
+	struct error unused = { 0 };
+	char path[PATH_MAX];
+
+	if (statedir_path(root, FILE_NAME, path, sizeof(path), &unused)) {
+		json_decref(load);
+		return NULL;
+	}
+	applied = json_load_file(path, 0, NULL);
+	if (!json_equal(json_object_get(applied, "load"), load)) {
+		json_decref(applied);
+		applied = NULL;
+	}
+	json_decref(load);
+	return applied;
+}

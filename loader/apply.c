@@ -128,6 +128,7 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 		.named = wish.named,
 		.own_rules = true,
 		.force = cli_option(cl, "force") != NULL,
+		.any_device = cli_option(cl, "force") != NULL,
 		.dry_run = cli_option(cl, "dry-run") != NULL,
 		.announce = cl->json ? NULL : print_changes,
 	};

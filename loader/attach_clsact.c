@@ -17,7 +17,8 @@ static enum bpf_tc_attach_point point(enum hook hook)
 	return hook == HOOK_GUARD ? BPF_TC_EGRESS : BPF_TC_INGRESS;
 }
 
-int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, struct error *e)
+int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, bool beside, bool clsact,
+		 struct error *e)
 {
 	struct nl_filter list[FILTERS_MAX];
 	int n = nl_filters(link->ifindex, hook == HOOK_GUARD, list, FILTERS_MAX);
@@ -31,11 +32,14 @@ int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, st
 			continue;
 		if (own_filter && list[i].handle == HANDLE && list[i].priority == PRIORITY)
 			continue;
+		if (beside && (!clsact || list[i].priority > PRIORITY))
+			continue;
 		return error_set(
 			e, EXIT_REFUSED,
-			"device %s: foreign TC program %s at %s (filter, pref %u): weft replaces no program of others; detach it first",
+			"device %s: foreign TC program %s at %s (filter, pref %u): weft replaces no program of others; detach it first%s",
 			link->name, program_text(list[i].program, text, sizeof(text)),
-			hook == HOOK_GUARD ? "egress" : "ingress", list[i].priority);
+			hook == HOOK_GUARD ? "egress" : "ingress", list[i].priority,
+			!clsact || list[i].priority > PRIORITY ? OR_FORCE : "");
 	}
 	return 0;
 }

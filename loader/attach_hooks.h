@@ -27,8 +27,13 @@ __u32 link_live(const struct root *root, const char *device, unsigned int ifinde
 
 /* Each refuses with its name and id a program at the hook that is not weft's. */
 int tcx_check(const struct root *root, const struct nl_link *link, enum hook hook, struct error *e);
-int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, struct error *e);
+/* `beside`: not one that stays behind weft's, which is a filter too if `clsact`. */
+int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, bool beside, bool clsact,
+		 struct error *e);
 int xdp_check(const struct root *root, const struct nl_link *link, struct error *e);
+
+/* Where weft's can go ahead of it. */
+#define OR_FORCE ", or let it stay behind weft's with --force"
 
 /* "foo" (id 12) for messages. */
 const char *program_text(__u32 id, char *buf, size_t size);

@@ -33,13 +33,10 @@ void verify_close(struct verify *v)
 	json_decref(v->chains);
 }
 
-static void check_state(struct verify *v)
+void verify_rules(struct verify *v)
 {
 	char object[FINDING_OBJECT_SIZE];
 
-	if (v->state->interrupted)
-		finding_add(v->findings, "configuration", "apply it again",
-			    "a change was cut off half-way");
 	for (const struct rejected *r = v->state->rejected; r; r = r->next) {
 		snprintf(object, sizeof(object), "tenant %s", r->tenant);
 		finding_add(v->findings, object,
@@ -65,7 +62,10 @@ int verify_run(const struct root *root, const struct state *state, json_t **repo
 
 	if (devices_check_netns(root, e) || verify_open(&v, root, state, e))
 		return -1;
-	check_state(&v);
+	if (state->interrupted)
+		finding_add(v.findings, "configuration", "apply it again",
+			    "a change was cut off half-way");
+	verify_rules(&v);
 	if (!verify_devices(&v, e) && !verify_maps(&v, e) && !verify_forbidden(&v, e) &&
 	    !verify_chains(&v, e)) {
 		*report = report_of(&v);

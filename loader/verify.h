@@ -30,6 +30,7 @@ int verify_open(struct verify *v, const struct root *root, const struct state *s
 void verify_close(struct verify *v);
 
 /* The parts, each of which adds to findings and notes. An error is one that kept it from looking. */
+void verify_rules(struct verify *v);
 int verify_devices(struct verify *v, struct error *e);
 int verify_maps(struct verify *v, struct error *e);
 int verify_chains(struct verify *v, struct error *e);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "loader/applied.h"
-#include "loader/sha256.h"
+#include "loader/digest.h"
 #include "loader/statedir.h"
 
 #define FILE_NAME "applied.json"
@@ -27,19 +27,41 @@ const char *applied_user(char *buf, size_t size)
 }
 
 /* Absolute, since whoever reads it is elsewhere. */
-static json_t *file_names(const struct command_line *cl)
+static json_t *files_read(const struct command_line *cl, const struct marks *marks)
 {
 	json_t *files = json_array();
 	char path[PATH_MAX];
 
-	for (int i = 0; i < cl->argc; i++) {
-		const char *name = cl->argv[i];
+	for (unsigned int i = 0; i < marks_files(marks); i++) {
+		const char *name = marks_file_name(marks, i);
 
-		json_array_append_new(files, json_string(strcmp(name, "-") && realpath(name, path) ?
-								 path :
-								 name));
+		if (i < (unsigned int)cl->argc && strcmp(cl->argv[i], "-") && realpath(name, path))
+			name = path;
+		json_array_append_new(files, json_pack("{s:s, s:s}", "name", name, "sha256",
+						       marks_file_digest(marks, i)));
 	}
 	return files;
+}
+
+/* One for all: that of the file, or that of what `sha256sum FILE...` prints. */
+static void hash_of(const struct marks *marks, char hash[DIGEST_TEXT])
+{
+	struct digest all;
+
+	if (marks_files(marks) == 1) {
+		snprintf(hash, DIGEST_TEXT, "%s", marks_file_digest(marks, 0));
+		return;
+	}
+	digest_begin(&all);
+	for (unsigned int i = 0; i < marks_files(marks); i++) {
+		const char *name = marks_file_name(marks, i);
+
+		digest_add(&all, marks_file_digest(marks, i), DIGEST_TEXT - 1);
+		digest_add(&all, "  ", 2);
+		digest_add(&all, name, strlen(name));
+		digest_add(&all, "\n", 1);
+	}
+	digest_end(&all, hash);
 }
 
 /* The mark is drawn anew by each load that begins from nothing. */
@@ -52,16 +74,14 @@ int applied_write(const struct command_line *cl, const struct root *root,
 		  const struct host_config *host, const struct marks *marks, const json_t *tree,
 		  struct error *e)
 {
-	char path[PATH_MAX], hash[SHA256_HEX_SIZE], user[64], *text;
+	char path[PATH_MAX], hash[DIGEST_TEXT], user[64], *text;
 	json_t *applied;
-	size_t size;
 	int failed;
-	const char *read = marks_text(marks, &size);
 
 	if (statedir_path(root, FILE_NAME, path, sizeof(path), e))
 		return -1;
-	sha256_hex(read, size, hash);
-	applied = json_pack("{s:o, s:s, s:I, s:s, s:o, s:O}", "files", file_names(cl), "hash", hash,
+	hash_of(marks, hash);
+	applied = json_pack("{s:o, s:s, s:I, s:s, s:o, s:O}", "files", files_read(cl, marks), "hash", hash,
 			    "time", (json_int_t)time(NULL), "user",
 			    applied_user(user, sizeof(user)), "load", load_of(host), "tree", tree);
 	text = applied ? json_dumps(applied, JSON_COMPACT) : NULL;

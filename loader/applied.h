@@ -3,8 +3,8 @@
  * What was applied last: `applied.json` in the state directory. It belongs to one load: after another one nothing has
  * been applied yet.
  *
- *	{"files": ["lab.yaml"], "hash": SHA-256 of what was read, as `cat FILES | sha256sum` prints it,
- *	 "time": seconds since 1970, "user": "root", "load": …, "tree": the whole configuration as it was then}
+ *	{"files": [{"name": "/etc/weft/lab.yaml", "sha256": of what was read}], "hash": that of the one file, or of what
+ *	 `sha256sum FILE...` prints of several, "time": seconds since 1970, "user": "root", "load": …, "tree": the whole configuration as it was then}
  */
 #ifndef WEFT_APPLIED_H
 #define WEFT_APPLIED_H

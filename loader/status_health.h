@@ -16,7 +16,10 @@ json_t *status_applied(const struct root *root, const struct state *state);
 /* How many entries of `fdb` and `neigh` were put in by hand. */
 size_t status_by_hand(const struct root *root);
 
-/* Findings (loader/findings.h): devices, silent functions, the tunnel device, rules that are none. NULL with an error. */
+/*
+ * Findings (loader/findings.h): devices, silent functions, the tunnel device, rules that are none. JSON's null if this
+ * user may not look; NULL with an error.
+ */
 json_t *status_degraded(const struct root *root, const struct state *state, struct error *e);
 
 /* status_print.c: the whole tree as text; `details`: what changed and which programs too. */

@@ -59,7 +59,7 @@ static void print_origin(const json_t *s, bool details)
 	if (json_is_object(applied)) {
 		printf("applied");
 		json_array_foreach (json_object_get(applied, "files"), i, file)
-			printf(" %s", json_string_value(file));
+			printf(" %s", text(file, "name"));
 		printf(" (sha256 %.*s) by %s", HASH_SHOWN, text(applied, "hash"),
 		       text(applied, "user"));
 		print_time(json_integer_value(json_object_get(applied, "time")));
@@ -89,6 +89,8 @@ static void print_trouble(const json_t *s, const char *red, const char *plain)
 	printf("%s", red);
 	findings_print(stdout, "degraded", json_object_get(s, "degraded"));
 	printf("%s", plain);
+	if (json_is_null(json_object_get(s, "degraded")))
+		puts("whether all is well is not known: only root may look");
 }
 
 void status_print(const json_t *s, bool details)

@@ -151,7 +151,7 @@ static bool pin_is_right(const struct root *root, const char *tenant, enum inner
 }
 
 /* `fd` is of what is in use, or -1. */
-static enum table_fault fault_of(const struct tables *t, const struct root *root, size_t i,
+static enum table_fault fault_of(struct tables *t, const struct root *root, size_t i,
 				 enum inner kind, int fd)
 {
 	uint32_t id, entries;
@@ -165,7 +165,7 @@ static enum table_fault fault_of(const struct tables *t, const struct root *root
 	return pin_is_right(root, t->m->tenants[i].name, kind, id) ? TABLE_RIGHT : TABLE_PIN;
 }
 
-enum table_fault tables_check(const struct tables *t, const struct root *root,
+enum table_fault tables_check(struct tables *t, const struct root *root,
 			      const struct sync *s, size_t i, enum inner kind)
 {
 	int fd = map_in_use(t, s, i, kind);

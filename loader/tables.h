@@ -34,7 +34,7 @@ bool tables_wants(const struct model_tenant *tenant, enum inner kind);
 /* What is wrong with the map that packets of the i-th tenant use, which tables_open() knows as touched. */
 enum table_fault { TABLE_RIGHT, TABLE_MISSING, TABLE_SIZE, TABLE_CONTENT, TABLE_PIN };
 
-enum table_fault tables_check(const struct tables *t, const struct root *root,
+enum table_fault tables_check(struct tables *t, const struct root *root,
 			      const struct sync *s, size_t i, enum inner kind);
 
 /*

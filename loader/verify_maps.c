@@ -124,7 +124,7 @@ static void check_host(struct verify *v)
 			    "this host's record is not as configured");
 }
 
-static void check_table(struct verify *v, const struct tables *t, const struct sync *s, size_t i,
+static void check_table(struct verify *v, struct tables *t, const struct sync *s, size_t i,
 			enum inner kind)
 {
 	static const char *const texts[] = {

@@ -279,7 +279,7 @@ json_t *yaml_parse(const char *name, const char *text, size_t len, struct marks 
 			  YAML_MAX_BYTES >> 20);
 		return NULL;
 	}
-	if (marks_file(marks, name) || !yaml_parser_initialize(&r.parser)) {
+	if (marks_file(marks, name, text, len) || !yaml_parser_initialize(&r.parser)) {
 		error_set(err, EXIT_REFUSED, "%s: out of memory", name);
 		return NULL;
 	}
@@ -339,7 +339,7 @@ json_t *yaml_read(const char *file, struct marks *marks, struct error *err)
 
 	char *text = slurp(fd, &len);
 
-	if (text && !marks_keep(marks, text, len))
+	if (text)
 		tree = yaml_parse(name, text, len, marks, err);
 	else
 		error_set(err, EXIT_REFUSED, "%s: cannot be read: %s: check that it is a file",

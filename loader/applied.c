@@ -81,14 +81,14 @@ int applied_write(const struct command_line *cl, const struct root *root,
 	if (statedir_path(root, FILE_NAME, path, sizeof(path), e))
 		return -1;
 	hash_of(marks, hash);
-	applied = json_pack("{s:o, s:s, s:I, s:s, s:o, s:O}", "files", files_read(cl, marks), "hash", hash,
-			    "time", (json_int_t)time(NULL), "user",
+	applied = json_pack("{s:o, s:s, s:I, s:s, s:o, s:O}", "files", files_read(cl, marks),
+			    "hash", hash, "time", (json_int_t)time(NULL), "user",
 			    applied_user(user, sizeof(user)), "load", load_of(host), "tree", tree);
 	text = applied ? json_dumps(applied, JSON_COMPACT) : NULL;
 	json_decref(applied);
 	if (!text)
-		return error_set(e, EXIT_PARTLY, "file %s: cannot be made: a file's name is no UTF-8",
-				 path);
+		return error_set(e, EXIT_PARTLY,
+				 "file %s: cannot be made: a file's name is no UTF-8", path);
 	failed = statedir_write(path, text, strlen(text), e);
 	free(text);
 	return failed;

@@ -82,23 +82,9 @@ static int begin(struct work *w, struct error *e)
 	return 0;
 }
 
-/* `beside`: what comes after ours may stay. */
 static int check_foreign(const struct work *w, bool beside, struct error *e)
 {
-	bool clsact = w->record.flags & DEVICE_CLSACT;
-
-	for (enum hook hook = HOOK_TC; hook <= HOOK_GUARD; hook++) {
-		if (hook == HOOK_GUARD && w->role == ROLE_UNDERLAY)
-			continue;
-		if (clsact_check(&w->link, hook,
-				 clsact && w->record.flags & (DEVICE_TC | DEVICE_GUARD), beside,
-				 clsact, e))
-			return -1;
-		/* Our link goes to the head; a filter of ours would come after all of TCX. */
-		if (probe_tcx() && (clsact || !beside) && tcx_check(w->root, &w->link, hook, e))
-			return -1;
-	}
-	return xdp_check(w->root, &w->link, e);
+	return foreign_check(w->root, &w->link, w->role, w->record.flags, beside, e);
 }
 
 /* A device that was renamed while attached has its record and pins under the old name: those go. */

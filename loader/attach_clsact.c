@@ -17,8 +17,8 @@ static enum bpf_tc_attach_point point(enum hook hook)
 	return hook == HOOK_GUARD ? BPF_TC_EGRESS : BPF_TC_INGRESS;
 }
 
-int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, bool beside, bool clsact,
-		 struct error *e)
+int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, bool beside,
+		 bool clsact, struct error *e)
 {
 	struct nl_filter list[FILTERS_MAX];
 	int n = nl_filters(link->ifindex, hook == HOOK_GUARD, list, FILTERS_MAX);

@@ -32,6 +32,13 @@ int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, bo
 		 struct error *e);
 int xdp_check(const struct root *root, const struct nl_link *link, struct error *e);
 
+/*
+ * All of these, for a device with `flags` (enum device_flags) in its record. `beside`: the operator lets those stay that
+ * come after weft's.
+ */
+int foreign_check(const struct root *root, const struct nl_link *link, enum role role, unsigned int flags, bool beside,
+		  struct error *e);
+
 /* Where weft's can go ahead of it. */
 #define OR_FORCE ", or let it stay behind weft's with --force"
 

@@ -23,15 +23,15 @@ static uint64_t carried(int stats, uint32_t slot, struct traffic *room, int cpus
 }
 
 /* The device of a binding, if weft's program is on it now. */
-static const struct device_item *device_of(const struct root *root, const struct device_item *list, int n,
-					   uint32_t ifindex)
+static const struct device_item *device_of(const struct root *root, const struct device_item *list,
+					   int n, uint32_t ifindex)
 {
 	for (int i = 0; i < n; i++)
 		if (list[i].record.ifindex == ifindex && list[i].record.role == DEVICE_PORT)
 			return list[i].record.flags & DEVICE_CLSACT ||
-					       link_live(root, list[i].name, ifindex, HOOK_TC) ?
-				       &list[i] :
-				       NULL;
+					       link_live(root, list[i].name, ifindex, HOOK_TC)
+				       ? &list[i]
+				       : NULL;
 	return NULL;
 }
 
@@ -60,9 +60,9 @@ int live_check(const struct root *root, const struct device_item *list, int n, s
 			const struct port_key *key = entries_key(&bound, i);
 			const struct port_binding *binding = entries_value(&bound, i);
 
-			device = carried(stats, binding->port, room, cpus) ?
-					 device_of(root, list, n, key->ifindex) :
-					 NULL;
+			device = carried(stats, binding->port, room, cpus)
+					 ? device_of(root, list, n, key->ifindex)
+					 : NULL;
 			one = device ? device : one;
 			live += device != NULL;
 		}

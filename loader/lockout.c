@@ -10,9 +10,9 @@
 #include "loader/system.h"
 
 #define WAYS_MAX  64
-#define DEPTH_MAX 8	/* bridges on bonds on VLANs… */
+#define DEPTH_MAX 8 /* bridges on bonds on VLANs… */
 #define ENVIRON   65536
-#define SSH	  "SSH_CONNECTION="
+#define SSH       "SSH_CONNECTION="
 
 /* A device that the host is reached by, and why it is thought so. */
 struct way {
@@ -127,8 +127,8 @@ int lockout_check(const struct facts *facts, struct error *e)
 			continue;
 		if (ways.n < 0)
 			find_ways(&ways);
-		what = !strcmp(f->device, "lo") ? "this host's talk with itself" :
-						  way_over(&ways, f->info.ifindex);
+		what = !strcmp(f->device, "lo") ? "this host's talk with itself"
+						: way_over(&ways, f->info.ifindex);
 		if (what)
 			return error_set(
 				e, EXIT_REFUSED,

@@ -13,9 +13,9 @@
 #include "include/host.h"
 #include "loader/probe_chain.h"
 
-#define AGAIN_NS   50000000u	/* a frame may be lost where the function is busy */
+#define AGAIN_NS   50000000u /* a frame may be lost where the function is busy */
 #define STALE_NS   10000000000u /* nobody waits so long: its asker was killed */
-#define LOOK_NS	   1000000
+#define LOOK_NS    1000000
 #define FRAME_SIZE 64
 
 static const uint8_t workload[ETH_ALEN] = PROBE_MAC_WORKLOAD, network[ETH_ALEN] = PROBE_MAC_NETWORK;
@@ -35,9 +35,10 @@ int probe_socket(uint32_t mark, struct error *e)
 
 	if (fd >= 0 && (!mark || !setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark))))
 		return fd;
-	error_set(e, EXIT_REFUSED,
-		  "probe: a packet socket cannot be had: %s: run as root (CAP_NET_RAW, CAP_NET_ADMIN)",
-		  strerror(errno));
+	error_set(
+		e, EXIT_REFUSED,
+		"probe: a packet socket cannot be had: %s: run as root (CAP_NET_RAW, CAP_NET_ADMIN)",
+		strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -37,8 +37,8 @@ static int info_of(const struct root *root, const char *program, struct bpf_prog
 /* The kernel's tags of all programs in one number: the same for the same build, whoever loaded it. */
 static void build_of(const struct root *root, char hex[DIGEST_TEXT])
 {
-	static const char *const names[] = { "port_tc", "port_xdp",  "underlay_tc", "underlay_xdp",
-					     "sf_tc",   "sf_xdp",    "guard_tc",    "clock" };
+	static const char *const names[] = { "port_tc", "port_xdp", "underlay_tc", "underlay_xdp",
+					     "sf_tc",   "sf_xdp",   "guard_tc",    "clock" };
 	unsigned char tags[sizeof(names) / sizeof(names[0])][BPF_TAG_SIZE];
 	struct bpf_prog_info info;
 
@@ -131,10 +131,11 @@ static void find_silent(struct verify *v, const struct model_chain *c, int state
 	    state.outstanding < SILENT_FRAMES || now - state.waiting_since < hz)
 		return;
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
-	finding_add(v->findings, object,
-		    "look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
-		    "function %s/%s has returned nothing for %u s: what the chain protects is dropped (sf_down)",
-		    c->instance->function, c->instance->name, (now - state.waiting_since) / hz);
+	finding_add(
+		v->findings, object,
+		"look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
+		"function %s/%s has returned nothing for %u s: what the chain protects is dropped (sf_down)",
+		c->instance->function, c->instance->name, (now - state.waiting_since) / hz);
 }
 
 static int check_functions(struct verify *v, struct error *e)

@@ -48,7 +48,8 @@ static void print_time(json_int_t seconds)
 
 static void print_origin(const json_t *s, bool details)
 {
-	const json_t *loaded = json_object_get(s, "loaded"), *applied = json_object_get(s, "applied"),
+	const json_t *loaded = json_object_get(s, "loaded"),
+		     *applied = json_object_get(s, "applied"),
 		     *changes = json_object_get(applied, "changes"), *file;
 	json_int_t by_hand = json_integer_value(json_object_get(s, "by_hand"));
 	size_t i;

@@ -54,8 +54,7 @@ static json_t *report_of(const struct verify *v)
 			 "forbidden", (json_int_t)v->forbidden);
 }
 
-int verify_run(const struct root *root, const struct state *state, json_t **report,
-	       struct error *e)
+int verify_run(const struct root *root, const struct state *state, json_t **report, struct error *e)
 {
 	struct verify v;
 	int result = -1;
@@ -105,8 +104,7 @@ static void print_report(const json_t *report)
 	json_array_foreach (json_object_get(report, "chains"), i, one)
 		printf("probe chain %s, %s: back after %lld us\n",
 		       json_string_value(json_object_get(one, "chain")),
-		       json_string_value(json_object_get(one, "way")),
-		       number(one, "us"));
+		       json_string_value(json_object_get(one, "way")), number(one, "us"));
 	printf("%s: %lld devices, %lld map entries, %lld tables of tenants, %zu probes through chains, %lld forbidden frames\n",
 	       json_is_true(json_object_get(report, "verified")) ? "verified" : "not verified",
 	       number(checked, "devices"), number(checked, "entries"), number(checked, "tables"),

@@ -30,7 +30,8 @@ static void slot_text(const struct verify *v, const char *class_name, uint32_t s
 }
 
 /* Whose entry it is, so that there is something to look for. */
-static void key_text(const struct verify *v, enum sync_map map, const void *key, char *buf, size_t size)
+static void key_text(const struct verify *v, enum sync_map map, const void *key, char *buf,
+		     size_t size)
 {
 	const struct fdb_key *fdb = key;
 	const struct neigh_key *neigh = key;
@@ -84,9 +85,10 @@ static void check_entries(struct verify *v, const struct sync *s, enum sync_map 
 		return;
 	key_text(v, map, first, which, sizeof(which));
 	snprintf(object, sizeof(object), "map %s", sync_maps[map].name);
-	finding_add(v->findings, object, AGAIN,
-		    "%zu entries are missing or not as configured, and %zu are of nothing that is configured (%s)",
-		    other, odd, which);
+	finding_add(
+		v->findings, object, AGAIN,
+		"%zu entries are missing or not as configured, and %zu are of nothing that is configured (%s)",
+		other, odd, which);
 }
 
 /* The planner counts tenants apart, since their epochs are state. */
@@ -191,8 +193,7 @@ static void forgive_function(struct verify *v, const struct model_chain *c, int 
 			       c->instance ? c->instance->towards : NULL };
 	struct chain chain;
 
-	if (bpf_map_lookup_elem(chains, &c->slot, &chain) ||
-	    chain.step[0].flags & STEP_XDP_DELIVER)
+	if (bpf_map_lookup_elem(chains, &c->slot, &chain) || chain.step[0].flags & STEP_XDP_DELIVER)
 		return;
 	for (int i = 0; i < 2; i++) {
 		struct fact *f = arms[i] ? facts_find(&v->facts, arms[i]) : NULL;

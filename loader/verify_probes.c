@@ -32,9 +32,10 @@ static unsigned int device_of(struct verify *v, const struct model_chain *c, con
 	const struct fact *fact = facts_find(&v->facts, device);
 
 	if (!fact || !fact->present) {
-		finding_add(v->notes, object, "apply again once it is there, or bypass the chain",
-			    "device %s of its function is not there: what the chain protects gets nothing",
-			    device);
+		finding_add(
+			v->notes, object, "apply again once it is there, or bypass the chain",
+			"device %s of its function is not there: what the chain protects gets nothing",
+			device);
 		return 0;
 	}
 	if (!fact->info.up) {
@@ -60,22 +61,27 @@ static size_t probes_of(struct verify *v, const struct model_chain *c, struct ch
 	}
 	if (!c->instance) {
 		if (protects(v, c))
-			finding_add(v->notes, object, "give the function an instance on this host",
-				    "its function has no instance on this host: what the chain protects gets nothing");
+			finding_add(
+				v->notes, object, "give the function an instance on this host",
+				"its function has no instance on this host: what the chain protects gets nothing");
 		return 0;
 	}
 	/* Where the tenant has no port the chain is not in the maps. */
 	if (!model_tenant(&v->model, c->tenant)->here)
 		return 0;
 	leaving = device_of(v, c, object, c->instance->leaving);
-	towards = c->instance->towards == c->instance->leaving ||
-				  !strcmp(c->instance->towards, c->instance->leaving)
+	/* With one arm there is one device to complain of. */
+	towards = !strcmp(c->instance->towards, c->instance->leaving)
 			  ? leaving
 			  : device_of(v, c, object, c->instance->towards);
 	if (!leaving || !towards)
 		return 0;
-	probe[0] = (struct chain_probe){ .chain = c->slot, .tag = c->tag, .pcp = PCP_LEAVING, .ifindex = leaving };
-	probe[1] = (struct chain_probe){ .chain = c->slot, .tag = c->tag, .pcp = PCP_TOWARDS, .ifindex = towards };
+	probe[0] = (struct chain_probe){
+		.chain = c->slot, .tag = c->tag, .pcp = PCP_LEAVING, .ifindex = leaving
+	};
+	probe[1] = (struct chain_probe){
+		.chain = c->slot, .tag = c->tag, .pcp = PCP_TOWARDS, .ifindex = towards
+	};
 	return 2;
 }
 
@@ -87,10 +93,11 @@ static void judge(struct verify *v, const struct model_chain *c, const struct ch
 	snprintf(name, sizeof(name), "%s/%s", c->tenant, c->name);
 	snprintf(object, sizeof(object), "chain %.100s", name);
 	if (!probe->answered) {
-		finding_add(v->findings, object,
-			    "look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
-			    "a probe with tag %u, %s the workload, did not come back from function %s/%s within %d ms",
-			    c->tag, way, c->instance->function, c->instance->name, ANSWER_MS);
+		finding_add(
+			v->findings, object,
+			"look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
+			"a probe with tag %u, %s the workload, did not come back from function %s/%s within %d ms",
+			c->tag, way, c->instance->function, c->instance->name, ANSWER_MS);
 		return;
 	}
 	json_array_append_new(v->chains,
@@ -153,7 +160,8 @@ static uint64_t port_drops(const struct counters *c, uint32_t slot)
 }
 
 /* What the host's own stack sends to a workload or a function ends at the guard, which the kernel tells the sender. */
-static void check_guard(struct verify *v, const struct counters *c, const struct fact *f, int socket)
+static void check_guard(struct verify *v, const struct counters *c, const struct fact *f,
+			int socket)
 {
 	uint64_t before = counted(c, c->drops, DROP_GUARD, 1, 0);
 	char object[FINDING_OBJECT_SIZE];
@@ -169,8 +177,8 @@ static void check_guard(struct verify *v, const struct counters *c, const struct
 		return;
 	snprintf(object, sizeof(object), "device %s", f->device);
 	finding_add(v->findings, object, "run `weft load`, then apply again",
-		    err ? "a frame that weft did not vet was dropped, but not by the guard" :
-			  "a frame that weft did not vet left by it: the guard does not hold");
+		    err ? "a frame that weft did not vet was dropped, but not by the guard"
+			: "a frame that weft did not vet left by it: the guard does not hold");
 }
 
 /* A frame of a stranger's MAC, put into the port's program as if it came from the device. */
@@ -213,9 +221,9 @@ static void check_port(struct verify *v, const struct counters *c, const struct 
 			    "its program cannot be tried: %s", strerror(-action));
 	else
 		finding_add(v->findings, object, "run `weft load`, then apply again",
-			    action == TC_SHOT ?
-				    "a spoofed frame was dropped, but not as this port's" :
-				    "a spoofed frame was not dropped");
+			    action == TC_SHOT
+				    ? "a spoofed frame was dropped, but not as this port's"
+				    : "a spoofed frame was not dropped");
 }
 
 static int open_counters(struct counters *c, const struct root *root, struct error *e)

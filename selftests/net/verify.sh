@@ -236,6 +236,7 @@ story() {
 	expect_status 0 weft_on h1 unload --force
 	weft_load h1
 	expect_output 'applied nothing since the load' weft_on h1 status
+	well
 }
 
 for MODE in $MODES; do

@@ -28,12 +28,14 @@ struct commit {
 	/* devices over which the host itself is reached, and TC programs of others on them, are no reason to refuse */
 	bool any_device;
 	bool dry_run;
+	bool count_flows; /* fill `moves` */
 	bool changed_only; /* note what is pending only of objects that change */
 	void (*announce)(const struct commit
 				 *c); /* when all is checked, and before it is done; may be NULL */
 
 	/* Results; commit_free() drops them. */
 	json_t *diff; /* of config_diff() */
+	json_t *moves; /* of flow_moves(): flows that enter and leave functions */
 	json_t *notes; /* strings: what is pending, and what was found odd */
 	size_t writes; /* entries and maps that differed */
 	int attached, detached; /* devices */

@@ -127,7 +127,7 @@ static void find_silent(struct verify *v, const struct model_chain *c, int state
 	char object[FINDING_OBJECT_SIZE];
 	struct chain_state state;
 
-	if (!c->instance || c->bypass || bpf_map_lookup_elem(states, &c->slot, &state) ||
+	if (!c->instance || c->flags & CHAIN_BYPASS || bpf_map_lookup_elem(states, &c->slot, &state) ||
 	    state.outstanding < SILENT_FRAMES || now - state.waiting_since < hz)
 		return;
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);

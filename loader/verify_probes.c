@@ -54,7 +54,7 @@ static size_t probes_of(struct verify *v, const struct model_chain *c, struct ch
 	unsigned int leaving, towards;
 
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
-	if (c->bypass) {
+	if (c->flags & CHAIN_BYPASS) {
 		finding_add(v->notes, object, "`weft chain set NAME bypass off` ends it",
 			    "bypassed: its functions are not asked");
 		return 0;

@@ -9,8 +9,8 @@
 #include "loader/config/tree.h"
 #include "loader/facts.h"
 #include "loader/flow_moves.h"
-#include "loader/record.h"
 #include "loader/lockout.h"
+#include "loader/record.h"
 #include "loader/tables.h"
 
 /* All that stands between the wish and the maps. */

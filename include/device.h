@@ -22,6 +22,7 @@ enum device_flags {
 	DEVICE_QDISC = 1 << 4,		/* the clsact qdisc is weft's too */
 	DEVICE_FINISH = 1 << 5,		/* offloads: finish */
 	DEVICE_UNFINISHED = 1 << 6,	/* what is written here was begun, and may not be done */
+	DEVICE_BESIDE = 1 << 7,		/* the operator wants it so although others have TC programs there */
 };
 
 /* devices: name -> record. Written before the device is touched, deleted after all is undone. */

@@ -34,6 +34,7 @@ struct facts {
 	struct attachment *attachments; /* all that weft has attached here, by device */
 	int n_attachments;
 	struct nl_links links; /* all devices, while facts are gathered */
+	bool beside; /* set by the caller: TC programs of others may stay, behind ours */
 };
 
 /* Refuses a device that two objects want in different roles. */

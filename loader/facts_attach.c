@@ -30,7 +30,7 @@ static int attach(struct facts *facts, const struct root *root, struct fact *f, 
 		had = NULL;
 	}
 	f->fresh = !had;
-	if (attach_device(root, f->device, f->role, f->mode, f->finish, &got, e)) {
+	if (attach_device(root, f->device, f->role, f->mode, f->finish, facts->beside, &got, e)) {
 		/* It was there a moment ago. */
 		if (!e->exit_code)
 			error_set(e, EXIT_REFUSED, "%s: device %s has just gone: apply again",
@@ -55,8 +55,8 @@ void facts_undo_attach(struct facts *facts, const struct root *root)
 		if (f->fresh)
 			detach_device(root, f->device, &unused);
 		else if (f->switched && !attach_switch_role(root, f->device, had->role, &unused))
-			attach_device(root, f->device, had->role, had->mode, had->finish, NULL,
-				      &unused);
+			attach_device(root, f->device, had->role, had->mode, had->finish,
+				      facts->beside, NULL, &unused);
 		f->fresh = f->switched = false;
 	}
 }

@@ -9,12 +9,11 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "loader/alloc.h"
 #include "loader/netlink.h"
+#include "loader/netlink_talk.h"
 
 /* One request at a time; larger than any answer's datagram. */
 #define BUFFER_SIZE    32768
@@ -23,7 +22,7 @@
 #define CLSACT_EGRESS  TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
 
 /* Sends `request` and gives each answer to `cb`. Returns 0 or -errno. */
-static int talk(int protocol, struct nlmsghdr *request, mnl_cb_t cb, void *data)
+int nl_talk(int protocol, struct nlmsghdr *request, mnl_cb_t cb, void *data)
 {
 	static unsigned int sequence;
 	static char answer[BUFFER_SIZE];
@@ -54,7 +53,7 @@ out:
 	return ret;
 }
 
-static struct nlmsghdr *message(char *buf, uint16_t type, uint16_t flags)
+struct nlmsghdr *nl_message(char *buf, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 
@@ -63,155 +62,12 @@ static struct nlmsghdr *message(char *buf, uint16_t type, uint16_t flags)
 	return h;
 }
 
-/* ---- links ---- */
-
-static void link_info(const struct nlattr *nested, struct nl_link *link)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each_nested(attr, nested) if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-		snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attr));
-}
-
-/* With programs in several modes at once there is no common id, and any of them will do. */
-static void link_xdp(const struct nlattr *nested, struct nl_link *link)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each_nested(attr, nested)
-	{
-		switch (mnl_attr_get_type(attr)) {
-		case IFLA_XDP_PROG_ID:
-		case IFLA_XDP_DRV_PROG_ID:
-		case IFLA_XDP_SKB_PROG_ID:
-		case IFLA_XDP_HW_PROG_ID:
-			if (!link->xdp_program)
-				link->xdp_program = mnl_attr_get_u32(attr);
-			break;
-		}
-	}
-}
-
-static int on_link(const struct nlmsghdr *h, void *data)
-{
-	const struct ifinfomsg *info = mnl_nlmsg_get_payload(h);
-	const struct nlattr *attr;
-	struct nl_link *link = data;
-
-	memset(link, 0, sizeof(*link));
-	link->ifindex = (unsigned int)info->ifi_index;
-	link->up = info->ifi_flags & IFF_UP;
-	link->peer_netns = -1;
-	mnl_attr_for_each(attr, h, sizeof(*info))
-	{
-		switch (mnl_attr_get_type(attr)) {
-		case IFLA_IFNAME:
-			snprintf(link->name, sizeof(link->name), "%s", mnl_attr_get_str(attr));
-			break;
-		case IFLA_MTU:
-			link->mtu = mnl_attr_get_u32(attr);
-			break;
-		case IFLA_LINK:
-			link->peer = mnl_attr_get_u32(attr);
-			break;
-		case IFLA_LINK_NETNSID:
-			link->peer_elsewhere = true;
-			link->peer_netns = (int32_t)mnl_attr_get_u32(attr);
-			break;
-		case IFLA_ADDRESS:
-			if (mnl_attr_get_payload_len(attr) == sizeof(link->mac))
-				memcpy(link->mac, mnl_attr_get_payload(attr), sizeof(link->mac));
-			break;
-		case IFLA_LINKINFO:
-			link_info(attr, link);
-			break;
-		case IFLA_XDP:
-			link_xdp(attr, link);
-			break;
-		}
-	}
-	return MNL_CB_OK;
-}
-
-static int link_get(unsigned int ifindex, const char *name, struct nl_link *link)
-{
-	char buf[512];
-	struct nlmsghdr *h = message(buf, RTM_GETLINK, NLM_F_ACK);
-	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
-
-	info->ifi_index = (int)ifindex;
-	if (name)
-		mnl_attr_put_strz(h, IFLA_IFNAME, name);
-	mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return talk(NETLINK_ROUTE, h, on_link, link);
-}
-
-int nl_link_get(const char *name, struct nl_link *link)
-{
-	size_t len = strlen(name);
-
-	if (!len || len >= IFNAMSIZ)
-		return -ENODEV;
-	return link_get(0, name, link);
-}
-
-int nl_link_by_index(unsigned int ifindex, struct nl_link *link)
-{
-	return ifindex ? link_get(ifindex, NULL, link) : -ENODEV;
-}
-
-static int on_links(const struct nlmsghdr *h, void *data)
-{
-	struct nl_links *links = data;
-
-	links->list = alloc_grow(links->list, &links->room, links->n + 1, sizeof(*links->list));
-	return on_link(h, &links->list[links->n++]);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	const struct nl_link *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
-}
-
-int nl_links_read(struct nl_links *links)
-{
-	char buf[512];
-	struct nlmsghdr *h = message(buf, RTM_GETLINK, NLM_F_DUMP);
-	int err;
-
-	*links = (struct nl_links){ 0 };
-	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
-	mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	err = talk(NETLINK_ROUTE, h, on_links, links);
-	if (err)
-		nl_links_free(links);
-	else if (links->n)
-		qsort(links->list, links->n, sizeof(*links->list), by_name);
-	return err;
-}
-
-const struct nl_link *nl_links_find(const struct nl_links *links, const char *name)
-{
-	struct nl_link wanted;
-
-	if (!links->n || strlen(name) >= sizeof(wanted.name))
-		return NULL;
-	snprintf(wanted.name, sizeof(wanted.name), "%s", name);
-	return bsearch(&wanted, links->list, links->n, sizeof(wanted), by_name);
-}
-
-void nl_links_free(struct nl_links *links)
-{
-	free(links->list);
-	*links = (struct nl_links){ 0 };
-}
+/* ---- making links ---- */
 
 int nl_vxlan_create(const char *name, const uint8_t mac[6], uint16_t port)
 {
 	char buf[1024];
-	struct nlmsghdr *h = message(buf, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *h = nl_message(buf, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
 	struct nlattr *info, *data;
 
 	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
@@ -227,13 +83,13 @@ int nl_vxlan_create(const char *name, const uint8_t mac[6], uint16_t port)
 	mnl_attr_put_u16(h, IFLA_VXLAN_PORT, htons(port));
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 int nl_veth_create(const char *name, const char *peer)
 {
 	char buf[1024];
-	struct nlmsghdr *h = message(buf, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *h = nl_message(buf, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
 	struct nlattr *info, *data, *other;
 
 	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
@@ -247,28 +103,28 @@ int nl_veth_create(const char *name, const char *peer)
 	mnl_attr_nest_end(h, other);
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 int nl_link_up(unsigned int ifindex)
 {
 	char buf[256];
-	struct nlmsghdr *h = message(buf, RTM_NEWLINK, NLM_F_ACK);
+	struct nlmsghdr *h = nl_message(buf, RTM_NEWLINK, NLM_F_ACK);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
 
 	info->ifi_index = (int)ifindex;
 	info->ifi_flags = info->ifi_change = IFF_UP;
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 int nl_link_delete(unsigned int ifindex)
 {
 	char buf[256];
-	struct nlmsghdr *h = message(buf, RTM_DELLINK, NLM_F_ACK);
+	struct nlmsghdr *h = nl_message(buf, RTM_DELLINK, NLM_F_ACK);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
 
 	info->ifi_index = (int)ifindex;
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 /* ---- qdiscs and filters ---- */
@@ -313,7 +169,7 @@ static int on_filter(const struct nlmsghdr *h, void *data)
 int nl_filters(unsigned int ifindex, bool egress, struct nl_filter *list, int room)
 {
 	char buf[256], kind[16];
-	struct nlmsghdr *h = message(buf, RTM_GETTFILTER, NLM_F_DUMP);
+	struct nlmsghdr *h = nl_message(buf, RTM_GETTFILTER, NLM_F_DUMP);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
 	struct filter_list all = { list, 0, room };
 	int err = nl_ingress_qdisc(ifindex, kind);
@@ -323,7 +179,7 @@ int nl_filters(unsigned int ifindex, bool egress, struct nl_filter *list, int ro
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = egress ? CLSACT_EGRESS : CLSACT_INGRESS;
-	err = talk(NETLINK_ROUTE, h, on_filter, &all);
+	err = nl_talk(NETLINK_ROUTE, h, on_filter, &all);
 	return err ? err : all.n;
 }
 
@@ -340,7 +196,7 @@ int nl_ingress_qdisc(unsigned int ifindex, char kind[16])
 {
 	char buf[256];
 	/* Without ECHO the answer goes only to those who listen to changes. */
-	struct nlmsghdr *h = message(buf, RTM_GETQDISC, NLM_F_ACK | NLM_F_ECHO);
+	struct nlmsghdr *h = nl_message(buf, RTM_GETQDISC, NLM_F_ACK | NLM_F_ECHO);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
 	int err;
 
@@ -348,14 +204,14 @@ int nl_ingress_qdisc(unsigned int ifindex, char kind[16])
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = TC_H_CLSACT; /* the same for an ingress qdisc */
-	err = talk(NETLINK_ROUTE, h, on_qdisc, kind);
+	err = nl_talk(NETLINK_ROUTE, h, on_qdisc, kind);
 	return err == -ENOENT ? 0 : err;
 }
 
 static int clsact(unsigned int ifindex, uint16_t type, uint16_t flags)
 {
 	char buf[256];
-	struct nlmsghdr *h = message(buf, type, NLM_F_ACK | flags);
+	struct nlmsghdr *h = nl_message(buf, type, NLM_F_ACK | flags);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
 
 	tc->tcm_family = AF_UNSPEC;
@@ -363,7 +219,7 @@ static int clsact(unsigned int ifindex, uint16_t type, uint16_t flags)
 	tc->tcm_parent = TC_H_CLSACT;
 	tc->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
 	mnl_attr_put_strz(h, TCA_KIND, "clsact");
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 int nl_clsact_add(unsigned int ifindex)
@@ -411,7 +267,7 @@ static int on_features(const struct nlmsghdr *h, void *data)
 
 static struct nlmsghdr *generic(char *buf, uint16_t family, uint8_t command)
 {
-	struct nlmsghdr *h = message(buf, family, NLM_F_ACK);
+	struct nlmsghdr *h = nl_message(buf, family, NLM_F_ACK);
 	struct genlmsghdr *g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
 
 	g->cmd = command;
@@ -429,10 +285,10 @@ int nl_xdp_features(unsigned int ifindex, struct nl_xdp_features *features)
 	memset(features, 0, sizeof(*features));
 	h = generic(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY);
 	mnl_attr_put_strz(h, CTRL_ATTR_FAMILY_NAME, "netdev");
-	err = talk(NETLINK_GENERIC, h, on_family, &family);
+	err = nl_talk(NETLINK_GENERIC, h, on_family, &family);
 	if (err || !family)
 		return err ? err : -ENOENT;
 	h = generic(buf, family, NETDEV_DEV_GET);
 	mnl_attr_put_u32(h, NETDEV_DEV_IFINDEX, ifindex);
-	return talk(NETLINK_GENERIC, h, on_features, features);
+	return nl_talk(NETLINK_GENERIC, h, on_features, features);
 }

@@ -262,7 +262,6 @@ transition_table_resized() {
 	NEW=$({ echo '    options: {conntrack: {max_flows: 4096, max_half_open: 512}}'; acl; rule yes allow 50 5; } | red_web)
 	# In flows that are there already: the small table is not to be full.
 	FRAMES=$(to_b both 5 | grep 4000; to_b never 9)
-	before_old() { weft_quietly h1 ct flush; weft_quietly h2 ct flush; }
 }
 
 # The device of a goes, and another one comes with the same index, for e. Who is behind it never was a.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Hook `port`: frames from a workload. */
 #include "lib/weft.h"
+#include "stages/checksum.h"
 #include "stages/forward.h"
 
 /* The tag of the workload's frames tells the port; XDP leaves tagged frames to TC. */
@@ -41,6 +42,9 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 	if (p->tags > (port->vid ? 1 : 0))
 		return drop(p, DROP_VLAN_NOT_ALLOWED);
 	v = antispoof(p, port);
+	if (v)
+		return v;
+	v = checksum(ctx, p);
 	if (v)
 		return v;
 	v = neighbour(ctx, p, p->port);

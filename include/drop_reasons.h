@@ -55,7 +55,8 @@
 	X(FLOOD_FAILED, "flood_failed", "a copy of a flooded frame could not be sent")              \
 	X(LINK_LOCAL, "link_local", "a link-local multicast (802.1D) that no bridge hands on")          \
 	X(INTERNAL, "internal", "a look-up failed that cannot fail: please report it")              \
-	X(BAD_CHECKSUM, "bad_checksum", "an unfinished checksum that is not at the L4 header's own place")
+	X(BAD_CHECKSUM, "bad_checksum", "an unfinished checksum that is not at the L4 header's own place") \
+	X(HIDDEN_IP, "hidden_ip", "IP or ARP behind an LLC header, where it is not looked at")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -118,7 +118,7 @@ static __always_inline __u8 *stamp_of(union flow_key *key, bool ipv4)
 
 /*
  * bpf_loop: unrolled, the verifier would walk through every sequence of outcomes. Small, since it lies deep in the
- * stack: until 6.6 or so the verifier counts each call's share in steps of 32 bytes.
+ * stack: the verifier of older kernels counts each call's share in steps of 32 bytes.
  */
 struct reclaim {
 	void *ct, *recent;

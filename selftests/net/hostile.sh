@@ -175,6 +175,7 @@ underlay_headers() {
 	outside icmp_unrelated "$(on_wire $H1 "$(m4 "icmp(3, 1, 0, 0, ip4('$B4', '$A4', udp(4711, 666)))")")" \
 		"an ICMP error of no flow"
 	SEND_DEVICE=u0 right h1 "$(on_wire $H1 "$right" 101 "ttl=1")"
+	SEND_DEVICE=u0 send h1 "$(on_wire $H1 "eth('$B', '$A', b'tiny', 0x4243)")"
 	# What is no tunnel packet of ours is the host's own. Whether that opens it is another question: see holes.
 	SEND_DEVICE=u0 send h1 "$(on_wire $OUTSIDER "$wrong" 101 "options=bytes([1, 1, 1, 1])")"
 	SEND_DEVICE=u0 send h1 "fragments($(on_wire $H1 "$wrong"), 64)"
@@ -212,6 +213,8 @@ underlay() {
 	underlay_nested
 	udp_ok h1 $H2 4788
 	watch_stop underlay 1
+	expect_eq 1 "$(tcpdump -Z root -nr "$STATE/red.b" "ether[12:4] == 0x42437469 and less 18" 2>/dev/null |
+		grep -c "length 18")" "a frame that is shorter than any IP header arrives as it was sent"
 	expect_vxlan 2 "$STATE/red.b" "VXLAN in VXLAN arrives unopened"
 }
 
@@ -261,6 +264,8 @@ malformed_link() {
 		"ARP of Token Ring"
 	bad bad_arp "eth(BROADCAST, '$A', arp(1, '$A', '$A4', '00:00:00:00:00:00', '$B4', cut=27))" "ARP cut off"
 	bad bad_arp "eth(BROADCAST, '$A', arp(8, '$A', '$A4', '00:00:00:00:00:00', '$B4'))" "InARP"
+	bad hidden_ip "eth('$B', '$A', bytes([0xaa, 0xaa, 3, 0, 0, 0, 8, 6]) + arp(2, '$C', '$C4', '$B', '$B4'), 36)" \
+		"ARP behind SNAP"
 	bad link_local "eth('01:80:c2:00:00:0e', '$A', bytes(50), 0x88cc)" "LLDP"
 	bad same_port "eth('$A', '$A', ip4('$A4', '$B4', udp(999, 666)))" "to itself"
 }
@@ -324,6 +329,7 @@ malformed_l4() {
 	bad bad_l4 "$(m4 "udp(999, 666)[:7], 17")" "UDP cut off"
 	bad bad_l4 "$(m4 "b'x' * 11, 132")" "SCTP cut off"
 	bad bad_l4 "$(m4 "icmp(8)[:7], 1")" "ICMP cut off"
+	bad router_advert "$(m4 "icmp(5, 1, 0, 0, ip4('$B4', '$A4', udp(777, 999)))")" "an ICMP redirect"
 	bad bad_l4 "$(m4 "icmp(8), 58")" "ICMPv6 in IPv4"
 	bad bad_l4 "$(m6 "echo6(), 1")" "ICMP in IPv6"
 	bad bad_l4 "$(m6 "echo6()[:7], 58")" "ICMPv6 cut off"
@@ -495,7 +501,7 @@ tags() {
 	expect_captured 0 "$STATE/red.s0" "vlan and dst port 666" "the function sees nothing of it"
 	expect_captured $((2 * RIGHT)) "$STATE/red.s0" "vlan $TAG and ether[14] >> 5 == 1 and ether src $A" \
 		"but what is right, with the tag that weft gives"
-	[ "$MODE" = tc ] && SEND_DEVICE=s0 expect_drop h1 bad_checksum h1.s0 \
+	[ "$MODE" != tc ] || SEND_DEVICE=s0 expect_drop h1 bad_checksum h1.s0 \
 		"unfinished(eth('$B', '$A', $(tagged $TAG 1)), 38, 2)" "a function's unfinished checksum, upon UDP's port"
 }
 

@@ -55,6 +55,7 @@ struct device_info {
 	char kind[16];		/* "veth", "tun", "vxlan", …; "" for hardware */
 	bool peer_elsewhere;	/* a veth whose peer is in another network namespace: PORT_PEER */
 	bool up;
+	bool loopback;
 };
 
 int device_info(const char *device, struct device_info *info, struct error *error);	/* -1 and exit_code 0 if absent */

@@ -145,6 +145,7 @@ int device_info(const char *device, struct device_info *info, struct error *e)
 	info->ifindex = link.ifindex;
 	info->mtu = link.mtu;
 	info->up = link.up;
+	info->loopback = link.loopback;
 	info->peer_elsewhere = !strcmp(link.kind, "veth") && link.peer_elsewhere;
 	memcpy(info->kind, link.kind, sizeof(info->kind));
 	return 0;

@@ -73,6 +73,11 @@ static int look(struct facts *facts, const struct root *root, struct fact *fact,
 		*e = why;
 		return -1;
 	}
+	if (fact->info.loopback)
+		return error_set(e, EXIT_REFUSED,
+				 "%s: device %s is the host's loopback device, which leads to no "
+				 "other machine: give it another device",
+				 fact->user, fact->device);
 	fact->present = true;
 	if (a)
 		note_attachment(fact, root, a);
@@ -308,12 +313,17 @@ static int attach(struct facts *facts, const struct root *root, struct fact *f, 
 void facts_undo_attach(struct facts *facts, const struct root *root)
 {
 	struct error unused = { 0 };
+	int due = 0;
 
+	for (struct fact *f = facts->by_device; f; f = f->hh.next)
+		due += f->fresh;
+	grace_hurry(due);
 	for (struct fact *f = facts->by_device; f; f = f->hh.next) {
 		if (f->fresh)
 			detach_device(root, f->device, &unused);
 		f->fresh = false;
 	}
+	grace_relax();
 }
 
 static int attach_all(struct facts *facts, const struct root *root, int *changed, struct error *e)

@@ -21,6 +21,7 @@ struct attachment {
 	unsigned int ifindex;	/* 0: some of its TC hooks are missing; attach it again */
 	enum role role;
 	bool xdp;		/* XDP is attached besides TC */
+	bool xdp_unfit;		/* and must not be any more: attach the device again */
 	bool guard;		/* the egress guard is attached (ports and functions) */
 	bool clsact;		/* the TC hooks are clsact filters, not TCX links */
 	bool present;		/* the device still exists, with this ifindex */

@@ -56,7 +56,8 @@ static void note_attachment(struct fact *fact, const struct root *root, const st
 
 	/* The same name may be another device by now. */
 	fact->attached = fact->present && a->ifindex == fact->info.ifindex &&
-			 a->role == fact->role && a->mode == fact->mode && guarded;
+			 a->role == fact->role && a->mode == fact->mode && guarded &&
+			 !a->xdp_unfit;
 	fact->xdp = fact->attached && a->xdp;
 	fact->takes_xdp = takes_xdp(root, fact);
 	memcpy(fact->note, a->note, sizeof(fact->note));

@@ -3,6 +3,7 @@
 #include "lib/weft.h"
 #include "stages/checksum.h"
 #include "stages/forward.h"
+#include "stages/probe.h"
 #include "stages/returned.h"
 
 static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
@@ -12,6 +13,9 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 
 	p->ifindex = ctx_ifindex(ctx);
 	v = parse(ctx, p, 0);
+	if (v)
+		return v;
+	v = probe(ctx, p);
 	if (v)
 		return v;
 	v = returned(p, &back);

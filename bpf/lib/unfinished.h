@@ -27,13 +27,6 @@ struct unfinished {
 	__u16 offset;	/* there, counted from `start`, the sum goes */
 };
 
-static __always_inline bool is_unfinished(ctx_t *ctx)
-{
-	const struct sk_buff___weft *skb = (const void *)ctx;
-
-	return BPF_CORE_READ_BITFIELD_PROBED(skb, ip_summed) == CHECKSUM_PARTIAL;
-}
-
 /* False if the frame has no such checksum. */
 static __always_inline bool find_unfinished(ctx_t *ctx, struct unfinished *u)
 {
@@ -45,12 +38,33 @@ static __always_inline bool find_unfinished(ctx_t *ctx, struct unfinished *u)
 		__u64 head, data;
 	} buffer;
 
-	if (!is_unfinished(ctx) || bpf_core_read(&place, sizeof(place), &skb->csum_start) ||
+	if (BPF_CORE_READ_BITFIELD_PROBED(skb, ip_summed) != CHECKSUM_PARTIAL ||
+	    bpf_core_read(&place, sizeof(place), &skb->csum_start) ||
 	    bpf_core_read(&buffer, sizeof(buffer), &skb->head))
 		return false;
 	u->start = place.start - (__s32)(buffer.data - buffer.head);
 	u->offset = place.offset;
 	return true;
+}
+
+/* Where the L4 header has its checksum; 0: it has none that anybody leaves unfinished. */
+static __always_inline __u16 checksum_offset(const struct pkt *p)
+{
+	switch (p->family ? p->protocol : 0) {
+	case IPPROTO_TCP:
+		return 16;
+	case IPPROTO_UDP:
+		return 6;
+	case IPPROTO_SCTP:
+		return 8;
+	}
+	return 0;
+}
+
+/* At the L4 header's own place. */
+static __always_inline bool is_in_place(const struct unfinished *u, const struct pkt *p)
+{
+	return u->start == p->l4 && u->offset && u->offset == checksum_offset(p);
 }
 
 #endif

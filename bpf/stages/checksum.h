@@ -13,20 +13,6 @@
 #include "lib/unfinished.h"
 
 #if !WEFT_XDP
-/* Where the L4 header has its checksum; 0: it has none that anybody leaves unfinished. */
-static __always_inline __u16 checksum_offset(const struct pkt *p)
-{
-	switch (p->family ? p->protocol : 0) {
-	case IPPROTO_TCP:
-		return 16;
-	case IPPROTO_UDP:
-		return 6;
-	case IPPROTO_SCTP:
-		return 8;
-	}
-	return 0;
-}
-
 /*
  * The end of what was judged: behind it is payload, a workload's own tunnel for instance, whose inner checksum may be
  * unfinished. What an ICMP error quotes was judged to its end.
@@ -46,9 +32,7 @@ __noinline int unfinished_in_place(ctx_t *ctx, struct pkt *p)
 		return V_DROP;
 	if (!find_unfinished(ctx, &u) || u.start >= judged_end(p))
 		return V_NEXT;
-	if (p->family && u.start == p->l4 && u.offset && u.offset == checksum_offset(p))
-		return V_NEXT;
-	return drop(p, DROP_BAD_CHECKSUM);
+	return is_in_place(&u, p) ? V_NEXT : drop(p, DROP_BAD_CHECKSUM);
 }
 #endif
 

@@ -151,7 +151,9 @@ wait_gone "$pinging"
 expect_ok -t "load has made it anew" filtered h1
 expect_eq 200 "$(awk '/received/ {print $4}' "$STATE/ping")" "no ping is lost meanwhile"
 
-expect_ok -t "unload" weft_on h1 unload
+expect_refused 'unload: [23] ports are in use' weft_on h1 unload
+ping_ok h1.p0 10.0.1.2
+expect_ok -t "unload" weft_on h1 unload --force
 picture h1 > "$STATE/after"
 if diff "$STATE/before" "$STATE/after" > "$STATE/difference"; then
 	ok "nothing is left behind"

@@ -65,23 +65,30 @@ static void note_attachment(struct fact *fact, const struct root *root, const st
 
 	/* The same name may be another device by now. */
 	fact->attached = fact->present && a->ifindex == fact->info.ifindex &&
-			 a->role == fact->role && a->mode == fact->mode && guarded;
+			 a->role == fact->role && a->mode == fact->mode && guarded &&
+			 !a->xdp_unfit;
 	fact->xdp = fact->attached && a->xdp;
 	fact->takes_xdp = facts_takes_xdp(root, fact);
 	memcpy(fact->note, a->note, sizeof(fact->note));
 }
 
-static void look(struct facts *facts, const struct root *root, struct fact *fact)
+static int look(struct facts *facts, const struct root *root, struct fact *fact, struct error *e)
 {
 	const struct attachment *a = facts_attachment(facts, fact->device);
 	const struct nl_link *link = nl_links_find(&facts->links, fact->device);
 
 	if (!link)
-		return; /* not there: pending */
+		return 0; /* not there: pending */
 	device_info_of(link, &fact->info);
+	if (fact->info.loopback)
+		return error_set(e, EXIT_REFUSED,
+				 "%s: device %s is the host's loopback device, which leads to no "
+				 "other machine: give it another device",
+				 fact->user, fact->device);
 	fact->present = true;
 	if (a)
 		note_attachment(fact, root, a);
+	return 0;
 }
 
 static const char *const role_names[] = {
@@ -120,8 +127,7 @@ static int want(struct facts *facts, const struct root *root, const char *device
 	fact->role = user->role;
 	fact->mode = user->mode;
 	HASH_ADD_STR(facts->by_device, device, fact);
-	look(facts, root, fact);
-	return 0;
+	return look(facts, root, fact, e);
 }
 
 static int want_instance(struct facts *facts, const struct root *root, const struct model *m,

@@ -80,9 +80,9 @@ static void print_summary(const struct commit *c)
 
 json_t *apply_report(const struct commit *c)
 {
-	return json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "flows", c->moves, "notes", c->notes,
-			 "writes", (json_int_t)c->writes, "attached", c->attached, "detached",
-			 c->detached, "dry_run", c->dry_run);
+	return json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "flows",
+			 c->moves, "notes", c->notes, "writes", (json_int_t)c->writes, "attached",
+			 c->attached, "detached", c->detached, "dry_run", c->dry_run);
 }
 
 static int apply(struct command_line *cl, const struct root *root, struct state *state,

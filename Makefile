@@ -17,7 +17,7 @@ BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc c
 BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
 
-LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c)
+LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c agent/*.c)
 LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
@@ -70,6 +70,11 @@ $(BUILD)/loader/%.o: loader/%.c $(SKELETONS)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
 
+$(BUILD)/agent/%.o: agent/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
+
 $(BUILD)/weft: $(LOADER_OBJECTS)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $^ -o $@ $(LDLIBS)
@@ -102,12 +107,12 @@ bench: all ## figures against the kernel's own overlay and plain veth, name=valu
 
 # Headers and programs have their comments aligned by hand, which clang-format undoes.
 format: ## clang-format over the command's sources
-	clang-format -i loader/*.c loader/config/*.c
+	clang-format -i loader/*.c loader/config/*.c agent/*.c
 
 lint: ## shell and C linters: cppcheck and shellcheck
 	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -Iinclude \
-		--include=selftests/lib/cppcheck.h --suppress=missingInclude --suppress=ctuuninitvar loader
+		--include=selftests/lib/cppcheck.h --suppress=missingInclude --suppress=ctuuninitvar loader agent
 	shellcheck -S warning -e SC2034,SC2154,SC1007 setup selftests/run selftests/*/*.sh
 
 vmlinux.h: bpf/vmlinux.py ## cut the kernel types we use out of a kernel's BTF

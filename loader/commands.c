@@ -60,6 +60,9 @@ const struct command commands[] = {
 	{ "epoch", "bump", "TENANT", "", 1, 1, WRITES, cmd_epoch_bump,
 	  "judge the tenant's flows again" },
 
+	{ "agent", "run", "", "", 0, 0, WRITES, cmd_agent_run,
+	  "attach devices when they come, until it is stopped" },
+
 	{ "help", NULL, "[OBJECT]", "", 0, 1, 0, cmd_help, "this, or all about one object" },
 	{ 0 },
 };

@@ -163,6 +163,7 @@ static int check(struct work *w, struct error *e)
 	if (find_touched(w, e) || facts_gather(&w->facts, c->root, &w->model, e))
 		return -1;
 	w->has_facts = true;
+	w->facts.lenient = c->lenient;
 	find_pending(w);
 	if (facts_check(&w->facts, &w->model, e) ||
 	    tables_open(&w->tables, c->root, &w->model, w->touched, e))
@@ -240,21 +241,33 @@ static int run(struct work *w, struct error *e)
 	return state_set_interrupted(root, false, e);
 }
 
+/* Is there anything to do for who changes no policy? */
+static bool is_due(const struct work *w)
+{
+	return w->c->state->interrupted || json_array_size(w->c->diff) || w->sync->writes ||
+	       facts_due(&w->facts);
+}
+
 static int execute(struct work *w, struct error *e)
 {
 	struct commit *c = w->c;
 	char why[sizeof(e->text)];
 
+	if (c->lenient && !is_due(w))
+		return EXIT_DONE;
 	/*
 	 * A fresh attachment drops everything until its binding is written; one that fails refuses
 	 * all.
 	 */
 	if (facts_attach(&w->facts, c->root, &c->attached, e))
 		return -1;
-	if (c->attached && plan(w, e)) {
+	if ((c->attached || w->facts.refused) && plan(w, e)) {
 		facts_undo_attach(&w->facts, c->root);
 		return -1;
 	}
+	/* What could not be attached is all that there was to do. */
+	if (c->lenient && !c->attached && !is_due(w))
+		return EXIT_DONE;
 	find_odd(w);
 	if (c->announce)
 		c->announce(c);
@@ -288,6 +301,8 @@ int commit_run(struct commit *c, struct error *e)
 	} else if (!result) {
 		result = execute(&w, e);
 	}
+	if (result >= 0 && c->learn)
+		c->learn(c, &w.facts);
 	drop_plan(&w);
 	free(w.sync);
 	tables_close(&w.tables);

@@ -15,6 +15,8 @@
 #include "loader/root.h"
 #include "loader/state.h"
 
+struct facts;
+
 struct commit {
 	const struct root *root;
 	struct state *state; /* as read from the maps */
@@ -26,9 +28,17 @@ struct commit {
 	json_t *judged; /* tenants, as keys, that get a new epoch in any case; may be NULL */
 	bool force; /* let a tenant lose most of its ports */
 	bool dry_run;
+	/*
+	 * The agent's: devices that cannot be taken stay pending and keep no other from being
+	 * attached, and nothing is written where nothing is due.
+	 */
+	bool lenient;
 	bool changed_only; /* note what is pending only of objects that change */
 	void (*announce)(const struct commit
 				 *c); /* when all is checked, and before it is done; may be NULL */
+	/* at the end, with what has become of the devices; may be NULL */
+	void (*learn)(const struct commit *c, const struct facts *facts);
+	void *data; /* the caller's */
 
 	/* Results; commit_free() drops them. */
 	json_t *diff; /* of config_diff() */

@@ -194,19 +194,35 @@ void facts_free(struct facts *facts)
 	HASH_ITER (hh, facts->by_device, fact, next) {
 		HASH_DEL(facts->by_device, fact);
 		free(fact->user);
+		free(fact->refusal);
 		free(fact);
 	}
 	free(facts->attachments);
 	*facts = (struct facts){ 0 };
 }
 
-/* The underlay device here that carries least; NULL if none is there. */
-static const struct fact *narrowest(const struct facts *facts)
+/*
+ * For who is lenient: a device that is refused counts as absent, and one that is attached already is left as it is.
+ * False: the refusal stands for all.
+ */
+static bool excuse(struct facts *facts, struct fact *fact, const struct error *e)
 {
-	const struct fact *least = NULL;
+	if (!facts->lenient)
+		return false;
+	free(fact->refusal);
+	fact->refusal = alloc_text(e->text);
+	fact->present &= fact->attached;
+	facts->refused++;
+	return true;
+}
 
-	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
-		if (f->role == ROLE_UNDERLAY && f->present &&
+/* The underlay device here that carries least; NULL if none is there. */
+static struct fact *narrowest(const struct facts *facts)
+{
+	struct fact *least = NULL;
+
+	for (struct fact *f = facts->by_device; f; f = f->hh.next)
+		if (f->role == ROLE_UNDERLAY && f->present && !f->refusal &&
 		    (!least || f->info.mtu < least->info.mtu))
 			least = f;
 	return least;
@@ -229,29 +245,41 @@ static int check_underlay(const struct fact *underlay, const struct model_networ
 		underlay->device, (int)underlay->info.mtu - TUNNEL_BYTES, n->mtu + TUNNEL_BYTES);
 }
 
-/* A function's frames carry a tag besides, for which Linux devices have room beyond their MTU. */
-static int check_function(const struct facts *facts, const struct model_port *p, const char *device,
-			  struct error *e)
+static int check_underlays(struct facts *facts, const struct model *m, struct error *e)
 {
-	const struct fact *fact = facts_find(facts, device);
+	struct fact *underlay = narrowest(facts);
 
-	if (!fact || !fact->present || p->network->mtu <= fact->info.mtu)
-		return 0;
-	return error_set(
-		e, EXIT_REFUSED,
-		"network %s/%s: mtu %u does not fit the MTU %u of %s, the device of %s, in "
-		"the wire of port %s: set mtu to %u or less, or the device's MTU to %u",
-		p->tenant->name, p->network->name, p->network->mtu, fact->info.mtu, device,
-		fact->user, p->name, fact->info.mtu, p->network->mtu);
+	for (size_t i = 0; underlay && i < m->n_networks; i++) {
+		while (underlay && m->networks[i].here &&
+		       check_underlay(underlay, &m->networks[i], e)) {
+			if (!excuse(facts, underlay, e))
+				return -1;
+			underlay = narrowest(facts);
+		}
+	}
+	return 0;
 }
 
-int facts_check(const struct facts *facts, const struct model *m, struct error *e)
+/* A function's frames carry a tag besides, for which Linux devices have room beyond their MTU. */
+static int check_function(struct facts *facts, const struct model_port *p, const char *device,
+			  struct error *e)
 {
-	const struct fact *underlay = narrowest(facts);
+	struct fact *fact = facts_find(facts, device);
 
-	for (size_t i = 0; underlay && i < m->n_networks; i++)
-		if (m->networks[i].here && check_underlay(underlay, &m->networks[i], e))
-			return -1;
+	if (!fact || !fact->present || fact->refusal || p->network->mtu <= fact->info.mtu)
+		return 0;
+	error_set(e, EXIT_REFUSED,
+		  "network %s/%s: mtu %u does not fit the MTU %u of %s, the device of %s, in "
+		  "the wire of port %s: set mtu to %u or less, or the device's MTU to %u",
+		  p->tenant->name, p->network->name, p->network->mtu, fact->info.mtu, device,
+		  fact->user, p->name, fact->info.mtu, p->network->mtu);
+	return excuse(facts, fact, e) ? 0 : -1;
+}
+
+int facts_check(struct facts *facts, const struct model *m, struct error *e)
+{
+	if (check_underlays(facts, m, e))
+		return -1;
 	for (size_t i = 0; i < m->n_ports; i++) {
 		const struct model_port *p = &m->ports[i];
 		const struct model_instance *instance =
@@ -327,13 +355,21 @@ static int attach_all(struct facts *facts, const struct root *root, int *changed
 			if (!f->present || (f->role == ROLE_UNDERLAY) != underlay ||
 			    (f->attached && f->role == ROLE_PORT))
 				continue;
-			if (attach(facts, root, f, changed, e)) {
+			if (attach(facts, root, f, changed, e) && !excuse(facts, f, e)) {
 				facts_undo_attach(facts, root);
 				return -1;
 			}
 		}
 	}
 	return 0;
+}
+
+bool facts_due(const struct facts *facts)
+{
+	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
+		if (f->present && !f->attached)
+			return true;
+	return false;
 }
 
 int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e)

@@ -23,6 +23,7 @@ struct fact {
 	bool xdp; /* XDP among them */
 	bool takes_xdp; /* XDP may redirect to it */
 	char note[ATTACH_NOTE_SIZE]; /* why not XDP though asked for */
+	char *refusal; /* lenient: why it is left as it is, or counts as absent; else NULL */
 	struct device_info info;
 	UT_hash_handle hh;
 };
@@ -31,6 +32,9 @@ struct facts {
 	struct fact *by_device;
 	struct attachment *attachments; /* all that weft has attached here */
 	int n_attachments;
+	/* What one device is refused for does not concern the others. */
+	bool lenient;
+	size_t refused; /* lenient: how many were */
 };
 
 /* Refuses a device that two objects want in different roles. */
@@ -46,7 +50,7 @@ unsigned int facts_ifindex(const struct facts *facts, const char *device);
 void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS_MAX]);
 
 /* MTUs fit the underlay and the functions; else refuses with the number that would do. */
-int facts_check(const struct facts *facts, const struct model *m, struct error *e);
+int facts_check(struct facts *facts, const struct model *m, struct error *e);
 
 /* Refuses devices that facts_attach() would refuse, for foreign programs on them; touches nothing. */
 int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e);
@@ -56,6 +60,8 @@ int facts_check_foreign(const struct facts *facts, const struct root *root, stru
  * attached. `*changed` counts what it attached.
  */
 int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e);
+/* Is there anything for it to attach? */
+bool facts_due(const struct facts *facts);
 /* Detaches again what the last facts_attach() attached. */
 void facts_undo_attach(struct facts *facts, const struct root *root);
 /* Detaches devices that the configuration names no more or in another role. */

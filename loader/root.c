@@ -193,6 +193,16 @@ static int check_abi(const struct root *root, struct error *e)
 	return 0;
 }
 
+int root_find(struct root *root, const char *path, struct error *e)
+{
+	return set_path(root, path, e);
+}
+
+int root_check(const struct root *root, struct error *e)
+{
+	return check_abi(root, e);
+}
+
 int root_open(struct root *root, const char *path, bool write, struct error *e)
 {
 	if (set_path(root, path, e) || open_directory(root, write, e))

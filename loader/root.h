@@ -22,6 +22,10 @@ int root_open(struct root *root, const char *path, bool write, struct error *err
 int root_create(struct root *root, const char *path, struct error *error);
 void root_close(struct root *root);
 
+/* For who outlives roots: where one is or will be, without opening it; and whether what is open is whole and of this version. */
+int root_find(struct root *root, const char *path, struct error *error);
+int root_check(const struct root *root, struct error *error);
+
 /* fd of a pinned map, or -1. `name` is relative to the root: "ports", "tenants/red/ct4". The caller closes it. */
 int root_map(const struct root *root, const char *name, struct error *error);
 /* fd of a pinned program, "port_tc". */

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/log.h"
+#include "loader/commit.h"
+
+#define BUSY_MS	  100 /* until another command may be done */
+#define ABSENT_MS 500 /* until `weft load` may have come */
+
+static void learn(const struct commit *c, const struct facts *facts)
+{
+	struct agent *a = c->data;
+
+	wanted_learn(&a->wanted, a->cl, facts);
+}
+
+/* With the root locked. */
+static int work(struct agent *a, struct error *e)
+{
+	struct commit c = { .root = &a->home.root, .lenient = true, .learn = learn, .data = a };
+	struct state state;
+	bool interrupted;
+	int result;
+
+	if (state_read(&a->home.root, &state, e))
+		return -1;
+	interrupted = state.interrupted;
+	c.state = &state;
+	c.wanted = state.tree;
+	result = commit_run(&c, e);
+	commit_free(&c);
+	state_free(&state);
+	if (result < 0)
+		return -1;
+	if (interrupted)
+		log_event(a->cl, LOG_NOTICE, "repaired", NULL,
+			  "a change that was cut off is repaired: the configuration is the one before it");
+	return 0;
+}
+
+static void complain(struct agent *a, const struct error *e)
+{
+	if (!strcmp(a->complaint, e->text))
+		return;
+	snprintf(a->complaint, sizeof(a->complaint), "%s", e->text);
+	log_event(a->cl, LOG_ERR, "failed", NULL, "%s", e->text);
+	notify_status(&a->notify, e->text);
+}
+
+static void say_absent(struct agent *a)
+{
+	char status[sizeof(a->notify.status)];
+
+	if (a->waiting)
+		return;
+	a->waiting = true;
+	a->complaint[0] = '\0';
+	wanted_free(&a->wanted);
+	log_event(a->cl, LOG_NOTICE, "waiting", json_pack("{s:s}", "root", a->home.root.path),
+		  "root %s is not loaded: waiting for `weft load`", a->home.root.path);
+	snprintf(status, sizeof(status), "waiting for `weft load` of %.100s", a->home.root.path);
+	notify_status(&a->notify, status);
+}
+
+static void say_present(struct agent *a)
+{
+	if (a->waiting)
+		log_event(a->cl, LOG_NOTICE, "loaded",
+			  json_pack("{s:s}", "root", a->home.root.path), "root %s is loaded",
+			  a->home.root.path);
+	a->waiting = false;
+}
+
+static void say_done(struct agent *a)
+{
+	char status[sizeof(a->notify.status)];
+
+	a->complaint[0] = '\0';
+	snprintf(status, sizeof(status), "%zu devices attached, %zu pending, %zu of them refused",
+		 a->wanted.attached, a->wanted.pending, a->wanted.refused);
+	notify_status(&a->notify, status);
+}
+
+static void look(struct agent *a)
+{
+	struct error e = { 0 };
+	int failed;
+
+	switch (home_enter(&a->home, &e)) {
+	case HOME_ABSENT:
+		say_absent(a);
+		pace_again(&a->pace, clock_ms(), ABSENT_MS);
+		return;
+	case HOME_BUSY:
+		pace_again(&a->pace, clock_ms(), BUSY_MS);
+		return;
+	case HOME_REFUSED:
+		complain(a, &e);
+		pace_retry(&a->pace, clock_ms());
+		return;
+	case HOME_ENTERED:
+		break;
+	}
+	say_present(a);
+	failed = work(a, &e);
+	home_leave(&a->home);
+	if (failed) {
+		complain(a, &e);
+		pace_retry(&a->pace, clock_ms());
+		return;
+	}
+	say_done(a);
+	/* What a device was refused for may go without any event of the device. */
+	if (a->wanted.refused)
+		pace_retry(&a->pace, clock_ms());
+	else
+		pace_recovered(&a->pace);
+}
+
+void agent_look(struct agent *a)
+{
+	int64_t began = clock_ms();
+
+	pace_begin(&a->pace);
+	look(a);
+	pace_end(&a->pace, began, clock_ms());
+}

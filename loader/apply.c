@@ -6,6 +6,7 @@
 #include "loader/commands.h"
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
+#include "loader/files.h"
 #include "loader/rules.h"
 
 int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
@@ -114,12 +115,32 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 	return result;
 }
 
-int cmd_apply(struct command_line *cl, struct error *e)
+/* Directories without files: at the first boot of a host, say. That is no wish for nothing, whatever --prune says. */
+static int no_files(const struct command_line *cl, struct error *e)
+{
+	struct commit nothing = {
+		.diff = json_array(),
+		.notes = json_pack("[s]", "there is no *.yaml in what was given: nothing to do"),
+		.dry_run = cli_option(cl, "dry-run") != NULL,
+	};
+	int result = EXIT_DONE;
+
+	if (cl->json)
+		result = cli_json(cl, apply_report(&nothing), e);
+	else
+		apply_print_notes(stdout, &nothing);
+	commit_free(&nothing);
+	return result;
+}
+
+static int apply_files(struct command_line *cl, struct error *e)
 {
 	struct state state;
 	struct root root;
 	int result = -1;
 
+	if (!cl->argc)
+		return no_files(cl, e);
 	if (root_open(&root, cl->root, true, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
@@ -130,7 +151,7 @@ int cmd_apply(struct command_line *cl, struct error *e)
 	return result;
 }
 
-int cmd_diff(struct command_line *cl, struct error *e)
+static int diff_files(struct command_line *cl, struct error *e)
 {
 	struct state state;
 	struct wish wish;
@@ -138,6 +159,8 @@ int cmd_diff(struct command_line *cl, struct error *e)
 	json_t *diff = NULL;
 	int result = -1;
 
+	if (!cl->argc)
+		return cl->json ? cli_json(cl, json_array(), e) : EXIT_DONE;
 	if (root_open(&root, cl->root, false, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
@@ -155,4 +178,31 @@ int cmd_diff(struct command_line *cl, struct error *e)
 	}
 	root_close(&root);
 	return result;
+}
+
+/* The command sees files only: directories among its operands are what is in them. */
+static int with_files(struct command_line *cl,
+		      int (*run)(struct command_line *cl, struct error *e), struct error *e)
+{
+	struct command_line expanded = *cl;
+	struct files files;
+	int result;
+
+	if (files_expand(&files, cl->argc, cl->argv, e))
+		return -1;
+	expanded.argc = files.n;
+	expanded.argv = files.names;
+	result = run(&expanded, e);
+	files_free(&files);
+	return result;
+}
+
+int cmd_apply(struct command_line *cl, struct error *e)
+{
+	return with_files(cl, apply_files, e);
+}
+
+int cmd_diff(struct command_line *cl, struct error *e)
+{
+	return with_files(cl, diff_files, e);
 }

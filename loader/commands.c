@@ -22,7 +22,7 @@ const struct command commands[] = {
 	  "load the programs and make the maps, or renew the programs in place" },
 	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
 	{ "apply", NULL, "FILE...", "prune force dry-run", 1, -1, WRITES, cmd_apply,
-	  "make the configuration what the files say; - is standard input" },
+	  "make the configuration what the files say; a directory is its *.yaml, - standard input" },
 	{ "diff", NULL, "FILE...", "prune", 1, -1, 0, cmd_diff,
 	  "what apply would change; exit code 3 if anything" },
 	{ "save", NULL, "", "", 0, 0, 0, cmd_save, "print the configuration as apply takes it" },

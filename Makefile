@@ -5,7 +5,6 @@ CC ?= gcc
 CLANG ?= clang-19
 BPFTOOL ?= bpftool
 CFLAGS ?= -O2 -g
-PREFIX ?= /usr/local
 BUILD := build
 
 WARNINGS := -Wall -Wextra -Werror
@@ -119,12 +118,7 @@ vmlinux.h: bpf/vmlinux.py ## cut the kernel types we use out of a kernel's BTF
 	@[ -s $@ ] || { [ -r /sys/kernel/btf/vmlinux ] || { echo "no BTF in this kernel" >&2; exit 1; }; \
 	$(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c | python3 bpf/vmlinux.py > $@; }
 
-install: all ## weft into $(PREFIX)
-	install -D -m 755 $(BUILD)/weft $(DESTDIR)$(PREFIX)/sbin/weft
-	for page in docs/man/*.8; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/}; done
-
-uninstall: ## and out of it again
-	rm -f $(DESTDIR)$(PREFIX)/sbin/weft $(DESTDIR)$(PREFIX)/share/man/man8/weft*.8
+include install.mk
 
 clean: ## all that was built
 	rm -rf $(BUILD)

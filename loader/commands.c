@@ -63,6 +63,7 @@ const struct command commands[] = {
 	{ "agent", "run", "", "", 0, 0, WRITES, cmd_agent_run,
 	  "attach devices when they come, until it is stopped" },
 
-	{ "help", NULL, "[OBJECT]", "", 0, 1, 0, cmd_help, "this, or all about one object" },
+	{ "help", NULL, "[OBJECT]", "completion", 0, 1, 0, cmd_help,
+	  "this, or all about one object; --completion: as the shell's completion reads it" },
 	{ 0 },
 };

@@ -25,7 +25,7 @@ in_help() {
 in_manual() {
 	local object form
 	sed -n '/^\.Ss Commands/,/^\.Ss Keys/s/^\.It Ic //p' "$MAN" | grep -v ' Ta ' |
-		sed 's/Op Ar \(.*\)$/[\1]/; s/Oo /[/g; s/ Oc/]/g; s/Fl -/--/g; s/ Ar / /g'
+		sed 's/Op Ar \(.*\)$/[\1]/; s/Oo /[/g; s/ Oc/]/g; s/Fl -/--/g; s/\[Ar /[/g; s/ Ar / /g'
 	sed -n 's/^\.It Ic \([a-z]*\) Ta Ar \(.*\)/\1 \2/p' "$MAN" | while read -r object form; do
 		echo "$object add $form KEY VALUE..."
 		echo "$object set $form KEY VALUE..."

@@ -159,7 +159,7 @@ json() {
 		show_output
 	fi
 }
-for line in status counters version save check-host "apply $STATE/lab.yaml" "diff $STATE/lab.yaml" \
+for line in status counters version save check-host help 'help port' "apply $STATE/lab.yaml" "diff $STATE/lab.yaml" \
 	'ct show' 'ct show red' 'fdb show' 'fdb show red/web' 'neigh show' 'neigh show red/web'; do
 	# shellcheck disable=SC2086
 	json -j $line

@@ -109,10 +109,11 @@ format: ## clang-format over the command's sources
 	clang-format -i loader/*.c loader/config/*.c agent/*.c
 
 lint: ## shell and C linters: cppcheck and shellcheck
-	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh
+	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh \
+		completion/weft.bash
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -Iinclude \
 		--include=selftests/lib/cppcheck.h --suppress=missingInclude --suppress=ctuuninitvar loader agent
-	shellcheck -S warning -e SC2034,SC2154,SC1007 setup selftests/run selftests/*/*.sh
+	shellcheck -S warning -e SC2034,SC2154,SC1007 setup selftests/run selftests/*/*.sh completion/weft.bash
 
 vmlinux.h: bpf/vmlinux.py ## cut the kernel types we use out of a kernel's BTF
 	@[ -s $@ ] || { [ -r /sys/kernel/btf/vmlinux ] || { echo "no BTF in this kernel" >&2; exit 1; }; \

@@ -64,11 +64,9 @@ static int on_message(const struct nlmsghdr *h, void *data)
 	/* A bridge tells in the same words that a device is no longer its port. */
 	if (info->ifi_family != AF_UNSPEC)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, h, sizeof(*info))
-		if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
-		    mnl_attr_get_payload_len(attr) <= IFNAMSIZ)
-			heard(l, info->ifi_index, mnl_attr_get_str(attr),
-			      h->nlmsg_type == RTM_DELLINK);
+	mnl_attr_for_each(attr, h, sizeof(*info)) if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
+						      mnl_attr_get_payload_len(attr) <= IFNAMSIZ)
+		heard(l, info->ifi_index, mnl_attr_get_str(attr), h->nlmsg_type == RTM_DELLINK);
 	return MNL_CB_OK;
 }
 

@@ -23,8 +23,8 @@ static void now_text(char *buf, size_t size)
 static void print_json(const struct command_line *cl, int priority, const char *event,
 		       const char *time, const char *text, json_t *details)
 {
-	json_t *line = json_pack("{s:s, s:i, s:s, s:s}", "time", time, "priority", priority, "event",
-				 event, "text", text);
+	json_t *line = json_pack("{s:s, s:i, s:s, s:s}", "time", time, "priority", priority,
+				 "event", event, "text", text);
 	char *out;
 
 	if (details)

@@ -6,7 +6,7 @@
 #include "agent/log.h"
 #include "loader/commit.h"
 
-#define BUSY_MS	  100 /* until another command may be done */
+#define BUSY_MS   100 /* until another command may be done */
 #define ABSENT_MS 500 /* until `weft load` may have come */
 
 static void learn(const struct commit *c, const struct facts *facts)
@@ -35,8 +35,9 @@ static int work(struct agent *a, struct error *e)
 	if (result < 0)
 		return -1;
 	if (interrupted)
-		log_event(a->cl, LOG_NOTICE, "repaired", NULL,
-			  "a change that was cut off is repaired: the configuration is the one before it");
+		log_event(
+			a->cl, LOG_NOTICE, "repaired", NULL,
+			"a change that was cut off is repaired: the configuration is the one before it");
 	return 0;
 }
 

@@ -70,8 +70,8 @@ int notify_open(struct notify *n, struct loop *loop, struct error *e)
 		return 0;
 	n->fd = connect_to(path);
 	if (n->fd < 0)
-		return error_set(e, EXIT_REFUSED, "agent: NOTIFY_SOCKET %s: cannot be reached: %s", path,
-				 strerror(errno));
+		return error_set(e, EXIT_REFUSED, "agent: NOTIFY_SOCKET %s: cannot be reached: %s",
+				 path, strerror(errno));
 	n->watchdog_ms = watchdog_period();
 	if (!n->watchdog_ms)
 		return 0;

@@ -4,7 +4,7 @@
 #include "agent/pace.h"
 
 #define BACKOFF_FIRST_MS 1000
-#define BACKOFF_LAST_MS	 60000
+#define BACKOFF_LAST_MS  60000
 
 /* Milliseconds: of quiet that a look waits for, and how long it waits at most; then how many times its own cost it
  * stays away after the last. */

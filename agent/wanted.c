@@ -24,8 +24,8 @@ static json_t *details(const struct wanted_device *d, unsigned int ifindex)
 	return all;
 }
 
-static void tell(const struct command_line *cl, const struct wanted_device *d,
-		 const struct fact *f, unsigned int ifindex)
+static void tell(const struct command_line *cl, const struct wanted_device *d, const struct fact *f,
+		 unsigned int ifindex)
 {
 	/* What another command has attached is not ours to tell. */
 	if (ifindex && ifindex != d->ifindex && f->fresh)

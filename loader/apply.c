@@ -181,8 +181,8 @@ static int diff_files(struct command_line *cl, struct error *e)
 }
 
 /* The command sees files only: directories among its operands are what is in them. */
-static int with_files(struct command_line *cl,
-		      int (*run)(struct command_line *cl, struct error *e), struct error *e)
+static int with_files(struct command_line *cl, int (*run)(struct command_line *cl, struct error *e),
+		      struct error *e)
 {
 	struct command_line expanded = *cl;
 	struct files files;

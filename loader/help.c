@@ -30,12 +30,13 @@ const struct help_flag help_flags[] = {
 	{ 't', NULL, "time stamps" },
 	{ 'n', "NETNS", "act in this network namespace: a name of `ip netns`, or a path" },
 	{ 'r', "ROOT", "directory in bpffs (" ROOT_DEFAULT ")" },
-	{ 'b', "FILE", "commands from a file, one a line, committed together; - is standard input" },
+	{ 'b', "FILE",
+	  "commands from a file, one a line, committed together; - is standard input" },
 	{ 0 },
 };
 
-const char *const help_exit_codes[] = { "done", "usage", "refused or failed", "differs",
-					"partly done", NULL };
+const char *const help_exit_codes[] = { "done",    "usage",       "refused or failed",
+					"differs", "partly done", NULL };
 
 static void print_flags(FILE *out)
 {

@@ -44,8 +44,8 @@ static json_t *options_json(const char *options)
 		size_t n = strcspn(p, " ");
 		bool value = p[n - 1] == '=';
 
-		json_array_append_new(list, json_pack("{s:s%, s:b}", "name", p, n - value, "value",
-						      value));
+		json_array_append_new(
+			list, json_pack("{s:s%, s:b}", "name", p, n - value, "value", value));
 		p += n;
 	}
 	return list;
@@ -53,11 +53,10 @@ static json_t *options_json(const char *options)
 
 static json_t *command_json(const struct command *c)
 {
-	json_t *command = json_pack("{s:s, s:s, s:s, s:o, s:b, s:b}", "object", c->object,
-				    "operands", c->operands, "doc", c->doc, "options",
-				    options_json(c->options), "writes",
-				    (c->flags & COMMAND_WRITES) != 0, "batch",
-				    (c->flags & COMMAND_BATCH) != 0);
+	json_t *command = json_pack(
+		"{s:s, s:s, s:s, s:o, s:b, s:b}", "object", c->object, "operands", c->operands,
+		"doc", c->doc, "options", options_json(c->options), "writes",
+		(c->flags & COMMAND_WRITES) != 0, "batch", (c->flags & COMMAND_BATCH) != 0);
 
 	if (c->verb)
 		json_object_set_new(command, "verb", json_string(c->verb));

@@ -6,9 +6,8 @@
 #include "loader/config/schema_types.h"
 
 static const char *const shapes[] = {
-	[SCHEMA_SCALAR] = "scalar",	  [SCHEMA_LIST] = "list",
-	[SCHEMA_OBJECT] = "object",	  [SCHEMA_MAP] = "map",
-	[SCHEMA_NAMED_LIST] = "map",	  [SCHEMA_OBJECT_LIST] = "objects",
+	[SCHEMA_SCALAR] = "scalar", [SCHEMA_LIST] = "list",      [SCHEMA_OBJECT] = "object",
+	[SCHEMA_MAP] = "map",       [SCHEMA_NAMED_LIST] = "map", [SCHEMA_OBJECT_LIST] = "objects",
 };
 
 static json_t *supported_words(const struct schema_word *words)
@@ -36,9 +35,9 @@ static void describe_type(json_t *key, const struct schema_key *k)
 		words = schema_flags;
 	if (words)
 		json_object_set_new(key,
-				    k->type == &schema_type_ref || k->type == &schema_type_endpoint ?
-					    "kinds" :
-					    "words",
+				    k->type == &schema_type_ref || k->type == &schema_type_endpoint
+					    ? "kinds"
+					    : "words",
 				    supported_words(words));
 	if (k->type == &schema_type_bool)
 		json_object_set_new(key, "words", json_pack("[s, s]", "true", "false"));
@@ -85,7 +84,8 @@ json_t *schema_describe(const struct schema_kind *kind)
 		if (k->fallback)
 			json_object_set_new(key, "default", json_string(k->fallback));
 		if (k->items_max)
-			json_object_set_new(key, "items_max", json_integer((json_int_t)k->items_max));
+			json_object_set_new(key, "items_max",
+					    json_integer((json_int_t)k->items_max));
 		describe_type(key, k);
 		describe_limits(key, k);
 		if (k->object)

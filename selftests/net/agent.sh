@@ -169,7 +169,7 @@ wait $pinging
 expect_eq 0 "$(sed -n 's/.* \([0-9]*\)% packet loss.*/\1/p' "$STATE/ping")" "no ping is lost when the agent is killed"
 workload_gone p9
 workload_add h1 p9 $M9 10.0.1.9/24
-expect_eq 1 "$(pending p9)" "without an agent a device that came back is pending"
+expect_eq "1 pending" "$(pending p9) $(port_state red/web2)" "without an agent a device that came back is pending"
 expect_ok -t "port bind takes it, under its new ifindex" weft_on h1 port bind red/web2
 ping_ok h2.p0 10.0.1.9
 workload_gone p9

@@ -8,6 +8,7 @@
 
 #define BUSY_MS   100 /* until another command may be done */
 #define ABSENT_MS 500 /* until `weft load` may have come */
+#define IDLE_MS   60000 /* between looks that nobody has asked for */
 
 static void learn(const struct commit *c, const struct facts *facts)
 {
@@ -114,10 +115,12 @@ static void look(struct agent *a)
 	}
 	say_done(a);
 	/* What a device was refused for may go without any event of the device. */
-	if (a->wanted.refused)
+	if (a->wanted.refused) {
 		pace_retry(&a->pace, clock_ms());
-	else
-		pace_recovered(&a->pace);
+		return;
+	}
+	pace_recovered(&a->pace);
+	pace_again(&a->pace, clock_ms(), IDLE_MS);
 }
 
 void agent_look(struct agent *a)
@@ -125,6 +128,7 @@ void agent_look(struct agent *a)
 	int64_t began = clock_ms();
 
 	pace_begin(&a->pace);
+	/* This place is passed once a minute at least: what is due by the clock, and not by a device, belongs here. */
 	look(a);
 	pace_end(&a->pace, began, clock_ms());
 }

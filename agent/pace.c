@@ -13,7 +13,7 @@ static const struct {
 } patience[ASKS] = {
 	[ASK_NOW] = { 0, 0, 0 },
 	[ASK_DEVICE] = { 50, 500, 1 },
-	[ASK_ROOT] = { 500, 2000, 10 },
+	[ASK_ROOT] = { 500, 2000, 4 },
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -39,13 +39,18 @@ void pace_again(struct pace *p, int64_t now, int64_t ms)
 
 void pace_retry(struct pace *p, int64_t now)
 {
-	p->backoff = p->backoff ? earlier(2 * p->backoff, BACKOFF_LAST_MS) : BACKOFF_FIRST_MS;
-	pace_again(p, now, p->backoff);
+	/* A look that had another reason came too early to tell. */
+	if (!p->backoff || now >= p->retry) {
+		p->backoff =
+			p->backoff ? earlier(2 * p->backoff, BACKOFF_LAST_MS) : BACKOFF_FIRST_MS;
+		p->retry = now + p->backoff;
+	}
+	p->due[ASK_AGAIN] = p->retry;
 }
 
 void pace_recovered(struct pace *p)
 {
-	p->backoff = 0;
+	p->backoff = p->retry = 0;
 }
 
 void pace_begin(struct pace *p)

@@ -19,7 +19,7 @@ enum ask {
 struct pace {
 	int64_t first[ASKS], due[ASKS]; /* 0: not asked */
 	int64_t ended, cost; /* of the last look */
-	int64_t backoff;
+	int64_t backoff, retry; /* how long it is now, and until when */
 };
 
 void pace_ask(struct pace *p, enum ask why, int64_t now);

@@ -64,7 +64,7 @@ logged() {
 
 port_state() { weft_on h1 -j port show "$1" | jq -r '.[].state'; }
 state_is() { [ "$(port_state "$1")" = "$2" ]; }
-becomes() { if wait_for 5 state_is "$1" "$2"; then ok "$1 is $2"; else fail "$1 is $(port_state "$1"), not $2"; fi; }
+becomes() { if wait_for "${3:-5}" state_is "$1" "$2"; then ok "$1 is $2"; else fail "$1 is $(port_state "$1"), not $2"; fi; }
 pending() { weft_on h1 -j status | jq -r --arg d "$1" '[.pending[] | select(.device == $d)] | length'; }
 ifindex() { in_ns h1 ip -j link show "$1" | jq '.[0].ifindex'; }
 epoch() { bpftool -j map dump pinned "$(root_of h1)/tenant_slots" | jq '[.[].formatted.value.epoch] | add'; }
@@ -112,8 +112,10 @@ ping_ok h2.p0 10.0.1.9
 
 # --- names ---
 
+old=$(ifindex p9)
 in_h1 set p9 name q9
-becomes red/web2 pending
+logged "device p9 \(ifindex $old\) has gone" "a device that gets another name is unbound"
+expect_eq pending "$(port_state red/web2)" "and its port pending"
 expect_counter_moved h1 drops unknown_port cannot_ping h1.p9 10.0.1.3
 in_h1 set q9 name p9
 becomes red/web2 bound
@@ -140,7 +142,7 @@ logged 'p9.*foreign' "a device with a foreign program is refused"
 becomes red/w1 bound
 becomes red/web2 pending
 in_ns h1 tc qdisc del dev p9 clsact
-becomes red/web2 bound
+becomes red/web2 bound 10
 in_h1 del p9
 
 # --- thousands at once are a few looks, also beside an apply ---
@@ -184,7 +186,7 @@ expect_eq p9 "$(jq -r 'select(.event == "attached" and .object == "port red/web2
 # --- the root goes and comes ---
 
 expect_ok weft_on h1 unload
-wait_for 5 grep -q '"waiting"' "$LOG" && ok "the agent waits when the root is unloaded" || fail "the agent does not see unload"
+wait_for 10 grep -q '"waiting"' "$LOG" && ok "the agent waits when the root is unloaded" || fail "the agent does not see unload"
 expect_eq 0 "$(programs)" "and nothing of it stays"
 weft_load h1
 expect_ok weft_on h1 apply "$STATE/red.yaml"

@@ -14,7 +14,7 @@ static void learn(const struct commit *c, const struct facts *facts)
 {
 	struct agent *a = c->data;
 
-	wanted_learn(&a->wanted, a->cl, facts);
+	wanted_learn(&a->wanted, a->cl, facts, c->writes || c->attached);
 }
 
 /* With the root locked. */

@@ -25,10 +25,9 @@ static json_t *details(const struct wanted_device *d, unsigned int ifindex)
 }
 
 static void tell(const struct command_line *cl, const struct wanted_device *d, const struct fact *f,
-		 unsigned int ifindex)
+		 unsigned int ifindex, bool ours)
 {
-	/* What another command has attached is not ours to tell. */
-	if (ifindex && ifindex != d->ifindex && f->fresh)
+	if (ifindex && ifindex != d->ifindex && ours)
 		log_event(cl, LOG_INFO, "attached", details(d, ifindex),
 			  "%s: device %s (ifindex %u) has come: attached", d->user, d->device,
 			  ifindex);
@@ -57,7 +56,8 @@ static void set_text(char **to, const char *text)
 	*to = copy;
 }
 
-static void learn_one(struct wanted *w, const struct command_line *cl, const struct fact *f)
+static void learn_one(struct wanted *w, const struct command_line *cl, const struct fact *f,
+		      bool ours)
 {
 	unsigned int ifindex = f->present && f->attached ? f->info.ifindex : 0;
 	struct wanted_device *d = find(w, f->device);
@@ -68,7 +68,7 @@ static void learn_one(struct wanted *w, const struct command_line *cl, const str
 		HASH_ADD_STR(w->by_name, device, d);
 	}
 	set_text(&d->user, f->user);
-	tell(cl, d, f, ifindex);
+	tell(cl, d, f, ifindex, ours);
 	set_text(&d->refusal, f->refusal);
 	d->ifindex = ifindex;
 	d->kept = true;
@@ -85,13 +85,14 @@ static void drop(struct wanted *w, struct wanted_device *d)
 	free(d);
 }
 
-void wanted_learn(struct wanted *w, const struct command_line *cl, const struct facts *facts)
+void wanted_learn(struct wanted *w, const struct command_line *cl, const struct facts *facts,
+		  bool ours)
 {
 	struct wanted_device *d, *next;
 
 	w->attached = w->pending = w->refused = 0;
 	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
-		learn_one(w, cl, f);
+		learn_one(w, cl, f, ours);
 	HASH_ITER (hh, w->by_name, d, next) {
 		if (!d->kept)
 			drop(w, d);

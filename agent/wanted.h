@@ -13,8 +13,12 @@ struct wanted {
 	size_t attached, pending, refused;
 };
 
-/* Takes in what a commit has found and done, and logs what is new. */
-void wanted_learn(struct wanted *w, const struct command_line *cl, const struct facts *facts);
+/*
+ * Takes in what a commit has found and done, and logs what is new; not that a device is attached which another command
+ * has attached (`ours`: this one changed something).
+ */
+void wanted_learn(struct wanted *w, const struct command_line *cl, const struct facts *facts,
+		  bool ours);
 bool wanted_has(const struct wanted *w, const char *device);
 void wanted_free(struct wanted *w);
 

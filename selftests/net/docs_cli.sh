@@ -17,13 +17,7 @@ objects=$(jq -r '[.commands[] | select(.verb) | .object] | unique[]' "$STATE/hel
 
 # lacking FILE SECTION < LINES: those that are not in it.
 section() { sed -n "/^\.Sh $2\$/,/^\.Sh /p" "$MAN/$1"; }
-lacking() {
-	local line
-	section "$1" "$2" > "$STATE/section"
-	while IFS= read -r line; do
-		grep -qxF -- "$line" "$STATE/section" || printf '%s\n' "$line"
-	done
-}
+lacking() { grep -vxFf <(section "$1" "$2"); }
 
 # told TEXT WHAT-TO-DO: nothing on stdin is right; what is there goes under the failure.
 told() {
@@ -79,20 +73,33 @@ keys_wanted() {
 	' "$STATE/help.json"
 }
 
-paragraph() { awk -v key="$2" '/^\.It / { on = $3 == key } /^\.El/ { on = 0 } on' "$MAN/$1"; }
+# The paragraphs of a page by the keys that they are about, into $paragraph.
+declare -A paragraph
+read_paragraphs() {
+	local line key=
+	paragraph=()
+	while IFS= read -r line; do
+		case $line in
+		'.It Cm '*) key=${line#.It Cm }; key=${key%% *} ;;
+		.It* | .El*) key= ;;
+		esac
+		[ -z "$key" ] || paragraph[$key]+="$line "
+	done < "$MAN/$1"
+}
 
 check_keys() {
 	local page=$1 key needs need text
+	read_paragraphs "$page"
 	while IFS=$'\t' read -r key needs; do
 		if [ "$needs" = later ]; then
 			grep -qE "^\.Cm $key [,.]" "$MAN/$page" || echo "$key: name it among those that are not supported yet"
 			continue
 		fi
-		text=$(paragraph "$page" "$key")
+		text=${paragraph[$key]:-}
 		[ -n "$text" ] || { echo "$key: add a paragraph .It Cm $key Ar VALUE to KEYS"; continue; }
 		while IFS= read -r need; do
-			[ -z "$need" ] || grep -qF -- "$need" <<< "$text" || echo "$key: its paragraph does not say '$need'"
-		done < <(tr '\t' '\n' <<< "$needs")
+			[[ $text == *"$need"* ]] || echo "$key: its paragraph does not say '$need'"
+		done <<< "${needs//$'\t'/$'\n'}"
 	done
 }
 

@@ -7,6 +7,7 @@
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
 #include "loader/files.h"
+#include "loader/flow_moves.h"
 #include "loader/rules.h"
 
 int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
@@ -61,6 +62,7 @@ void apply_print_notes(FILE *out, const struct commit *c)
 static void print_changes(const struct commit *c)
 {
 	config_diff_print(stdout, c->diff);
+	flow_moves_print(stdout, c->moves);
 	fflush(stdout);
 }
 
@@ -79,7 +81,7 @@ static void print_summary(const struct commit *c)
 
 json_t *apply_report(const struct commit *c)
 {
-	return json_pack("{s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "notes", c->notes,
+	return json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "flows", c->moves, "notes", c->notes,
 			 "writes", (json_int_t)c->writes, "attached", c->attached, "detached",
 			 c->detached, "dry_run", c->dry_run);
 }
@@ -102,6 +104,7 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 		.own_rules = true,
 		.force = cli_option(cl, "force") != NULL,
 		.dry_run = cli_option(cl, "dry-run") != NULL,
+		.count_flows = true,
 		.announce = cl->json ? NULL : print_changes,
 	};
 
@@ -120,6 +123,7 @@ static int no_files(const struct command_line *cl, struct error *e)
 {
 	struct commit nothing = {
 		.diff = json_array(),
+		.moves = json_array(),
 		.notes = json_pack("[s]", "there is no *.yaml in what was given: nothing to do"),
 		.dry_run = cli_option(cl, "dry-run") != NULL,
 	};
@@ -151,12 +155,45 @@ static int apply_files(struct command_line *cl, struct error *e)
 	return result;
 }
 
+/* In JSON the flows that move follow the changes, each as an entry of its own kind. */
+static int print_diff(const struct command_line *cl, const json_t *diff, const json_t *moves,
+		      struct error *e)
+{
+	json_t *all, *move;
+	size_t i;
+
+	if (!cl->json) {
+		config_diff_print(stdout, diff);
+		flow_moves_print(stdout, moves);
+		return 0;
+	}
+	all = json_copy((json_t *)diff);
+	json_array_foreach ((json_t *)moves, i, move) {
+		json_object_set_new(move, "op", json_string("flows"));
+		json_array_append(all, move);
+	}
+	return cli_json(cl, all, e);
+}
+
+static int diff(const struct command_line *cl, const struct root *root, const struct state *state,
+		const json_t *wanted, struct error *e)
+{
+	json_t *changes = config_diff(state->tree, wanted), *moves = json_array();
+	int result = json_array_size(changes) ? EXIT_DIFFERS : EXIT_DONE;
+
+	if (flow_moves_wished(root, state, wanted, changes, moves, e) ||
+	    print_diff(cl, changes, moves, e))
+		result = -1;
+	json_decref(changes);
+	json_decref(moves);
+	return result;
+}
+
 static int diff_files(struct command_line *cl, struct error *e)
 {
 	struct state state;
 	struct wish wish;
 	struct root root;
-	json_t *diff = NULL;
 	int result = -1;
 
 	if (!cl->argc)
@@ -165,13 +202,7 @@ static int diff_files(struct command_line *cl, struct error *e)
 		return -1;
 	if (!state_read(&root, &state, e)) {
 		if (!apply_read(cl, &state, &wish, e)) {
-			diff = config_diff(state.tree, wish.wanted);
-			result = json_array_size(diff) ? EXIT_DIFFERS : EXIT_DONE;
-			if (cl->json)
-				result = cli_json(cl, json_incref(diff), e) ? -1 : result;
-			else
-				config_diff_print(stdout, diff);
-			json_decref(diff);
+			result = diff(cl, &root, &state, wish.wanted, e);
 			apply_forget(&wish);
 		}
 		state_free(&state);

@@ -33,6 +33,7 @@ struct commit {
 	 * attached, and nothing is written where nothing is due.
 	 */
 	bool lenient;
+	bool count_flows; /* fill `moves` */
 	bool changed_only; /* note what is pending only of objects that change */
 	void (*announce)(const struct commit
 				 *c); /* when all is checked, and before it is done; may be NULL */
@@ -42,6 +43,7 @@ struct commit {
 
 	/* Results; commit_free() drops them. */
 	json_t *diff; /* of config_diff() */
+	json_t *moves; /* of flow_moves(): flows that enter and leave functions */
 	json_t *notes; /* strings: what is pending, and what was found odd */
 	size_t writes; /* entries and maps that differed */
 	int attached, detached; /* devices */

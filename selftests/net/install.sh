@@ -103,6 +103,7 @@ echo 'rubbish: [' > "$DEST/etc/weft/30-bad.yaml"
 expect_refused 30-bad weft_on h1 apply "$DEST/etc/weft"
 mkdir "$STATE/empty"
 expect_output 'nothing to do' weft_on h1 apply --prune --force "$STATE/empty"
+expect_eq '[] 0' "$(weft_on h1 -j apply "$STATE/empty" | jq -c .changes) $(weft_on h1 -j diff "$STATE/empty" | jq length)" "in JSON too"
 expect_eq 2 "$(weft_on h1 -j port show | jq length)" "an empty directory is no wish for nothing"
 
 # The agent, with the capabilities and system calls that its unit leaves it.

@@ -52,6 +52,12 @@ void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS
 /* MTUs fit the underlay and the functions; else refuses with the number that would do. */
 int facts_check(struct facts *facts, const struct model *m, struct error *e);
 
+/*
+ * For who is lenient: a device that is refused counts as absent, and one that is attached already is left as it is.
+ * False: the refusal stands for all.
+ */
+bool facts_excuse(struct facts *facts, struct fact *fact, const struct error *e);
+
 /* Refuses devices that facts_attach() would refuse, for foreign programs on them; touches nothing. */
 int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e);
 

@@ -5,10 +5,13 @@
 #include "agent/agent.h"
 #include "agent/log.h"
 #include "loader/commit.h"
+#include "loader/confirm.h"
+#include "loader/confirm_timer.h"
+#include "loader/origin.h"
 
 #define BUSY_MS   100 /* until another command may be done */
 #define ABSENT_MS 500 /* until `weft load` may have come */
-#define IDLE_MS   60000 /* between looks that nobody has asked for */
+#define IDLE_MS   30000 /* between looks that nobody has asked for */
 
 static void learn(const struct commit *c, const struct facts *facts)
 {
@@ -20,7 +23,12 @@ static void learn(const struct commit *c, const struct facts *facts)
 /* With the root locked. */
 static int work(struct agent *a, struct error *e)
 {
-	struct commit c = { .root = &a->home.root, .lenient = true, .learn = learn, .data = a };
+	/* Whatever awaits confirmation: what comes is bound to the configuration of now. */
+	struct commit c = { .root = &a->home.root,
+			    .ends_confirmation = true,
+			    .lenient = true,
+			    .learn = learn,
+			    .data = a };
 	struct state state;
 	bool interrupted;
 	int result;
@@ -30,7 +38,9 @@ static int work(struct agent *a, struct error *e)
 	interrupted = state.interrupted;
 	c.state = &state;
 	c.wanted = state.tree;
+	c.origin = origin_make(a->cl);
 	result = commit_run(&c, e);
+	json_decref(c.origin);
 	commit_free(&c);
 	state_free(&state);
 	if (result < 0)
@@ -40,6 +50,20 @@ static int work(struct agent *a, struct error *e)
 			a->cl, LOG_NOTICE, "repaired", NULL,
 			"a change that was cut off is repaired: the configuration is the one before it");
 	return 0;
+}
+
+/*
+ * The process that waits for a confirmation may have been killed. Not confirm_resume(), which every command calls: that
+ * opens the root's directory, which would be heard as another command's work.
+ */
+static void watch_confirmation(struct agent *a)
+{
+	json_t *record = confirm_read(&a->home.root);
+	struct error e = { 0 };
+
+	if (record && confirm_timer_start(&a->home.root, &e))
+		log_event(a->cl, LOG_ERR, "failed", NULL, "%s", e.text);
+	json_decref(record);
 }
 
 static void complain(struct agent *a, const struct error *e)
@@ -108,6 +132,7 @@ static void look(struct agent *a)
 	say_present(a);
 	failed = work(a, &e);
 	home_leave(&a->home);
+	watch_confirmation(a);
 	if (failed) {
 		complain(a, &e);
 		pace_retry(&a->pace, clock_ms());
@@ -128,7 +153,6 @@ void agent_look(struct agent *a)
 	int64_t began = clock_ms();
 
 	pace_begin(&a->pace);
-	/* This place is passed once a minute at least: what is due by the clock, and not by a device, belongs here. */
 	look(a);
 	pace_end(&a->pace, began, clock_ms());
 }

@@ -123,7 +123,7 @@ int cmd_agent_run(struct command_line *cl, struct error *e)
 	a.home.touched = on_touched;
 	a.timer.data = a.signals.data = a.links.data = a.home.data = &a;
 	a.signals.loop = &a.loop;
-	if (root_find(&a.home.root, cl->root, e) || check_place(&a.home.root, e))
+	if (root_locate(&a.home.root, cl->root, e) || check_place(&a.home.root, e))
 		return -1;
 	lock = single_take(&a.home.root, e);
 	if (lock < 0)

@@ -15,6 +15,7 @@ struct batch {
 	json_t *flat; /* path to object, as it shall be */
 	json_t *named; /* tenants that were spoken of */
 	json_t *judged; /* tenants whose flows are judged again even if nothing changes */
+	json_t *origin; /* who asks */
 };
 
 /*

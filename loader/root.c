@@ -93,7 +93,7 @@ static int mount_bpffs(const char *parent, struct error *e)
 }
 
 /* Absolute, without links, and short enough; the last part need not exist. */
-static int set_path(struct root *root, const char *path, struct error *e)
+int root_locate(struct root *root, const char *path, struct error *e)
 {
 	char copy[PATH_MAX], copy2[PATH_MAX], parent[PATH_MAX];
 	const char *last;
@@ -163,7 +163,7 @@ static int open_directory(struct root *root, bool lock, struct error *e)
 	}
 }
 
-static int check_abi(const struct root *root, struct error *e)
+int root_check(const struct root *root, struct error *e)
 {
 	struct abi abi = { 0 };
 	__u32 zero = 0;
@@ -193,21 +193,11 @@ static int check_abi(const struct root *root, struct error *e)
 	return 0;
 }
 
-int root_find(struct root *root, const char *path, struct error *e)
-{
-	return set_path(root, path, e);
-}
-
-int root_check(const struct root *root, struct error *e)
-{
-	return check_abi(root, e);
-}
-
 int root_open(struct root *root, const char *path, bool write, struct error *e)
 {
-	if (set_path(root, path, e) || open_directory(root, write, e))
+	if (root_locate(root, path, e) || open_directory(root, write, e))
 		return -1;
-	if (check_abi(root, e)) {
+	if (root_check(root, e)) {
 		root_close(root);
 		return -1;
 	}
@@ -258,7 +248,7 @@ int root_create(struct root *root, const char *path, struct error *e)
 {
 	char parent[sizeof(root->path)];
 
-	if (set_path(root, path, e))
+	if (root_locate(root, path, e))
 		return -1;
 	strcpy(parent, root->path);
 	dirname(parent);

@@ -18,12 +18,13 @@ struct root {
 
 /* Opens a root that `load` made. Fails, with the remedy, if it is missing or of another ABI version. */
 int root_open(struct root *root, const char *path, bool write, struct error *error);
+/* The path alone, of a root that need not be there: what is kept elsewhere goes by it. */
+int root_locate(struct root *root, const char *path, struct error *error);
 /* For `load`: makes the directory (mounts bpffs if need be) and locks it. */
 int root_create(struct root *root, const char *path, struct error *error);
 void root_close(struct root *root);
 
-/* For who outlives roots: where one is or will be, without opening it; and whether what is open is whole and of this version. */
-int root_find(struct root *root, const char *path, struct error *error);
+/* Is what is open whole, and of this version? For who keeps it open; root_open() asks by itself. */
 int root_check(const struct root *root, struct error *error);
 
 /* fd of a pinned map, or -1. `name` is relative to the root: "ports", "tenants/red/ct4". The caller closes it. */

@@ -205,6 +205,28 @@ workload_add h1 p9 $M9 10.0.1.9/24
 becomes red/web2 bound
 ping_ok h2.p0 10.0.1.9
 
+# --- what awaits confirmation ---
+
+# The processes of this host's root that wait: the agent is not one of them.
+waiting() {
+	local pid
+	for pid in $(pgrep -x weft-confirm); do
+		{ tr '\0' ' ' < "/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -- "$(root_of h1) " && echo "$pid"
+	done
+}
+sed 's/name: ping, direction: in, priority: 50/name: ping, direction: in, priority: 51/' "$STATE/red.yaml" > "$STATE/other.yaml"
+expect_ok weft_on h1 apply --confirm 6s "$STATE/other.yaml"
+# Whatever has looked at the root by now; from here on no command does, which would see to it as well.
+sleep 2.5
+killed=$(waiting)
+kill -KILL $killed
+kill -HUP "$AGENT"
+another() { [ -n "$(waiting)" ] && [ "$(waiting)" != "$killed" ]; }
+if wait_for 5 another; then ok "the agent starts the killed process again"; else fail "nobody waits for the confirmation"; fi
+sleep 4.5
+expect_eq '' "$(waiting)" "which takes the change back"
+expect_status 0 weft_on h1 diff "$STATE/red.yaml"
+
 kill -TERM "$AGENT"
 wait "$AGENT"
 expect_eq 0 $? "SIGTERM ends it with status 0"

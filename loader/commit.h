@@ -27,6 +27,8 @@ struct commit {
 	bool own_rules;
 	json_t *judged; /* tenants, as keys, that get a new epoch in any case; may be NULL */
 	bool force; /* let a tenant lose most of its ports */
+	/* devices over which the host itself is reached, and TC programs of others on them, are no reason to refuse */
+	bool any_device;
 	bool dry_run;
 	/*
 	 * The agent's: devices that cannot be taken stay pending and keep no other from being

@@ -35,6 +35,7 @@ struct facts {
 	/* What one device is refused for does not concern the others. */
 	bool lenient;
 	size_t refused; /* lenient: how many were */
+	bool beside; /* set by the caller: TC programs of others may stay, behind ours */
 };
 
 /* Refuses a device that two objects want in different roles. */

@@ -74,7 +74,7 @@ run() {
 	answered=$(sed -n 's/^\[\([0-9.]*\)\].*bytes from.*/\1/p' "$STATE/ping" | head -1)
 	[ "$(weft_on h1 -j status | grep -o '"state":"attached"' | wc -l)" -eq $((TENANTS * PORTS + 1)) ] ||
 		die "not every device is attached"
-	weft_on h1 unload >/dev/null 2>&1 || die "weft unload"
+	weft_on h1 unload --force >/dev/null 2>&1 || die "weft unload"
 	python3 -c "print('%.2f' % ($answered - $begun))" >> "$STATE/times"
 }
 

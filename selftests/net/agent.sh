@@ -194,7 +194,7 @@ expect_eq p9 "$(jq -r 'select(.event == "attached" and .object == "port red/web2
 
 # --- the root goes and comes ---
 
-expect_ok weft_on h1 unload
+expect_ok weft_on h1 unload --force
 wait_for 10 grep -q '"waiting"' "$LOG" && ok "the agent waits when the root is unloaded" || fail "the agent does not see unload"
 expect_eq 0 "$(programs)" "and nothing of it stays"
 weft_load h1

@@ -147,4 +147,4 @@ else
 	note "strace or systemd-analyze is not installed: the filter of system calls was not tried"
 fi
 
-expect_ok weft_on h1 unload
+expect_ok weft_on h1 unload --force

@@ -78,7 +78,7 @@ static int attach_all(struct facts *facts, const struct root *root, int due, int
 			if (!f->present || (f->role == ROLE_UNDERLAY) != underlay ||
 			    (f->attached && f->role == ROLE_PORT))
 				continue;
-			if (attach(facts, root, f, changed, e)) {
+			if (attach(facts, root, f, changed, e) && !facts_excuse(facts, f, e)) {
 				facts_undo_attach(facts, root);
 				return -1;
 			}

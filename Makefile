@@ -5,7 +5,6 @@ CC ?= gcc
 CLANG ?= clang-19
 BPFTOOL ?= bpftool
 CFLAGS ?= -O2 -g
-PREFIX ?= /usr/local
 BUILD := build
 
 WARNINGS := -Wall -Wextra -Werror
@@ -17,7 +16,7 @@ BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc c
 BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
 
-LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c)
+LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c agent/*.c)
 LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
@@ -70,6 +69,11 @@ $(BUILD)/loader/%.o: loader/%.c $(SKELETONS)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
 
+$(BUILD)/agent/%.o: agent/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
+
 $(BUILD)/weft: $(LOADER_OBJECTS)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS) $^ -o $@ $(LDLIBS)
@@ -105,24 +109,20 @@ bench-safe: all ## what it costs and risks to use weft: kills, upgrades, confirm
 
 # Headers and programs have their comments aligned by hand, which clang-format undoes.
 format: ## clang-format over the command's sources
-	clang-format -i loader/*.c loader/config/*.c
+	clang-format -i loader/*.c loader/config/*.c agent/*.c
 
 lint: ## shell and C linters: cppcheck and shellcheck
-	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh
+	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh \
+		completion/weft.bash
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -Iinclude \
-		--include=selftests/lib/cppcheck.h --suppress=missingInclude --suppress=ctuuninitvar loader
-	shellcheck -S warning -e SC2034,SC2154,SC1007 setup selftests/run selftests/*/*.sh
+		--include=selftests/lib/cppcheck.h --suppress=missingInclude --suppress=ctuuninitvar loader agent
+	shellcheck -S warning -e SC2034,SC2154,SC1007 setup selftests/run selftests/*/*.sh completion/weft.bash
 
 vmlinux.h: bpf/vmlinux.py ## cut the kernel types we use out of a kernel's BTF
 	@[ -s $@ ] || { [ -r /sys/kernel/btf/vmlinux ] || { echo "no BTF in this kernel" >&2; exit 1; }; \
 	$(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c | python3 bpf/vmlinux.py > $@; }
 
-install: all ## weft into $(PREFIX)
-	install -D -m 755 $(BUILD)/weft $(DESTDIR)$(PREFIX)/sbin/weft
-	for page in docs/man/*.8; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/}; done
-
-uninstall: ## and out of it again
-	rm -f $(DESTDIR)$(PREFIX)/sbin/weft $(DESTDIR)$(PREFIX)/share/man/man8/weft*.8
+include install.mk
 
 clean: ## all that was built
 	rm -rf $(BUILD)

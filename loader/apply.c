@@ -8,6 +8,7 @@
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
 #include "loader/confirm.h"
+#include "loader/files.h"
 #include "loader/flow_moves.h"
 #include "loader/history.h"
 #include "loader/origin.h"
@@ -91,10 +92,10 @@ static void print_summary(const struct commit *c)
 
 json_t *apply_report(const struct commit *c)
 {
-	json_t *report = json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff,
-				   "flows", c->moves, "notes", c->notes, "writes",
-				   (json_int_t)c->writes, "attached", c->attached, "detached",
-				   c->detached, "dry_run", c->dry_run);
+	json_t *report =
+		json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "flows",
+			  c->moves, "notes", c->notes, "writes", (json_int_t)c->writes, "attached",
+			  c->attached, "detached", c->detached, "dry_run", c->dry_run);
 
 	if (c->number)
 		json_object_set_new(report, "state", json_integer((json_int_t)c->number));
@@ -210,12 +211,33 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 	return result;
 }
 
-int cmd_apply(struct command_line *cl, struct error *e)
+/* Directories without files: at the first boot of a host, say. That is no wish for nothing, whatever --prune says. */
+static int no_files(const struct command_line *cl, struct error *e)
+{
+	struct commit nothing = {
+		.diff = json_array(),
+		.moves = json_array(),
+		.notes = json_pack("[s]", "there is no *.yaml in what was given: nothing to do"),
+		.dry_run = cli_option(cl, "dry-run") != NULL,
+	};
+	int result = EXIT_DONE;
+
+	if (cl->json)
+		result = cli_json(cl, apply_report(&nothing), e);
+	else
+		apply_print_notes(stdout, &nothing);
+	commit_free(&nothing);
+	return result;
+}
+
+static int apply_files(struct command_line *cl, struct error *e)
 {
 	struct state state;
 	struct root root;
 	int result = -1;
 
+	if (!cl->argc)
+		return no_files(cl, e);
 	if (root_open(&root, cl->root, true, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
@@ -260,13 +282,15 @@ static int diff(const struct command_line *cl, const struct root *root, const st
 	return result;
 }
 
-int cmd_diff(struct command_line *cl, struct error *e)
+static int diff_files(struct command_line *cl, struct error *e)
 {
 	struct state state;
 	struct wish wish;
 	struct root root;
 	int result = -1;
 
+	if (!cl->argc)
+		return cl->json ? cli_json(cl, json_array(), e) : EXIT_DONE;
 	if (root_open(&root, cl->root, false, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
@@ -278,4 +302,31 @@ int cmd_diff(struct command_line *cl, struct error *e)
 	}
 	root_close(&root);
 	return result;
+}
+
+/* The command sees files only: directories among its operands are what is in them. */
+static int with_files(struct command_line *cl, int (*run)(struct command_line *cl, struct error *e),
+		      struct error *e)
+{
+	struct command_line expanded = *cl;
+	struct files files;
+	int result;
+
+	if (files_expand(&files, cl->argc, cl->argv, e))
+		return -1;
+	expanded.argc = files.n;
+	expanded.argv = files.names;
+	result = run(&expanded, e);
+	files_free(&files);
+	return result;
+}
+
+int cmd_apply(struct command_line *cl, struct error *e)
+{
+	return with_files(cl, apply_files, e);
+}
+
+int cmd_diff(struct command_line *cl, struct error *e)
+{
+	return with_files(cl, diff_files, e);
 }

@@ -21,6 +21,7 @@ struct attachment {
 	unsigned int ifindex;	/* 0: not all of it is there; attach it again */
 	enum role role;
 	bool xdp;		/* XDP is attached besides TC */
+	bool xdp_unfit;		/* and must not be any more: attach the device again */
 	bool guard;		/* the egress guard is attached (ports and functions) */
 	bool clsact;		/* the TC hooks are clsact filters, not TCX links */
 	bool present;		/* the device still exists, with this ifindex */
@@ -63,6 +64,7 @@ struct device_info {
 	char kind[16];		/* "veth", "tun", "vxlan", …; "" for hardware */
 	bool peer_elsewhere;	/* a veth whose peer is in another network namespace: PORT_PEER */
 	bool up;
+	bool loopback;
 };
 
 struct nl_link;

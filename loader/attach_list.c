@@ -55,9 +55,12 @@ static void look(const struct root *root, const struct nl_link *link, struct att
 	if (!tc || (a->role != ROLE_UNDERLAY && !a->guard))
 		a->ifindex = 0;
 	attachment_note_lost(root, a);
-	if (a->mode == MODE_XDP && !a->xdp &&
-	    !xdp_decide(root, link, a->role, a->mode, &plan, NULL))
+	if (a->mode == MODE_XDP && !xdp_decide(root, link, a->role, a->mode, &plan, NULL) &&
+	    (!a->xdp || !plan.attach)) {
 		memcpy(a->note, plan.note, sizeof(a->note));
+		/* What opened the tap since has made it one that XDP is not for. */
+		a->xdp_unfit = a->xdp;
+	}
 }
 
 static void fill_present(const struct root *root, const struct nl_links *links, uint64_t netns,

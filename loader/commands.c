@@ -25,7 +25,7 @@ const struct command commands[] = {
 	  "load the programs and make the maps, or renew the programs in place" },
 	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
 	{ "apply", NULL, "FILE...", "prune force dry-run confirm= no-verify progress", 1, -1, WRITES, cmd_apply,
-	  "make the configuration what the files say; - is standard input" },
+	  "make the configuration what the files say; a directory is its *.yaml, - standard input" },
 	{ "confirm", NULL, "", "", 0, 0, WRITES, cmd_confirm,
 	  "keep what was applied with --confirm, which else takes itself back" },
 	{ "history", NULL, "[N]", "", 0, 1, 0, cmd_history,
@@ -71,6 +71,10 @@ const struct command commands[] = {
 	{ "epoch", "bump", "TENANT", "", 1, 1, WRITES, cmd_epoch_bump,
 	  "judge the tenant's flows again" },
 
-	{ "help", NULL, "[OBJECT]", "", 0, 1, 0, cmd_help, "this, or all about one object" },
+	{ "agent", "run", "", "", 0, 0, WRITES, cmd_agent_run,
+	  "attach devices when they come, until it is stopped" },
+
+	{ "help", NULL, "[OBJECT]", "completion", 0, 1, 0, cmd_help,
+	  "this, or all about one object; --completion: as the shell's completion reads it" },
 	{ 0 },
 };

@@ -167,6 +167,7 @@ static int check(struct work *w, struct error *e)
 	if (find_touched(w, e) || facts_gather(&w->facts, c->root, &w->model, e))
 		return -1;
 	w->has_facts = true;
+	w->facts.lenient = c->lenient;
 	w->facts.beside = c->any_device;
 	if (!c->any_device && lockout_check(&w->facts, e))
 		return -1;
@@ -278,6 +279,13 @@ static int drop_void_bindings(struct work *w, struct error *e)
 	return failed;
 }
 
+/* Is there anything to do for who changes no policy? */
+static bool is_due(const struct work *w)
+{
+	return w->c->state->interrupted || json_array_size(w->c->diff) || w->sync->writes ||
+	       facts_to_attach(&w->facts);
+}
+
 static int execute(struct work *w, struct error *e)
 {
 	struct commit *c = w->c;
@@ -289,10 +297,13 @@ static int execute(struct work *w, struct error *e)
 	 */
 	if (drop_void_bindings(w, e) || facts_attach(&w->facts, c->root, &c->attached, e))
 		return -1;
-	if (c->attached && plan(w, e)) {
+	if ((c->attached || w->facts.refused) && plan(w, e)) {
 		facts_undo_attach(&w->facts, c->root);
 		return -1;
 	}
+	/* What could not be attached is all that there was to do. */
+	if (c->lenient && !c->attached && !is_due(w))
+		return EXIT_DONE;
 	find_odd(w);
 	if (c->announce)
 		c->announce(c);
@@ -335,9 +346,11 @@ int commit_run(struct commit *c, struct error *e)
 		c->detached = facts_to_detach(&w.facts);
 		if (c->announce)
 			c->announce(c);
-	} else if (!result) {
+	} else if (!result && (!c->lenient || is_due(&w))) {
 		result = execute_recorded(&w, e);
 	}
+	if (result >= 0 && c->learn)
+		c->learn(c, &w.facts);
 	drop_plan(&w);
 	free(w.sync);
 	tables_close(&w.tables);

@@ -129,6 +129,7 @@ void device_info_of(const struct nl_link *link, struct device_info *info)
 	info->ifindex = link->ifindex;
 	info->mtu = link->mtu;
 	info->up = link->up;
+	info->loopback = link->loopback;
 	info->peer_elsewhere = !strcmp(link->kind, "veth") && link->peer_elsewhere;
 	memcpy(info->kind, link->kind, sizeof(info->kind));
 }

@@ -7,8 +7,6 @@
 #include "loader/alloc.h"
 #include "loader/facts.h"
 
-#define TUNNEL_BYTES 50 /* outer IPv4, UDP and VXLAN headers, and the inner Ethernet header */
-
 struct fact *facts_find(const struct facts *facts, const char *device)
 {
 	struct fact *fact;
@@ -65,23 +63,30 @@ static void note_attachment(struct fact *fact, const struct root *root, const st
 
 	/* The same name may be another device by now. */
 	fact->attached = fact->present && a->ifindex == fact->info.ifindex &&
-			 a->role == fact->role && a->mode == fact->mode && guarded;
+			 a->role == fact->role && a->mode == fact->mode && guarded &&
+			 !a->xdp_unfit;
 	fact->xdp = fact->attached && a->xdp;
 	fact->takes_xdp = facts_takes_xdp(root, fact);
 	memcpy(fact->note, a->note, sizeof(fact->note));
 }
 
-static void look(struct facts *facts, const struct root *root, struct fact *fact)
+static int look(struct facts *facts, const struct root *root, struct fact *fact, struct error *e)
 {
 	const struct attachment *a = facts_attachment(facts, fact->device);
 	const struct nl_link *link = nl_links_find(&facts->links, fact->device);
 
 	if (!link)
-		return; /* not there: pending */
+		return 0; /* not there: pending */
 	device_info_of(link, &fact->info);
+	if (fact->info.loopback)
+		return error_set(e, EXIT_REFUSED,
+				 "%s: device %s is the host's loopback device, which leads to no "
+				 "other machine: give it another device",
+				 fact->user, fact->device);
 	fact->present = true;
 	if (a)
 		note_attachment(fact, root, a);
+	return 0;
 }
 
 static const char *const role_names[] = {
@@ -120,8 +125,7 @@ static int want(struct facts *facts, const struct root *root, const char *device
 	fact->role = user->role;
 	fact->mode = user->mode;
 	HASH_ADD_STR(facts->by_device, device, fact);
-	look(facts, root, fact);
-	return 0;
+	return look(facts, root, fact, e);
 }
 
 static int want_instance(struct facts *facts, const struct root *root, const struct model *m,
@@ -210,74 +214,22 @@ void facts_free(struct facts *facts)
 	HASH_ITER (hh, facts->by_device, fact, next) {
 		HASH_DEL(facts->by_device, fact);
 		free(fact->user);
+		free(fact->refusal);
 		free(fact);
 	}
 	free(facts->attachments);
 	*facts = (struct facts){ 0 };
 }
 
-/* The underlay device here that carries least; NULL if none is there. */
-static const struct fact *narrowest(const struct facts *facts)
+bool facts_excuse(struct facts *facts, struct fact *fact, const struct error *e)
 {
-	const struct fact *least = NULL;
-
-	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
-		if (f->role == ROLE_UNDERLAY && f->present &&
-		    (!least || f->info.mtu < least->info.mtu))
-			least = f;
-	return least;
-}
-
-static int check_underlay(const struct fact *underlay, const struct model_network *n,
-			  struct error *e)
-{
-	bool elsewhere = false;
-
-	for (size_t i = 0; i < n->n_ports; i++)
-		elsewhere |= !n->ports[i]->here;
-	if (!elsewhere || n->mtu + TUNNEL_BYTES <= underlay->info.mtu)
-		return 0;
-	return error_set(
-		e, EXIT_REFUSED,
-		"network %s/%s: mtu %u and %d bytes of tunnel do not fit the MTU %u of the "
-		"underlay device %s: set mtu to %d or less, or the device's MTU to %u",
-		n->tenant->name, n->name, n->mtu, TUNNEL_BYTES, underlay->info.mtu,
-		underlay->device, (int)underlay->info.mtu - TUNNEL_BYTES, n->mtu + TUNNEL_BYTES);
-}
-
-/* A function's frames carry a tag besides, for which Linux devices have room beyond their MTU. */
-static int check_function(const struct facts *facts, const struct model_port *p, const char *device,
-			  struct error *e)
-{
-	const struct fact *fact = facts_find(facts, device);
-
-	if (!fact || !fact->present || p->network->mtu <= fact->info.mtu)
-		return 0;
-	return error_set(
-		e, EXIT_REFUSED,
-		"network %s/%s: mtu %u does not fit the MTU %u of %s, the device of %s, in "
-		"the wire of port %s: set mtu to %u or less, or the device's MTU to %u",
-		p->tenant->name, p->network->name, p->network->mtu, fact->info.mtu, device,
-		fact->user, p->name, fact->info.mtu, p->network->mtu);
-}
-
-int facts_check(const struct facts *facts, const struct model *m, struct error *e)
-{
-	const struct fact *underlay = narrowest(facts);
-
-	for (size_t i = 0; underlay && i < m->n_networks; i++)
-		if (m->networks[i].here && check_underlay(underlay, &m->networks[i], e))
-			return -1;
-	for (size_t i = 0; i < m->n_ports; i++) {
-		const struct model_port *p = &m->ports[i];
-		const struct model_instance *instance =
-			p->here && p->chain ? p->chain->instance : NULL;
-
-		if (instance && (check_function(facts, p, instance->leaving, e) ||
-				 check_function(facts, p, instance->towards, e)))
-			return -1;
-	}
-	return 0;
+	if (!facts->lenient)
+		return false;
+	free(fact->refusal);
+	fact->refusal = alloc_text(e->text);
+	fact->present &= fact->attached;
+	facts->refused++;
+	return true;
 }
 
 int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e)

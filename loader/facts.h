@@ -25,6 +25,7 @@ struct fact {
 	bool xdp; /* XDP among them */
 	bool takes_xdp; /* XDP may redirect to it */
 	char note[ATTACH_NOTE_SIZE]; /* why not XDP though asked for */
+	char *refusal; /* lenient: why it is left as it is, or counts as absent; else NULL */
 	struct device_info info;
 	UT_hash_handle hh;
 };
@@ -34,6 +35,9 @@ struct facts {
 	struct attachment *attachments; /* all that weft has attached here, by device */
 	int n_attachments;
 	struct nl_links links; /* all devices, while facts are gathered */
+	/* What one device is refused for does not concern the others. */
+	bool lenient;
+	size_t refused; /* lenient: how many were */
 	bool beside; /* set by the caller: TC programs of others may stay, behind ours */
 };
 
@@ -54,7 +58,13 @@ unsigned int facts_ifindex(const struct facts *facts, const char *device);
 void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS_MAX]);
 
 /* MTUs fit the underlay and the functions; else refuses with the number that would do. */
-int facts_check(const struct facts *facts, const struct model *m, struct error *e);
+int facts_check(struct facts *facts, const struct model *m, struct error *e);
+
+/*
+ * For who is lenient: a device that is refused counts as absent, and one that is attached already is left as it is.
+ * False: the refusal stands for all.
+ */
+bool facts_excuse(struct facts *facts, struct fact *fact, const struct error *e);
 
 /* Refuses devices that facts_attach() would refuse, for foreign programs on them; touches nothing. */
 int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e);

@@ -48,7 +48,11 @@ static int attach(struct facts *facts, const struct root *root, struct fact *f, 
 void facts_undo_attach(struct facts *facts, const struct root *root)
 {
 	struct error unused = { 0 };
+	int due = 0;
 
+	for (struct fact *f = facts->by_device; f; f = f->hh.next)
+		due += f->fresh;
+	grace_hurry(due);
 	for (struct fact *f = facts->by_device; f; f = f->hh.next) {
 		const struct attachment *had = facts_attachment(facts, f->device);
 
@@ -59,6 +63,7 @@ void facts_undo_attach(struct facts *facts, const struct root *root)
 				      facts->beside, NULL, &unused);
 		f->fresh = f->switched = false;
 	}
+	grace_relax();
 }
 
 static int attach_all(struct facts *facts, const struct root *root, int due, int *changed,
@@ -73,7 +78,7 @@ static int attach_all(struct facts *facts, const struct root *root, int due, int
 			if (!f->present || (f->role == ROLE_UNDERLAY) != underlay ||
 			    (f->attached && f->role == ROLE_PORT))
 				continue;
-			if (attach(facts, root, f, changed, e)) {
+			if (attach(facts, root, f, changed, e) && !facts_excuse(facts, f, e)) {
 				facts_undo_attach(facts, root);
 				return -1;
 			}

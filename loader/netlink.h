@@ -17,6 +17,9 @@ struct nl_link {
 	bool peer_elsewhere;	/* `peer` is of another network namespace */
 	int32_t peer_netns;	/* its id in this namespace, or -1 */
 	bool up;
+	bool loopback;
+	bool vnet_hdr;		/* a tap whose user may leave checksums and segmentation to others */
+	bool vnifilter;		/* a VXLAN device that takes only the VNIs that it was told */
 	char kind[16];		/* "veth", "tun", …; "" for hardware */
 	uint8_t mac[6];
 	uint32_t xdp_program;	/* id of the XDP program on it, in whatever mode; 0: none */

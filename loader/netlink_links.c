@@ -12,12 +12,32 @@
 #include "loader/netlink.h"
 #include "loader/netlink_talk.h"
 
+static bool flag_in(const struct nlattr *nested, unsigned int type)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nested) if (mnl_attr_get_type(attr) == type)
+		return mnl_attr_get_u8(attr);
+	return false;
+}
+
 static void link_info(const struct nlattr *nested, struct nl_link *link)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, nested) if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-		snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attr));
+	mnl_attr_for_each_nested(attr, nested)
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_INFO_KIND:
+			snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attr));
+			break;
+		case IFLA_INFO_DATA: /* comes after the kind */
+			link->vnet_hdr = !strcmp(link->kind, "tun") && flag_in(attr, IFLA_TUN_VNET_HDR);
+			link->vnifilter = !strcmp(link->kind, "vxlan") &&
+					  flag_in(attr, IFLA_VXLAN_VNIFILTER);
+			break;
+		}
+	}
 }
 
 /* With programs in several modes at once there is no common id, and any of them will do. */
@@ -48,6 +68,7 @@ static int on_link(const struct nlmsghdr *h, void *data)
 	memset(link, 0, sizeof(*link));
 	link->ifindex = (unsigned int)info->ifi_index;
 	link->up = info->ifi_flags & IFF_UP;
+	link->loopback = info->ifi_flags & IFF_LOOPBACK;
 	link->peer_netns = -1;
 	mnl_attr_for_each(attr, h, sizeof(*info))
 	{

@@ -147,7 +147,7 @@ static int open_directory(struct root *root, bool lock, struct error *e)
 	}
 }
 
-static int check_abi(const struct root *root, struct error *e)
+int root_check(const struct root *root, struct error *e)
 {
 	struct abi abi = { 0 };
 	__u32 zero = 0;
@@ -181,7 +181,7 @@ int root_open(struct root *root, const char *path, bool write, struct error *e)
 {
 	if (root_locate(root, path, e) || open_directory(root, write, e))
 		return -1;
-	if (check_abi(root, e)) {
+	if (root_check(root, e)) {
 		root_close(root);
 		return -1;
 	}

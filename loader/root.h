@@ -24,6 +24,9 @@ int root_locate(struct root *root, const char *path, struct error *error);
 int root_create(struct root *root, const char *path, struct error *error);
 void root_close(struct root *root);
 
+/* Is what is open whole, and of this version? For who keeps it open; root_open() asks by itself. */
+int root_check(const struct root *root, struct error *error);
+
 /* fd of a pinned map, or -1. `name` is relative to the root: "ports", "tenants/red/ct4". The caller closes it. */
 int root_map(const struct root *root, const char *name, struct error *error);
 /* fd of a pinned program, "port_tc". */

@@ -137,4 +137,7 @@ void schema_format(const struct schema_key *key, const json_t *value, char *buf,
 /* The keys of a kind, one a line, with type, default and meaning. */
 void schema_help(FILE *out, const struct schema_kind *kind);
 
+/* The same as JSON: [{name, shape, doc, type, default, min, max, words, kinds, ref, required, later, keys}]. */
+json_t *schema_describe(const struct schema_kind *kind);
+
 #endif

@@ -201,13 +201,18 @@ class Unfinished(bytes):
     """A frame whose sender leaves a checksum, from `start` on, to whoever comes later."""
 
 
+def unfinished(frame, start, offset=0):
+    """The sum of all from `start` on is to be written `offset` bytes behind that."""
+    frame = Unfinished(frame)
+    frame.start, frame.offset = start, offset
+    return frame
+
+
 def forged(frame, start, value):
     """The checksum is said to stand at `start` itself, and finishing it writes `value` there."""
     frame = bytes(frame[:-2])
     known = ~checksum(frame[start:] + b"\0\0") & 0xFFFF
-    frame = Unfinished(frame + struct.pack("!H", ((~value & 0xFFFF) - known) % 0xFFFF))
-    frame.start = start
-    return frame
+    return unfinished(frame + struct.pack("!H", ((~value & 0xFFFF) - known) % 0xFFFF), start)
 
 
 def damage(dice, frame, keep, shortest):
@@ -265,7 +270,7 @@ def transmit(out, frame):
         out.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("=I", mark))
     if start is not None:
         out.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-        frame = struct.pack("=BBHHHH", 1, 0, 0, 0, start, 0) + frame
+        frame = struct.pack("=BBHHHH", 1, 0, 0, 0, start, frame.offset) + frame
     try:
         out.send(frame)
     except OSError as error:

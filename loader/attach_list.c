@@ -16,7 +16,7 @@ bool device_record_stale(const struct device *record, const struct nl_link *link
 }
 
 void attachment_fill(struct attachment *got, const char *device, const struct device *record,
-		 const char *note)
+		     const char *note)
 {
 	memset(got, 0, sizeof(*got));
 	snprintf(got->device, sizeof(got->device), "%s", device);

@@ -40,15 +40,17 @@ static int by_device(const void *a, const void *b)
 	return strcmp(x->device, y->device);
 }
 
+static int is_of_device(const void *device, const void *attachment)
+{
+	return strcmp(device, ((const struct attachment *)attachment)->device);
+}
+
 const struct attachment *facts_attachment(const struct facts *facts, const char *device)
 {
-	struct attachment wanted;
-
-	if (!facts->n_attachments || strlen(device) >= sizeof(wanted.device))
+	if (!facts->n_attachments)
 		return NULL;
-	snprintf(wanted.device, sizeof(wanted.device), "%s", device);
-	return bsearch(&wanted, facts->attachments, (size_t)facts->n_attachments, sizeof(wanted),
-		       by_device);
+	return bsearch(device, facts->attachments, (size_t)facts->n_attachments,
+		       sizeof(*facts->attachments), is_of_device);
 }
 
 bool facts_takes_xdp(const struct root *root, const struct fact *fact)

@@ -16,8 +16,8 @@ static bool flag_in(const struct nlattr *nested, unsigned int type)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, nested) if (mnl_attr_get_type(attr) == type)
-		return mnl_attr_get_u8(attr);
+	mnl_attr_for_each_nested(attr, nested) if (mnl_attr_get_type(attr) ==
+						   type) return mnl_attr_get_u8(attr);
 	return false;
 }
 
@@ -32,9 +32,10 @@ static void link_info(const struct nlattr *nested, struct nl_link *link)
 			snprintf(link->kind, sizeof(link->kind), "%s", mnl_attr_get_str(attr));
 			break;
 		case IFLA_INFO_DATA: /* comes after the kind */
-			link->vnet_hdr = !strcmp(link->kind, "tun") && flag_in(attr, IFLA_TUN_VNET_HDR);
-			link->vnifilter = !strcmp(link->kind, "vxlan") &&
-					  flag_in(attr, IFLA_VXLAN_VNIFILTER);
+			link->vnet_hdr =
+				!strcmp(link->kind, "tun") && flag_in(attr, IFLA_TUN_VNET_HDR);
+			link->vnifilter =
+				!strcmp(link->kind, "vxlan") && flag_in(attr, IFLA_VXLAN_VNIFILTER);
 			break;
 		}
 	}
@@ -163,14 +164,16 @@ int nl_links_read(struct nl_links *links)
 	return err;
 }
 
+static int has_name(const void *name, const void *link)
+{
+	return strcmp(name, ((const struct nl_link *)link)->name);
+}
+
 const struct nl_link *nl_links_find(const struct nl_links *links, const char *name)
 {
-	struct nl_link wanted;
-
-	if (!links->n || strlen(name) >= sizeof(wanted.name))
+	if (!links->n)
 		return NULL;
-	snprintf(wanted.name, sizeof(wanted.name), "%s", name);
-	return bsearch(&wanted, links->list, links->n, sizeof(wanted), by_name);
+	return bsearch(name, links->list, links->n, sizeof(*links->list), has_name);
 }
 
 void nl_links_free(struct nl_links *links)

@@ -47,8 +47,8 @@ static bool chain_changes_hands(const struct sync *s, const struct desired *d,
 static bool is_cut_off(const struct sync *s, const struct desired *d, const struct port *old,
 		       const struct port *new)
 {
-	if (old->id != new->id || old->tenant != new->tenant ||
-	    old->network != new->network || old->vni != new->vni)
+	if (old->id != new->id || old->tenant != new->tenant || old->network != new->network ||
+	    old->vni != new->vni)
 		return true;
 	if (chain_changes_hands(s, d, old))
 		return true;
@@ -103,7 +103,8 @@ static void rebind(struct sync *s, const struct desired *d, const bool *cut_off)
 
 static void mark_policy(struct sync *s)
 {
-	for (uint32_t slot = 0; slot < WEFT_TENANTS_MAX && slot < s->actual[MAP_TENANTS].n; slot++) {
+	for (uint32_t slot = 0; slot < WEFT_TENANTS_MAX && slot < s->actual[MAP_TENANTS].n;
+	     slot++) {
 		const struct tenant *old = entries_value(&s->actual[MAP_TENANTS], slot);
 
 		if (old->id != s->wanted[slot].id || old->flags != s->wanted[slot].flags)
@@ -152,7 +153,8 @@ static void plan_port(struct sync *s, const struct desired *d, uint32_t slot,
 
 void sync_plan_strict(struct sync *s, const struct desired *d, bool everybody)
 {
-	const struct entries *actual = &s->actual[MAP_PORT_SLOTS], *fresh = &s->fresh[MAP_PORT_SLOTS];
+	const struct entries *actual = &s->actual[MAP_PORT_SLOTS],
+			     *fresh = &s->fresh[MAP_PORT_SLOTS];
 	const size_t planned = fresh->n;
 	bool *cut_off = alloc_zero(actual->n, sizeof(*cut_off));
 

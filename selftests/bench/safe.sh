@@ -74,6 +74,7 @@ for part in "$here"/safe_*.sh; do
 	[ ${#parts[@]} -eq 0 ] || [[ " ${parts[*]} " == *" $name "* ]] || continue
 	run_part "$part"
 done
+[ ${#FIGURE[@]} -gt 0 ] || fail "no figures: is there a safe_*.sh of that name?"
 [ -z "$check" ] || check_targets
 if [ $fails -gt 0 ]; then
 	echo "RESULT fail $fails of $((oks + fails))"

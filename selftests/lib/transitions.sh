@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash disable=SC2034,SC2120
 #
 # transitions.sh: changes of policy for crash_lab.sh, a function each. It sets OLD and NEW, the YAML of the tenants,
 # and FRAMES, a line a frame: KIND FROM-DEVICE TO-DEVICE EXPRESSION (probes.py). OLD_WHOLE is all of the old

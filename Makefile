@@ -13,8 +13,9 @@ CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
 LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl
 
 # A hook is compiled once for TC and once for XDP (bpf/lib/weft.h).
-BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc clock
-BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 -I. -Ibpf
+BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc handover_tc handover_xdp clock
+BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 \
+	-ffile-prefix-map=$(CURDIR)=. -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
 
 LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c)
@@ -65,7 +66,12 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.o
 	$(call say,SKEL)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
-$(BUILD)/loader/%.o: loader/%.c $(SKELETONS)
+# Which programs are in the command: `load` labels a root with it.
+$(BUILD)/bpf/build_id.h: $(BPF_OBJECTS:%=$(BUILD)/bpf/%.o)
+	$(call say,ID)
+	$(Q)cd $(BUILD)/bpf && cat $(BPF_OBJECTS:%=%.o) | sha256sum | sed 's/^\(.\{12\}\).*/#define WEFT_BUILD_HASH "\1"/' > $(@F)
+
+$(BUILD)/loader/%.o: loader/%.c $(SKELETONS) $(BUILD)/bpf/build_id.h
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@

@@ -11,6 +11,7 @@
 #include "loader/attach.h"
 #include "loader/commands.h"
 #include "loader/load.h"
+#include "loader/programs.h"
 #include "loader/state.h"
 #include "loader/tunnel.h"
 
@@ -171,16 +172,20 @@ static json_t *status_json(const struct root *root, const struct state *state,
 			   const struct attachment *list, int n)
 {
 	char host[WEFT_NAME_LEN + 1] = "", vtep[INET_ADDRSTRLEN] = "";
+	char build[BUILD_SIZE] = "", kept[BUILD_SIZE] = "";
 	json_t *devices = json_array();
 	static const __u8 none[4];
+	unsigned int version;
 
 	memcpy(host, state->host.name, WEFT_NAME_LEN);
 	if (memcmp(state->host.vtep4, none, 4))
 		inet_ntop(AF_INET, state->host.vtep4, vtep, sizeof(vtep));
 	for (int i = 0; i < n; i++)
 		json_array_append_new(devices, device_json(&list[i]));
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "version",
-			 WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "host", host, "vtep",
+	programs_build(root, build, NULL);
+	programs_kept(root, kept, &version, NULL);
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "version",
+			 WEFT_VERSION, "abi", WEFT_ABI, "build", build, "previous", kept, "root", root->path, "host", host, "vtep",
 			 vtep, "interrupted", state->interrupted, "tunnel", tunnel_json(),
 			 "devices", devices, "pending", pending_json(state->tree, host, list, n),
 			 "bypassed", bypassed_json(state->tree), "programs", programs_json(root));
@@ -216,6 +221,9 @@ static void print_status(const json_t *s, bool details)
 	size_t i;
 
 	printf("weft %s, maps %d, root %s\n", text(s, "version"), WEFT_ABI, text(s, "root"));
+	printf("build %s%s%s%s\n", text(s, "build"),
+	       strcmp(text(s, "build"), programs_own_build()) ? " (not of this command: `weft load` renews it)" : "",
+	       *text(s, "previous") ? ", kept " : "", text(s, "previous"));
 	printf("host %s%s%s\n",
 	       *text(s, "host") ? text(s, "host") : "(not known yet: apply a configuration)",
 	       *text(s, "vtep") ? ", vtep " : "", text(s, "vtep"));
@@ -268,7 +276,8 @@ int cmd_version(struct command_line *cl, struct error *e)
 {
 	if (cl->json)
 		return cli_json(
-			cl, json_pack("{s:s, s:i}", "version", WEFT_VERSION, "abi", WEFT_ABI), e);
-	printf("weft %s, maps %d\n", WEFT_VERSION, WEFT_ABI);
+			cl, json_pack("{s:s, s:s, s:i}", "version", WEFT_VERSION, "build", programs_own_build(),
+				      "abi", WEFT_ABI), e);
+	printf("weft %s, maps %d, build %s\n", WEFT_VERSION, WEFT_ABI, programs_own_build());
 	return EXIT_DONE;
 }

@@ -38,6 +38,7 @@ include selftests/bench/module.mk
 include examples/module.mk
 include selftests/unit/module.mk
 include selftests/verifier/module.mk
+include selftests/upgrade/module.mk
 
 all: $(TOOLS)
 
@@ -85,13 +86,13 @@ $(BUILD)/weft: $(LOADER_OBJECTS)
 demo: all ## the main job on two hosts and two tenants, shown (./setup demo installs first)
 	./selftests/demo/demo.sh
 
-check: all ## every test
+check: all upgrade-wefts ## every test
 	./selftests/run -j 2 -t 300 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs
 	./selftests/run -j 2 $(UNIT_TESTS)
 
-net: all ## real packets between network namespaces
+net: all upgrade-wefts ## real packets between network namespaces
 	./selftests/run -j 2 -t 300 $(NET_TESTS)
 
 verifier: all ## every program loads, with both values of every switch

@@ -20,7 +20,6 @@
 #include "handover_xdp.skel.h"
 
 #define HANDOVER NEXT "/handover"
-#define TURNED	 NEXT "/turned"
 
 /* The ways there are, each of which is one back too. */
 static const struct {

@@ -107,7 +107,7 @@ int programs_begin(const struct root *root, const struct abi *abi, struct error 
 	if (pins_remove(root, NEXT, e) || pins_make(root, NEXT, e) || pins_make(root, NEXT_PROG, e) ||
 	    pins_make(root, NEXT_MAPS, e) || make_label(root, NEXT "/abi", abi, e))
 		return -1;
-	return make_array(root, NEXT "/turned", "turned", sizeof(__u32), e);
+	return make_array(root, TURNED, "turned", sizeof(__u32), e);
 }
 
 /* `turned` first: without it the rest is rubbish, whatever of it is left. */
@@ -115,7 +115,7 @@ static int clear_next(const struct root *root, struct error *e)
 {
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/" NEXT "/turned", root->path);
+	snprintf(path, sizeof(path), "%s/" TURNED, root->path);
 	if (unlink(path) && errno != ENOENT)
 		return error_set(e, EXIT_REFUSED, "%s: %s", path, strerror(errno));
 	return pins_remove(root, NEXT, e);
@@ -172,7 +172,8 @@ static int take_place_as_previous(const struct root *root, struct error *e)
  */
 static int finish(const struct root *root, struct carry *carry, struct error *e)
 {
-	bool handover = handover_begun(root);
+	/* What is `previous` already was the last thing but one to be done. */
+	bool handover = handover_begun(root) && pins_have(root, NEXT_PREVIOUS "/abi");
 	struct abi abi;
 	int renewed;
 
@@ -245,11 +246,12 @@ int programs_recover(const struct root *root, struct error *e)
 {
 	struct abi old, new;
 
-	if (!pins_have(root, NEXT))
-		return 0;
+	/* Of a load that had not begun to do anything, or was done. */
+	if (!pins_have(root, TURNED))
+		return pins_remove(root, NEXT, e);
 	if (programs_label(root, NEXT_PREVIOUS, &old, e) || programs_label(root, NEXT, &new, e))
 		return -1;
-	if (handover_begun(root) && !handover_known(old.version, new.version))
+	if (handover_begun(root) && old.version && !handover_known(old.version, new.version))
 		return error_set(
 			e, EXIT_REFUSED,
 			"root %s: a load of weft %.32s was interrupted, and this weft does not know its maps (version %u): run `weft load` of that one",

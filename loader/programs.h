@@ -14,6 +14,7 @@
 #define NEXT	       "next"
 #define NEXT_PROG      NEXT "/prog"
 #define NEXT_MAPS      NEXT "/maps"
+#define TURNED	       NEXT "/turned" /* 0: what is in `next` may go again; 1: it is to take its place */
 #define NEXT_PREVIOUS  NEXT "/previous" /* becomes `previous` */
 #define PREVIOUS       "previous"
 

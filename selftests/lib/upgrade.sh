@@ -19,7 +19,7 @@ configure() {
 	options:
 	  conntrack: {max_flows: 65536, max_half_open: 4096}
 	acl:
-	  - {name: idle, apply_to: [port:b], direction: in, priority: 50, protocol: udp, destination_port: 9000, action: allow}
+	  - {name: idle, apply_to: [port:b], direction: in, priority: 50, protocol: udp, destination_port: 9000-9999, action: allow}
 	  - {name: echo, apply_to: [port:b], direction: in, priority: 50, protocol: tcp, destination_port: 7, action: allow}
 	  - {name: echo-udp, apply_to: [port:b], direction: in, priority: 50, protocol: udp, destination_port: 7, action: allow}
 	  - {name: ping, direction: in, priority: 50, protocol: icmp, action: allow}

@@ -10,11 +10,13 @@
  *   kept=N broken=N asked=N answered=N retransmitted=N
  *
  * broken: kept connections that were reset or closed. asked and answered: datagrams and bytes. retransmitted: TCP segments
- * of all connections that the kernel had to send twice, because one was lost on either way.
+ * of all connections that the kernel had to send twice, because one was lost on either way (and not because the other end
+ * got no CPU: then it says that it has the segment twice).
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -81,8 +83,8 @@ static void count_retransmits(int fd)
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
 
-	if (!getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len))
-		retransmitted += info.tcpi_total_retrans;
+	if (!getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) && info.tcpi_total_retrans > info.tcpi_dsack_dups)
+		retransmitted += info.tcpi_total_retrans - info.tcpi_dsack_dups;
 }
 
 /* A byte; false if it cannot go yet. */

@@ -89,6 +89,7 @@ struct pkt {
 	union {
 		struct ct4_key key4;
 		struct ct6_key key6;
+		__u64 key_words[5];
 	};
 
 	int action;		/* with V_SENT: TC_ACT_* or XDP_* as the redirect helper gave it */

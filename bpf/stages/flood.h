@@ -94,22 +94,21 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 /* The frame is encapsulated for the first host; for the others only the outer addresses change. */
 __noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 slot)
 {
-	const struct host_config *us = this_host();
 	struct next_hop *hop = next_hop_of(slot);
 	const struct host *to = host_at(slot);
-	struct outer outer;
+	struct outer_words outer;
 
 	if (!p || !state)
 		return V_DROP;
-	if (!us || !to || !hop || !*(const __u32 *)to->vtep4)
+	if (!to || !hop || !*(const __u32 *)to->vtep4)
 		return drop(p, DROP_HOST_UNKNOWN);
-	if (!next_hop_fresh(hop, 1) && next_hop_refresh(ctx, slot)) {
+	if (!next_hop_fresh(hop, slot, 1) && next_hop_refresh(ctx, slot)) {
 		/* A copy cannot wait for the neighbour: let the kernel find it for the next one. */
 		return drop(p, DROP_NO_ROUTE);
 	}
 	if (!state->encapsulated && outer_size(ctx, p) > hop->mtu)
 		return drop(p, DROP_TOO_BIG);
-	outer_fill(&outer, hop, us, to, p->vni, p->hash, p->len);
+	outer_fill(&outer, hop, p->vni, p->hash, p->len);
 	if (state->encapsulated) {
 		if (ctx_store(ctx, 0, &outer, sizeof(outer)))
 			return drop(p, DROP_FLOOD_FAILED);

@@ -53,7 +53,7 @@ struct layout {
 #define DEVICE(X) X(netns) X(ifindex) X(role) X(mode) X(flags) X(pad) X(features)
 #define HOST_CONFIG(X) X(name) X(vtep4) X(slot) X(mark) X(hz) X(fib_ifindex) X(pad) X(next_id) X(xdp_underlay)
 #define HOST(X) X(id) X(vtep4) X(ip_checksum)
-#define NEXT_HOP(X) X(ifindex) X(refreshed) X(destination_mac) X(source_mac) X(mtu) X(xdp_mtu)
+#define NEXT_HOP(X) X(ifindex) X(refreshed) X(mtu) X(xdp_mtu) X(outer)
 #define VTEP_KEY(X) X(address)
 #define VTEP(X) X(host)
 #define PORT_KEY(X) X(ifindex) X(vid) X(pad)

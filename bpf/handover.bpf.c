@@ -44,6 +44,14 @@ struct {
 	__type(value, __u32);
 } sides SEC(".maps");
 
+/* So that this object's BTF knows them, and the test of layouts compares them. */
+const struct flow_1 *show_flow_1 __attribute__((unused));
+const struct flow_2 *show_flow_2 __attribute__((unused));
+
+/* The tables are declared with, and flows are put together in, a struct flow: whatever its layout. */
+_Static_assert(sizeof(struct flow_1) == sizeof(struct flow) && sizeof(struct flow_2) == sizeof(struct flow),
+	       "flows of all versions have one size");
+
 union flow_key {
 	struct ct4_key v4;
 	struct ct6_key v6;

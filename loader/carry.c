@@ -20,8 +20,9 @@
 
 struct carried {
 	int old, new;
-	__u32 type, entries, size; /* of a value as the system call gives it: of all CPUs, if per CPU */
-	unsigned char *seed;	   /* counters as they were copied */
+	__u32 type, entries,
+		size; /* of a value as the system call gives it: of all CPUs, if per CPU */
+	unsigned char *seed; /* counters as they were copied */
 };
 
 struct carry {
@@ -35,8 +36,10 @@ static int copy_array(struct carried *c, const char *name, struct error *e)
 	for (__u32 i = 0; i < c->entries; i++) {
 		void *value = c->seed + (size_t)i * c->size;
 
-		if (bpf_map_lookup_elem(c->old, &i, value) || bpf_map_update_elem(c->new, &i, value, BPF_ANY))
-			return error_set(e, EXIT_REFUSED, "map %s: cannot be copied: %s", name, strerror(errno));
+		if (bpf_map_lookup_elem(c->old, &i, value) ||
+		    bpf_map_update_elem(c->new, &i, value, BPF_ANY))
+			return error_set(e, EXIT_REFUSED, "map %s: cannot be copied: %s", name,
+					 strerror(errno));
 	}
 	return 0;
 }
@@ -61,7 +64,8 @@ static int carry_map(struct carried *c, const char *name, struct error *e)
 	struct bpf_map_info old = { 0 }, new = { 0 };
 	__u32 old_size = sizeof(old), new_size = sizeof(new);
 
-	if (bpf_map_get_info_by_fd(c->old, &old, &old_size) || bpf_map_get_info_by_fd(c->new, &new, &new_size))
+	if (bpf_map_get_info_by_fd(c->old, &old, &old_size) ||
+	    bpf_map_get_info_by_fd(c->new, &new, &new_size))
 		return error_set(e, EXIT_REFUSED, "map %s: %s", name, strerror(errno));
 	c->type = new.type;
 	c->entries = old.max_entries < new.max_entries ? old.max_entries : new.max_entries;
@@ -85,7 +89,7 @@ static int begin_one(const char *name, void *arg)
 	struct carried *c = &b->carry->map[b->carry->n];
 	char path[64];
 
-	if (handover_converts(name))
+	if (handover_converts(name) || map_is_transient(name))
 		return 0;
 	if (b->carry->n == MAPS_MAX)
 		return error_set(b->e, EXIT_REFUSED, "more than %d maps are to be moved", MAPS_MAX);

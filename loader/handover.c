@@ -36,7 +36,8 @@ static const char *const places[] = { "port", "underlay", "sf" };
 bool handover_known(unsigned int from, unsigned int to)
 {
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
-		if ((ways[i].old == from && ways[i].new == to) || (ways[i].old == to && ways[i].new == from))
+		if ((ways[i].old == from && ways[i].new == to) ||
+		    (ways[i].old == to && ways[i].new == from))
 			return true;
 	return false;
 }
@@ -110,7 +111,8 @@ static int share_maps(const struct root *root, struct bpf_object *obj, struct er
 		err = bpf_map__reuse_fd(map, fd);
 		close(fd);
 		if (err)
-			return error_set(e, EXIT_REFUSED, "map %s: cannot be shared: %s", name, strerror(-err));
+			return error_set(e, EXIT_REFUSED, "map %s: cannot be shared: %s", name,
+					 strerror(-err));
 	}
 	return 0;
 }
@@ -131,13 +133,15 @@ static int put_sides(const struct root *root, int sides, const char *flavour, st
 		err = bpf_map_update_elem(sides, &i, &fd, BPF_ANY) ? errno : 0;
 		close(fd);
 		if (err)
-			return error_set(e, EXIT_REFUSED, "program %s: cannot be called by another: %s", name,
+			return error_set(e, EXIT_REFUSED,
+					 "program %s: cannot be called by another: %s", name,
 					 strerror(err));
 	}
 	return 0;
 }
 
-static int pin_object(const struct root *root, struct bpf_object *obj, const char *flavour, struct error *e)
+static int pin_object(const struct root *root, struct bpf_object *obj, const char *flavour,
+		      struct error *e)
 {
 	int sides = bpf_object__find_map_fd_by_name(obj, "sides");
 	char path[64];
@@ -159,8 +163,8 @@ static int pin_object(const struct root *root, struct bpf_object *obj, const cha
 	return 0;
 }
 
-static int load_object(const struct root *root, const char *flavour, const void *elf, size_t size, bool backward,
-		       struct error *e)
+static int load_object(const struct root *root, const char *flavour, const void *elf, size_t size,
+		       bool backward, struct error *e)
 {
 	struct bpf_object *obj = bpf_object__open_mem(elf, size, NULL);
 	char reason[512];
@@ -173,7 +177,8 @@ static int load_object(const struct root *root, const char *flavour, const void 
 	err = share_maps(root, obj, e);
 	if (!err && bpf_object__load(obj)) {
 		bpf_log_reason(reason, sizeof(reason));
-		err = error_set(e, EXIT_REFUSED, "program handover_%s: the kernel refuses it: %s", flavour, reason);
+		err = error_set(e, EXIT_REFUSED, "program handover_%s: the kernel refuses it: %s",
+				flavour, reason);
 	}
 	if (!err)
 		err = pin_object(root, obj, flavour, e);
@@ -209,8 +214,8 @@ int handover_begin(const struct root *root, unsigned int from, unsigned int to, 
 	struct root bridged = *root;
 
 	bridged.programs = HANDOVER "/";
-	if (handover_tables(root, e) || pins_make(root, HANDOVER, e) || load_programs(root, to < from, e) ||
-	    keep_guard(root, e))
+	if (handover_tables(root, e) || pins_make(root, HANDOVER, e) ||
+	    load_programs(root, to < from, e) || keep_guard(root, e))
 		return -1;
 	return attach_renew(&bridged, e);
 }

@@ -20,8 +20,8 @@
 #include "loader/programs.h"
 #include "loader/table_copy.h"
 
-#define AT_ONCE	    400 /* updates of an outer map, which wait for all readers, whatever their number */
-#define PLACEHOLDER 1	/* entries of what stands for no table (tables_remove.c) */
+#define AT_ONCE     400 /* updates of an outer map, which wait for all readers, whatever their number */
+#define PLACEHOLDER 1 /* entries of what stands for no table (tables_remove.c) */
 
 /* An inner map by its outer one and slot, or -1. */
 static int inner_at(int outer, __u32 slot, uint32_t *entries)
@@ -49,7 +49,8 @@ static int flush(int outer, enum inner kind, struct entries *list, struct error 
 	return err;
 }
 
-static int make_kind(const struct inner_types *types, enum inner kind, int old, int new, struct error *e)
+static int make_kind(const struct inner_types *types, enum inner kind, int old, int new,
+		     struct error *e)
 {
 	struct entries list;
 	uint32_t entries;
@@ -76,11 +77,13 @@ static int make_kind(const struct inner_types *types, enum inner kind, int old, 
 }
 
 /* fd of the outer map of a kind; a path of "" is the root itself. */
-static int outer_map(const struct root *root, const char *directory, enum inner kind, struct error *e)
+static int outer_map(const struct root *root, const char *directory, enum inner kind,
+		     struct error *e)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s%s%s", directory, *directory ? "/" : "", inner_kinds[kind].name);
+	snprintf(path, sizeof(path), "%s%s%s", directory, *directory ? "/" : "",
+		 inner_kinds[kind].name);
 	return root_map(root, path, e);
 }
 
@@ -143,7 +146,8 @@ static bool is_six(enum inner kind)
 struct carrying {
 	enum inner kind;
 	bool backward;
-	int to, queue, full; /* the table; its queue, or -1; of a half-open table, the table of the same tenant */
+	int to, queue,
+		full; /* the table; its queue, or -1; of a half-open table, the table of the same tenant */
 	size_t lost;
 };
 
@@ -161,7 +165,8 @@ static void read_as_2(struct entries *list)
 }
 
 /* 1: the table is full; 0: it is in, or was there already. */
-static int put_flow(const struct carrying *c, const void *key, const struct flow_2 *flow, struct error *e)
+static int put_flow(const struct carrying *c, const void *key, const struct flow_2 *flow,
+		    struct error *e)
 {
 	struct flow_1 old;
 	unsigned char at[sizeof(struct flow_2)];
@@ -171,13 +176,14 @@ static int put_flow(const struct carrying *c, const void *key, const struct flow
 		return 0;
 	if (c->backward)
 		flow_2_to_1(flow, &old);
-	if (!bpf_map_update_elem(c->to, key, c->backward ? (const void *)&old : flow, BPF_NOEXIST) ||
+	if (!bpf_map_update_elem(c->to, key, c->backward ? (const void *)&old : flow,
+				 BPF_NOEXIST) ||
 	    errno == EEXIST)
 		return 0;
 	if (errno == E2BIG)
 		return 1;
-	return error_set(e, EXIT_PARTLY, "map %s: a flow cannot be carried over: %s", inner_kinds[c->kind].name,
-			 strerror(errno));
+	return error_set(e, EXIT_PARTLY, "map %s: a flow cannot be carried over: %s",
+			 inner_kinds[c->kind].name, strerror(errno));
 }
 
 static int queue_flow(const struct carrying *c, const void *key, const struct flow_2 *flow)
@@ -245,7 +251,8 @@ static int carry_slot(const struct tenant_maps *m, __u32 slot, struct carrying *
 	return err;
 }
 
-static int carry_kind(const struct root *root, enum inner kind, bool backward, size_t *lost, struct error *e)
+static int carry_kind(const struct root *root, enum inner kind, bool backward, size_t *lost,
+		      struct error *e)
 {
 	struct tenant_maps m = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	struct carrying c = { .kind = kind, .backward = backward };
@@ -254,7 +261,8 @@ static int carry_kind(const struct root *root, enum inner kind, bool backward, s
 	int err = outers_open(root, kind, &m.table, e);
 
 	if (!err)
-		err = is_half(kind) ? outers_open(root, full, &m.full, e) : outers_open(root, queue, &m.queue, e);
+		err = is_half(kind) ? outers_open(root, full, &m.full, e)
+				    : outers_open(root, queue, &m.queue, e);
 	for (__u32 slot = 0; slot < WEFT_TENANTS_MAX && !err; slot++)
 		err = carry_slot(&m, slot, &c, e);
 	outers_close(&m.table);
@@ -265,8 +273,8 @@ static int carry_kind(const struct root *root, enum inner kind, bool backward, s
 }
 
 /* The pins of tenants go over to what packets use now; which tenant has which slot, the old pin tells. */
-static int pin_tenant(const struct root *root, const char *tenant, enum inner kind, const struct outers *o,
-		      const uint32_t *ids, struct error *e)
+static int pin_tenant(const struct root *root, const char *tenant, enum inner kind,
+		      const struct outers *o, const uint32_t *ids, struct error *e)
 {
 	uint32_t id = 0, entries;
 	int fd = inner_open(root, tenant, kind), err = 0;
@@ -336,7 +344,9 @@ int handover_carry(const struct root *root, struct error *e)
 	for (int kind = 0; kind < HANDOVER_KINDS && !err; kind++)
 		err = pin_kind(root, kind, e);
 	if (lost)
-		fprintf(stderr, "weft: %zu flows that were idle for longest found no room in the full tables\n", lost);
+		fprintf(stderr,
+			"weft: %zu flows that were idle for longest found no room in the full tables\n",
+			lost);
 	return err;
 }
 

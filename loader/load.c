@@ -217,8 +217,8 @@ static int check_loaded(const struct root *root, bool *fresh, bool *converts, st
 			"root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: use that weft (its `load --previous` may lead back), or save, unload, load and apply",
 			root->path, abi.version, abi.build, WEFT_ABI);
 	for (size_t i = 0; i < sizeof(own_maps) / sizeof(own_maps[0]); i++)
-		if (map_fit_own(root, own_maps[i].name, own_maps[i].key_size, own_maps[i].value_size,
-				own_maps[i].entries, e))
+		if (map_fit_own(root, own_maps[i].name, own_maps[i].key_size,
+				own_maps[i].value_size, own_maps[i].entries, e))
 			return -1;
 	return 0;
 }
@@ -282,7 +282,10 @@ int cmd_load(struct command_line *cl, struct error *e)
 	if (!err)
 		err = programs_recover(&root, e);
 	if (!err)
-		err = cli_option(cl, "previous") ? programs_previous(&root, e) : load_own(&root, cl, e);
+		err = cli_option(cl, "previous") ? programs_previous(&root, e)
+		      : cli_option(cl, "build")
+			      ? programs_restore(&root, cli_option(cl, "build"), e)
+			      : load_own(&root, cl, e);
 	root_close(&root);
 	return err;
 }

@@ -19,6 +19,8 @@ struct misfits {
  */
 int map_fit(const struct root *root, const struct objects *o, bool converts, struct misfits *misfits,
 	    struct error *e);
+/* A map that need not be filled. */
+bool map_is_transient(const char *name);
 /* For objects_load(); arg is the struct misfits. */
 bool map_misfits(const char *name, void *arg);
 

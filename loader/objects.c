@@ -163,7 +163,8 @@ static int program_fd(struct bpf_object *obj, const char *name, struct error *e)
 			 "object %s has no program of this name: the build is broken", name);
 }
 
-static int pin_program(const struct root *root, struct bpf_object *obj, const char *name, struct error *e)
+static int pin_program(const struct root *root, struct bpf_object *obj, const char *name,
+		       struct error *e)
 {
 	int fd = program_fd(obj, name, e);
 	char path[64];
@@ -193,8 +194,8 @@ void objects_close(struct objects *o)
 	*o = (struct objects){ 0 };
 }
 
-int objects_load(struct objects *o, const struct root *root, bool (*aside)(const char *name, void *arg), void *arg,
-		 struct error *e)
+int objects_load(struct objects *o, const struct root *root,
+		 bool (*aside)(const char *name, void *arg), void *arg, struct error *e)
 {
 	struct place place = { root, aside, arg, e };
 	int err = objects_each_map(o, place_map, &place);

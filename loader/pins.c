@@ -68,7 +68,8 @@ static int replace(const char *fresh, const char *place, struct error *e)
 {
 	struct stat had;
 
-	if (!stat(place, &had) && (chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777)))
+	if (!stat(place, &had) &&
+	    (chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777)))
 		return fail("given the owner of the old one", fresh, e);
 	return rename(fresh, place) ? fail("put in place", place, e) : 0;
 }
@@ -88,7 +89,8 @@ int pins_put(const struct root *root, const char *path, int fd, struct error *e)
 	return -1;
 }
 
-int pins_each(const struct root *root, const char *directory, int (*fn)(const char *name, void *arg), void *arg)
+int pins_each(const struct root *root, const char *directory,
+	      int (*fn)(const char *name, void *arg), void *arg)
 {
 	char path[PATH_SIZE];
 	DIR *dir = opendir(in_root(path, root, directory));

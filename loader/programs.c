@@ -13,7 +13,8 @@
 #include "loader/pins.h"
 #include "loader/programs.h"
 
-_Static_assert(sizeof(WEFT_VERSION "-" WEFT_BUILD_HASH) <= sizeof(((struct abi *)0)->build), "the build's name");
+_Static_assert(sizeof(WEFT_VERSION "-" WEFT_BUILD_HASH) <= sizeof(((struct abi *)0)->build),
+	       "the build's name");
 
 const char *programs_own_build(void)
 {
@@ -36,12 +37,14 @@ int programs_label(const struct root *root, const char *directory, struct abi *a
 	if (fd < 0)
 		return -1;
 	if (bpf_map_lookup_elem(fd, &zero, abi))
-		err = error_set(e, EXIT_REFUSED, "map %s: cannot be read: %s", path, strerror(errno));
+		err = error_set(e, EXIT_REFUSED, "map %s: cannot be read: %s", path,
+				strerror(errno));
 	close(fd);
 	return err;
 }
 
-static int put_label(const struct root *root, const char *map, const struct abi *abi, struct error *e)
+static int put_label(const struct root *root, const char *map, const struct abi *abi,
+		     struct error *e)
 {
 	__u32 zero = 0;
 	int fd = root_map(root, map, e), err;
@@ -50,23 +53,28 @@ static int put_label(const struct root *root, const char *map, const struct abi 
 		return -1;
 	err = bpf_map_update_elem(fd, &zero, abi, BPF_ANY) ? errno : 0;
 	close(fd);
-	return err ? error_set(e, EXIT_REFUSED, "map %s: cannot be written: %s", map, strerror(err)) : 0;
+	return err ? error_set(e, EXIT_REFUSED, "map %s: cannot be written: %s", map, strerror(err))
+		   : 0;
 }
 
-static int make_array(const struct root *root, const char *path, const char *name, __u32 size, struct error *e)
+static int make_array(const struct root *root, const char *path, const char *name, __u32 size,
+		      struct error *e)
 {
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), size, 1, NULL), err;
 
 	if (fd < 0)
-		return error_set(e, EXIT_REFUSED, "map %s: cannot be made: %s", path, strerror(errno));
+		return error_set(e, EXIT_REFUSED, "map %s: cannot be made: %s", path,
+				 strerror(errno));
 	err = pins_put(root, path, fd, e);
 	close(fd);
 	return err;
 }
 
-static int make_label(const struct root *root, const char *map, const struct abi *abi, struct error *e)
+static int make_label(const struct root *root, const char *map, const struct abi *abi,
+		      struct error *e)
 {
-	return make_array(root, map, "abi", sizeof(*abi), e) || put_label(root, map, abi, e) ? -1 : 0;
+	return make_array(root, map, "abi", sizeof(*abi), e) || put_label(root, map, abi, e) ? -1
+											     : 0;
 }
 
 static bool same_build(const struct abi *a, const struct abi *b)
@@ -84,7 +92,8 @@ int programs_build(const struct root *root, char build[BUILD_SIZE], struct error
 	return 0;
 }
 
-int programs_kept(const struct root *root, char build[BUILD_SIZE], unsigned int *version, struct error *e)
+int programs_kept(const struct root *root, char build[BUILD_SIZE], unsigned int *version,
+		  struct error *e)
 {
 	struct abi abi;
 
@@ -104,8 +113,9 @@ int programs_kept(const struct root *root, char build[BUILD_SIZE], unsigned int 
 
 int programs_begin(const struct root *root, const struct abi *abi, struct error *e)
 {
-	if (pins_remove(root, NEXT, e) || pins_make(root, NEXT, e) || pins_make(root, NEXT_PROG, e) ||
-	    pins_make(root, NEXT_MAPS, e) || make_label(root, NEXT "/abi", abi, e))
+	if (pins_remove(root, NEXT, e) || pins_make(root, NEXT, e) ||
+	    pins_make(root, NEXT_PROG, e) || pins_make(root, NEXT_MAPS, e) ||
+	    make_label(root, NEXT "/abi", abi, e))
 		return -1;
 	return make_array(root, TURNED, "turned", sizeof(__u32), e);
 }
@@ -147,7 +157,8 @@ static int keep(const struct root *root, const struct abi *abi, struct error *e)
 	struct keeping k = { root, e };
 
 	if (pins_make(root, NEXT_PREVIOUS, e) || pins_make(root, NEXT_PREVIOUS "/prog", e) ||
-	    pins_make(root, NEXT_PREVIOUS "/maps", e) || pins_copy(root, "prog", NEXT_PREVIOUS "/prog", e) ||
+	    pins_make(root, NEXT_PREVIOUS "/maps", e) ||
+	    pins_copy(root, "prog", NEXT_PREVIOUS "/prog", e) ||
 	    pins_each(root, NEXT_MAPS, keep_map, &k))
 		return -1;
 	return make_label(root, NEXT_PREVIOUS "/abi", abi, e);
@@ -185,7 +196,8 @@ static int finish(const struct root *root, struct carry *carry, struct error *e)
 	carry_settle(carry);
 	if (renewed && handover)
 		return -1;
-	if ((handover && handover_release(root, e)) || take_place_as_previous(root, e) || clear_next(root, e))
+	if ((handover && handover_release(root, e)) || take_place_as_previous(root, e) ||
+	    clear_next(root, e))
 		return -1;
 	return renewed;
 }
@@ -195,7 +207,8 @@ static int back_out(const struct root *root, struct error *e)
 	struct abi abi;
 
 	if (programs_label(root, NEXT_PREVIOUS, &abi, e) ||
-	    (abi.version && put_label(root, "abi", &abi, e)) || (handover_begun(root) && attach_renew(root, e)))
+	    (abi.version && put_label(root, "abi", &abi, e)) ||
+	    (handover_begun(root) && attach_renew(root, e)))
 		return -1;
 	return clear_next(root, e);
 }

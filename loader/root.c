@@ -200,9 +200,10 @@ static int check_switched(const struct root *root, struct error *e)
 {
 	if (!programs_half_switched(root))
 		return 0;
-	return error_set(e, EXIT_REFUSED,
-			 "root %s: a `weft load` was interrupted while it put new programs in place: run `weft load` again",
-			 root->path);
+	return error_set(
+		e, EXIT_REFUSED,
+		"root %s: a `weft load` was interrupted while it put new programs in place: run `weft load` again",
+		root->path);
 }
 
 int root_open(struct root *root, const char *path, bool write, struct error *e)
@@ -248,11 +249,13 @@ static int check_place(const char *path, const char *parent, struct error *e)
 {
 	if (is_root(parent))
 		return error_set(e, EXIT_REFUSED,
-				 "root %s: lies in another root: choose a directory of its own", path);
+				 "root %s: lies in another root: choose a directory of its own",
+				 path);
 	if (!is_root(path) && !is_empty(path))
 		return error_set(
 			e, EXIT_REFUSED,
-			"root %s: is no root of weft's, and not empty: choose another directory", path);
+			"root %s: is no root of weft's, and not empty: choose another directory",
+			path);
 	return 0;
 }
 

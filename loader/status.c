@@ -184,11 +184,12 @@ static json_t *status_json(const struct root *root, const struct state *state,
 		json_array_append_new(devices, device_json(&list[i]));
 	programs_build(root, build, NULL);
 	programs_kept(root, kept, &version, NULL);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "version",
-			 WEFT_VERSION, "abi", WEFT_ABI, "build", build, "previous", kept, "root", root->path, "host", host, "vtep",
-			 vtep, "interrupted", state->interrupted, "tunnel", tunnel_json(),
-			 "devices", devices, "pending", pending_json(state->tree, host, list, n),
-			 "bypassed", bypassed_json(state->tree), "programs", programs_json(root));
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}",
+			 "version", WEFT_VERSION, "abi", WEFT_ABI, "build", build, "previous", kept,
+			 "root", root->path, "host", host, "vtep", vtep, "interrupted",
+			 state->interrupted, "tunnel", tunnel_json(), "devices", devices, "pending",
+			 pending_json(state->tree, host, list, n), "bypassed",
+			 bypassed_json(state->tree), "programs", programs_json(root));
 }
 
 static const char *text(const json_t *object, const char *key)
@@ -222,7 +223,9 @@ static void print_status(const json_t *s, bool details)
 
 	printf("weft %s, maps %d, root %s\n", text(s, "version"), WEFT_ABI, text(s, "root"));
 	printf("build %s%s%s%s\n", text(s, "build"),
-	       strcmp(text(s, "build"), programs_own_build()) ? " (not of this command: `weft load` renews it)" : "",
+	       strcmp(text(s, "build"), programs_own_build())
+		       ? " (not of this command: `weft load` renews it)"
+		       : "",
 	       *text(s, "previous") ? ", kept " : "", text(s, "previous"));
 	printf("host %s%s%s\n",
 	       *text(s, "host") ? text(s, "host") : "(not known yet: apply a configuration)",
@@ -275,9 +278,10 @@ int cmd_status(struct command_line *cl, struct error *e)
 int cmd_version(struct command_line *cl, struct error *e)
 {
 	if (cl->json)
-		return cli_json(
-			cl, json_pack("{s:s, s:s, s:i}", "version", WEFT_VERSION, "build", programs_own_build(),
-				      "abi", WEFT_ABI), e);
+		return cli_json(cl,
+				json_pack("{s:s, s:s, s:i}", "version", WEFT_VERSION, "build",
+					  programs_own_build(), "abi", WEFT_ABI),
+				e);
 	printf("weft %s, maps %d, build %s\n", WEFT_VERSION, WEFT_ABI, programs_own_build());
 	return EXIT_DONE;
 }

@@ -23,6 +23,12 @@ same_version() {
 	expect_eq $((drops + 1)) "$(counter_get h2 drops acl_in)" "counters came back"
 	expect_eq "2 $("$WEFT" -j version | jq -r .build)" "$(label h1)" "the root has the build before"
 	expect_programs
+	expect_refused 'not kept' weft_on h1 load --build 0.0-nothing
+	expect_ok -t "a build by its name" weft_on h1 load --build "$("$NEXT" -j version | jq -r .build)"
+	expect_ok -t "that one runs already" weft_on h1 load --build "$("$NEXT" -j version | jq -r .build)"
+	expect_eq "2 $("$NEXT" -j version | jq -r .build)" "$(label h1)" "the root has it"
+	expect_ok -t "and the other" with "$NEXT" h1 load --build "$("$WEFT" -j version | jq -r .build)"
+	expect_programs
 }
 
 run() {

@@ -10,7 +10,7 @@ BUILD := build
 
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
-LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl
+LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle
 
 # A hook is compiled once for TC and once for XDP (bpf/lib/weft.h).
 BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc handover_tc handover_xdp clock
@@ -68,11 +68,11 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
 # Which programs are in the command: `load` labels a root with it.
-$(BUILD)/bpf/build_id.h: $(BPF_OBJECTS:%=$(BUILD)/bpf/%.o)
+$(BUILD)/bpf/build_hash.h: $(BPF_OBJECTS:%=$(BUILD)/bpf/%.o)
 	$(call say,ID)
 	$(Q)cd $(BUILD)/bpf && cat $(BPF_OBJECTS:%=%.o) | sha256sum | sed 's/^\(.\{12\}\).*/#define WEFT_BUILD_HASH "\1"/' > $(@F)
 
-$(BUILD)/loader/%.o: loader/%.c $(SKELETONS) $(BUILD)/bpf/build_id.h
+$(BUILD)/loader/%.o: loader/%.c $(SKELETONS) $(BUILD)/bpf/build_hash.h
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@

@@ -11,7 +11,12 @@
 /* The PCP bits of the tag tell the pass. */
 enum chain_pcp { PCP_LEAVING = 1, PCP_TOWARDS = 2 };
 
-enum chain_flags { CHAIN_BYPASS = 1 << 0 };
+enum chain_flags {
+	CHAIN_BYPASS = 1 << 0,
+	CHAIN_KEEP = 1 << 1,	/* flows older than the chain on their wire go on without it */
+	CHAIN_RESET = 1 << 2,	/* they are ended */
+};
+
 enum step_flags { STEP_XDP_DELIVER = 1 << 0 };	/* XDP may redirect to the function's devices */
 
 struct chain_step {
@@ -48,6 +53,9 @@ struct sf_return {
 	__u8 pad;
 };
 
+/* A function that has returned nothing for a second, of at least as many frames, is taken for dead. */
+#define SILENT_FRAMES 4
+
 /* chain_state[slot]: the passive watch of the chain's function; state, written by the datapath */
 struct chain_state {
 	__u32 waiting_since;	/* jiffies of the oldest frame that has not been answered by any; 0: none */
@@ -60,7 +68,8 @@ struct chain_state {
 struct chain_traffic {
 	__u64 sent;		/* frames to the function */
 	__u64 returned;		/* frames back from it */
-	__u64 bypassed;		/* frames that went round it */
+	__u64 bypassed;		/* frames that the operator led round it */
+	__u64 kept;		/* frames that went round it since their flows are older than it */
 };
 
 weft_static_assert(sizeof(struct chain) == 128);

@@ -35,7 +35,10 @@ struct flow_1 {
 	struct flow_dir_1 dir[2];
 };
 
-/* Version 2: 56 bytes a direction, and a tail; keys in the reclaim queue carry the stamp. */
+/*
+ * Version 2: 56 bytes a direction, and a tail; keys in the reclaim queue carry the stamp. In which epoch a flow of version 1
+ * began nobody knows, but not after the one in which it was judged last.
+ */
 struct flow_dir_2 {
 	__u64 packets;
 	__u64 bytes;
@@ -61,7 +64,8 @@ struct flow_2 {
 	__u8 stamp;
 	__u8 pad;
 	__u32 nat;
-	__u64 spare;
+	__u32 born;
+	__u32 spare;
 };
 
 /* Up to `mac` both are the same. */
@@ -81,9 +85,11 @@ static inline __attribute__((always_inline)) void flow_1_to_2(const struct flow_
 	if (from->dir[0].flags & FLOW_ORIGINAL) {
 		to->first = from->dir[0].first;
 		to->first_code = from->dir[0].first_code;
+		to->born = from->dir[0].epoch;
 	} else {
 		to->first = from->dir[1].first;
 		to->first_code = from->dir[1].first_code;
+		to->born = from->dir[1].epoch;
 	}
 	to->stamp = stamp;
 }

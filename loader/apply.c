@@ -2,11 +2,17 @@
 /* `weft apply FILE...` and `weft diff FILE...` */
 #include <string.h>
 
+#include "loader/applied.h"
 #include "loader/apply.h"
 #include "loader/commands.h"
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
+#include "loader/confirm.h"
+#include "loader/flow_moves.h"
+#include "loader/history.h"
+#include "loader/origin.h"
 #include "loader/rules.h"
+#include "loader/verify.h"
 
 int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
 	       struct error *e)
@@ -60,6 +66,7 @@ void apply_print_notes(FILE *out, const struct commit *c)
 static void print_changes(const struct commit *c)
 {
 	config_diff_print(stdout, c->diff);
+	flow_moves_print(stdout, c->moves);
 	fflush(stdout);
 }
 
@@ -78,16 +85,96 @@ static void print_summary(const struct commit *c)
 
 json_t *apply_report(const struct commit *c)
 {
-	return json_pack("{s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "notes", c->notes,
-			 "writes", (json_int_t)c->writes, "attached", c->attached, "detached",
-			 c->detached, "dry_run", c->dry_run);
+	json_t *report = json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff,
+				   "flows", c->moves, "notes", c->notes, "writes",
+				   (json_int_t)c->writes, "attached", c->attached, "detached",
+				   c->detached, "dry_run", c->dry_run);
+
+	if (c->number)
+		json_object_set_new(report, "state", json_integer((json_int_t)c->number));
+	if (c->confirm_ms && !c->dry_run)
+		json_object_set_new(report, "unconfirmed", confirm_status(c->root));
+	return report;
+}
+
+static void print_unconfirmed(const struct commit *c)
+{
+	json_t *status = c->confirm_ms && !c->dry_run ? confirm_status(c->root) : NULL;
+
+	if (status)
+		confirm_print(stdout, status);
+	json_decref(status);
+}
+
+/* The change is made: what was applied is noted, and what packets meet now is looked at. Returns an exit code, or -1. */
+static int conclude(const struct command_line *cl, const struct commit *c, json_t **verified,
+		    struct error *e)
+{
+	struct error why = { 0 };
+
+	/* What goes back to a former state applies no file. */
+	if (c->marks &&
+	    applied_write(cl, c->root, &c->state->host, c->marks, c->wanted, c->origin, &why))
+		json_array_append_new(c->notes, json_string(why.text));
+	return cli_option(cl, "no-verify") ? EXIT_DONE : verify_after(c->root, verified, e);
+}
+
+static int tell(const struct command_line *cl, const struct commit *c, json_t *verified,
+		struct error *e)
+{
+	json_t *report;
+
+	if (!cl->json) {
+		print_summary(c);
+		print_unconfirmed(c);
+		findings_print(stderr, "not verified:", json_object_get(verified, "findings"));
+		return 0;
+	}
+	report = apply_report(c);
+	if (verified)
+		json_object_set(report, "verify", verified);
+	return cli_json(cl, report, e);
+}
+
+int apply_commit(const struct command_line *cl, struct commit *c, struct error *e)
+{
+	const char *confirm = cli_option(cl, "confirm");
+	json_t *verified = NULL;
+	int result;
+
+	c->force = c->any_device = cli_option(cl, "force") != NULL;
+	c->dry_run = cli_option(cl, "dry-run") != NULL;
+	c->announce = cl->json ? NULL : print_changes;
+	c->count_flows = true;
+	c->confirm_ms = confirm ? confirm_time(confirm, e) : 0;
+	if (c->confirm_ms < 0)
+		return -1;
+	result = commit_run(c, e);
+	if (result < 0 && e->exit_code == EXIT_PARTLY && c->confirm_ms)
+		error_set(e, EXIT_PARTLY,
+			  "%.850s; first `weft rollback`, or wait until it is taken back", e->text);
+	if (result >= 0 && !c->dry_run)
+		result = conclude(cl, c, &verified, e);
+	if (result >= 0 && tell(cl, c, verified, e))
+		result = -1;
+	json_decref(verified);
+	return result;
+}
+
+/* What was taken back since nobody confirmed it does not slip in again, as by the files that a boot applies. */
+static int check_reverted(const struct command_line *cl, const struct root *root,
+			  const json_t *wanted, struct error *e)
+{
+	if (cli_option(cl, "force") || cli_option(cl, "confirm") || cli_option(cl, "dry-run"))
+		return 0;
+	return history_refuse_reverted(root, wanted, e);
 }
 
 static int apply(struct command_line *cl, const struct root *root, struct state *state,
 		 struct error *e)
 {
 	struct wish wish;
-	int result;
+	int result = -1;
 
 	if (apply_read(cl, state, &wish, e))
 		return -1;
@@ -99,16 +186,15 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 		.marks = wish.marks,
 		.named = wish.named,
 		.own_rules = true,
-		.force = cli_option(cl, "force") != NULL,
-		.dry_run = cli_option(cl, "dry-run") != NULL,
-		.announce = cl->json ? NULL : print_changes,
+		.origin = origin_make(cl),
 	};
 
-	result = commit_run(&c, e);
-	if (result >= 0 && cl->json && cli_json(cl, apply_report(&c), e))
-		result = -1;
-	else if (result >= 0 && !cl->json)
-		print_summary(&c);
+	for (unsigned int i = 0; i < marks_files(wish.marks); i++)
+		origin_file(c.origin, marks_file_name(wish.marks, i),
+			    marks_file_digest(wish.marks, i));
+	if (!check_reverted(cl, root, wish.wanted, e))
+		result = apply_commit(cl, &c, e);
+	json_decref(c.origin);
 	commit_free(&c);
 	apply_forget(&wish);
 	return result;
@@ -130,25 +216,52 @@ int cmd_apply(struct command_line *cl, struct error *e)
 	return result;
 }
 
+/* In JSON the flows that move follow the changes, each as an entry of its own kind. */
+static int print_diff(const struct command_line *cl, const json_t *diff, const json_t *moves,
+		      struct error *e)
+{
+	json_t *all, *move;
+	size_t i;
+
+	if (!cl->json) {
+		config_diff_print(stdout, diff);
+		flow_moves_print(stdout, moves);
+		return 0;
+	}
+	all = json_copy((json_t *)diff);
+	json_array_foreach ((json_t *)moves, i, move) {
+		json_object_set_new(move, "op", json_string("flows"));
+		json_array_append(all, move);
+	}
+	return cli_json(cl, all, e);
+}
+
+static int diff(const struct command_line *cl, const struct root *root, const struct state *state,
+		const json_t *wanted, struct error *e)
+{
+	json_t *changes = config_diff(state->tree, wanted), *moves = json_array();
+	int result = json_array_size(changes) ? EXIT_DIFFERS : EXIT_DONE;
+
+	if (flow_moves_wished(root, state, wanted, changes, moves, e) ||
+	    print_diff(cl, changes, moves, e))
+		result = -1;
+	json_decref(changes);
+	json_decref(moves);
+	return result;
+}
+
 int cmd_diff(struct command_line *cl, struct error *e)
 {
 	struct state state;
 	struct wish wish;
 	struct root root;
-	json_t *diff = NULL;
 	int result = -1;
 
 	if (root_open(&root, cl->root, false, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
 		if (!apply_read(cl, &state, &wish, e)) {
-			diff = config_diff(state.tree, wish.wanted);
-			result = json_array_size(diff) ? EXIT_DIFFERS : EXIT_DONE;
-			if (cl->json)
-				result = cli_json(cl, json_incref(diff), e) ? -1 : result;
-			else
-				config_diff_print(stdout, diff);
-			json_decref(diff);
+			result = diff(cl, &root, &state, wish.wanted, e);
 			apply_forget(&wish);
 		}
 		state_free(&state);

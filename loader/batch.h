@@ -14,7 +14,9 @@ struct batch {
 	struct state state;
 	json_t *flat; /* path to object, as it shall be */
 	json_t *named; /* tenants that were spoken of */
+	bool any_device; /* --force: see struct commit */
 	json_t *judged; /* tenants whose flows are judged again even if nothing changes */
+	json_t *origin; /* who asks */
 };
 
 /*

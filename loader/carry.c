@@ -20,9 +20,10 @@
 
 struct carried {
 	int old, new;
-	__u32 type, entries,
-		size; /* of a value as the system call gives it: of all CPUs, if per CPU */
-	unsigned char *seed; /* counters as they were copied */
+	__u32 type, entries;
+	__u32 old_size, new_size; /* of a value; of one CPU's, in whole words, if per CPU */
+	__u32 cpus; /* how many values an entry has */
+	unsigned char *seed; /* counters as they were copied, in the old layout */
 };
 
 struct carry {
@@ -30,18 +31,35 @@ struct carry {
 	struct carried map[MAPS_MAX];
 };
 
+/* The old value in the new layout: a longer one goes on with zeroes, a shorter one is cut. */
+static void convert(const struct carried *c, const unsigned char *old, unsigned char *new)
+{
+	__u32 common = c->old_size < c->new_size ? c->old_size : c->new_size;
+
+	memset(new, 0, (size_t)c->cpus * c->new_size);
+	for (__u32 cpu = 0; cpu < c->cpus; cpu++)
+		memcpy(new + (size_t)cpu * c->new_size, old + (size_t)cpu * c->old_size, common);
+}
+
 static int copy_array(struct carried *c, const char *name, struct error *e)
 {
-	c->seed = alloc_zero(c->entries, c->size);
-	for (__u32 i = 0; i < c->entries; i++) {
-		void *value = c->seed + (size_t)i * c->size;
+	unsigned char *value = alloc_zero(c->cpus, c->new_size);
+	int err = 0;
 
-		if (bpf_map_lookup_elem(c->old, &i, value) ||
-		    bpf_map_update_elem(c->new, &i, value, BPF_ANY))
-			return error_set(e, EXIT_REFUSED, "map %s: cannot be copied: %s", name,
-					 strerror(errno));
+	c->seed = alloc_zero(c->entries, (size_t)c->cpus * c->old_size);
+	for (__u32 i = 0; i < c->entries && !err; i++) {
+		unsigned char *old = c->seed + (size_t)i * c->cpus * c->old_size;
+
+		err = bpf_map_lookup_elem(c->old, &i, old);
+		if (err)
+			break;
+		convert(c, old, value);
+		err = bpf_map_update_elem(c->new, &i, value, BPF_ANY);
 	}
-	return 0;
+	free(value);
+	return err ? error_set(e, EXIT_REFUSED, "map %s: cannot be copied: %s", name,
+			       strerror(errno))
+		   : 0;
 }
 
 /* What a map that once was in place still holds, is out of date. */
@@ -50,8 +68,8 @@ static int copy_hash(const struct carried *c, const char *name, __u32 key_size, 
 	struct entries stale, list;
 	int failed;
 
-	entries_init(&stale, key_size, c->size);
-	entries_init(&list, key_size, c->size);
+	entries_init(&stale, key_size, c->new_size);
+	entries_init(&list, key_size, c->new_size);
 	failed = map_read(c->new, name, &stale, e) || map_delete(c->new, name, &stale, e) ||
 		 map_read(c->old, name, &list, e) || map_write(c->new, name, &list, e);
 	entries_free(&stale);
@@ -69,9 +87,14 @@ static int carry_map(struct carried *c, const char *name, struct error *e)
 		return error_set(e, EXIT_REFUSED, "map %s: %s", name, strerror(errno));
 	c->type = new.type;
 	c->entries = old.max_entries < new.max_entries ? old.max_entries : new.max_entries;
-	c->size = new.value_size;
-	if (new.type == BPF_MAP_TYPE_PERCPU_ARRAY)
-		c->size = (c->size + 7) / 8 * 8 * (__u32)libbpf_num_possible_cpus();
+	c->old_size = old.value_size;
+	c->new_size = new.value_size;
+	c->cpus = 1;
+	if (new.type == BPF_MAP_TYPE_PERCPU_ARRAY) {
+		c->old_size = (c->old_size + 7) / 8 * 8;
+		c->new_size = (c->new_size + 7) / 8 * 8;
+		c->cpus = (__u32)libbpf_num_possible_cpus();
+	}
 	if (new.type == BPF_MAP_TYPE_HASH)
 		return copy_hash(c, name, new.key_size, e);
 	return new.type == BPF_MAP_TYPE_RINGBUF ? 0 : copy_array(c, name, e);
@@ -113,20 +136,28 @@ int carry_begin(const struct root *root, struct carry **carry, struct error *e)
 }
 
 /* All per-CPU values are counters of 64 bits. */
+static void settle_entry(const struct carried *c, __u32 i, __u64 *gained, __u64 *now)
+{
+	const __u64 *seed = (const __u64 *)(c->seed + (size_t)i * c->cpus * c->old_size);
+	__u32 old_words = c->old_size / 8, new_words = c->new_size / 8;
+
+	if (bpf_map_lookup_elem(c->old, &i, gained) ||
+	    !memcmp(gained, seed, (size_t)c->cpus * c->old_size) ||
+	    bpf_map_lookup_elem(c->new, &i, now))
+		return;
+	for (__u32 cpu = 0; cpu < c->cpus; cpu++)
+		for (__u32 n = 0; n < old_words && n < new_words; n++)
+			now[cpu * new_words + n] +=
+				gained[cpu * old_words + n] - seed[cpu * old_words + n];
+	bpf_map_update_elem(c->new, &i, now, BPF_ANY);
+}
+
 static void settle(const struct carried *c)
 {
-	__u64 *gained = alloc_zero(1, c->size), *now = alloc_zero(1, c->size);
+	__u64 *gained = alloc_zero(c->cpus, c->old_size), *now = alloc_zero(c->cpus, c->new_size);
 
-	for (__u32 i = 0; i < c->entries; i++) {
-		const __u64 *seed = (const __u64 *)(c->seed + (size_t)i * c->size);
-
-		if (bpf_map_lookup_elem(c->old, &i, gained) || !memcmp(gained, seed, c->size) ||
-		    bpf_map_lookup_elem(c->new, &i, now))
-			continue;
-		for (__u32 n = 0; n < c->size / sizeof(*now); n++)
-			now[n] += gained[n] - seed[n];
-		bpf_map_update_elem(c->new, &i, now, BPF_ANY);
-	}
+	for (__u32 i = 0; i < c->entries; i++)
+		settle_entry(c, i, gained, now);
 	free(gained);
 	free(now);
 }

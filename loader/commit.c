@@ -8,6 +8,9 @@
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
 #include "loader/facts.h"
+#include "loader/flow_moves.h"
+#include "loader/lockout.h"
+#include "loader/record.h"
 #include "loader/tables.h"
 
 /* All that stands between the wish and the maps. */
@@ -41,8 +44,7 @@ static bool is_named(const struct commit *c, const char *tenant)
 	return json_object_get(c->named, tenant) != NULL;
 }
 
-/* Names of the tenants that the difference is about, as keys. */
-static json_t *tenants_of_diff(const json_t *diff)
+json_t *commit_tenants(const json_t *diff)
 {
 	json_t *tenants = json_object(), *entry;
 	size_t i;
@@ -66,7 +68,7 @@ static json_t *tenants_of_diff(const json_t *diff)
 static int find_touched(struct work *w, struct error *e)
 {
 	struct commit *c = w->c;
-	json_t *changed = tenants_of_diff(c->diff);
+	json_t *changed = commit_tenants(c->diff);
 
 	w->touched = alloc_zero(w->model.n_tenants, sizeof(*w->touched));
 	for (size_t i = 0; i < w->model.n_tenants; i++) {
@@ -163,12 +165,17 @@ static int check(struct work *w, struct error *e)
 	if (find_touched(w, e) || facts_gather(&w->facts, c->root, &w->model, e))
 		return -1;
 	w->has_facts = true;
+	w->facts.beside = c->any_device;
+	if (!c->any_device && lockout_check(&w->facts, e))
+		return -1;
 	find_pending(w);
 	if (facts_check(&w->facts, &w->model, e) ||
 	    tables_open(&w->tables, c->root, &w->model, w->touched, e))
 		return -1;
 	w->tables.everything = c->state->interrupted;
-	return plan(w, e);
+	if (plan(w, e))
+		return -1;
+	return c->count_flows ? flow_moves(c->root, c->state, &w->model, c->diff, c->moves, e) : 0;
 }
 
 static int write_host(struct work *w, bool place, struct error *e)
@@ -197,7 +204,7 @@ static int write_host(struct work *w, bool place, struct error *e)
 static void mark_tenants(struct work *w)
 {
 	struct commit *c = w->c;
-	json_t *changed = tenants_of_diff(c->diff);
+	json_t *changed = commit_tenants(c->diff);
 
 	for (size_t i = 0; i < w->model.n_tenants; i++) {
 		const struct model_tenant *t = &w->model.tenants[i];
@@ -268,12 +275,22 @@ static int execute(struct work *w, struct error *e)
 	return EXIT_DONE;
 }
 
+static int execute_recorded(struct work *w, struct error *e)
+{
+	struct record record;
+
+	if (record_begin(&record, w->c, e))
+		return -1;
+	return record_end(&record, w->c, execute(w, e), e);
+}
+
 int commit_run(struct commit *c, struct error *e)
 {
 	struct work w = { .c = c, .sync = alloc_zero(1, sizeof(struct sync)) };
 	int result;
 
 	c->notes = json_array();
+	c->moves = json_array();
 	/* Elsewhere the devices of this root are not to be seen, and all would be taken for gone. */
 	result = devices_check_netns(c->root, e);
 	if (!result)
@@ -286,7 +303,7 @@ int commit_run(struct commit *c, struct error *e)
 		if (c->announce)
 			c->announce(c);
 	} else if (!result) {
-		result = execute(&w, e);
+		result = execute_recorded(&w, e);
 	}
 	drop_plan(&w);
 	free(w.sync);
@@ -309,5 +326,6 @@ void commit_free(struct commit *c)
 {
 	json_decref(c->diff);
 	json_decref(c->notes);
-	c->diff = c->notes = NULL;
+	json_decref(c->moves);
+	c->diff = c->notes = c->moves = NULL;
 }

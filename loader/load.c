@@ -12,14 +12,18 @@
 #include "config.h"
 #include "host.h"
 #include "loader/attach.h"
+#include "loader/audit.h"
 #include "loader/bpf_log.h"
 #include "loader/commands.h"
 #include "loader/config/schema.h"
+#include "loader/confirm.h"
 #include "loader/devices.h"
 #include "loader/handover.h"
+#include "loader/history.h"
 #include "loader/load.h"
 #include "loader/map_fit.h"
 #include "loader/objects.h"
+#include "loader/origin.h"
 #include "loader/probe.h"
 #include "loader/programs.h"
 #include "loader/system.h"
@@ -263,9 +267,27 @@ static int load_own(const struct root *root, const struct command_line *cl, stru
 	return err;
 }
 
+/* For the log, and for a rollback of the programs. What fails here does not undo a load. */
+static void note_load(const struct root *root, const struct command_line *cl, const char *before)
+{
+	char after[BUILD_SIZE];
+	struct error e = { 0 };
+	json_t *origin;
+
+	if (programs_build(root, after, NULL))
+		return;
+	origin = origin_make(cl);
+	if (history_note_load(root, origin, &e))
+		fprintf(stderr, "weft: note: this load will not be in the history: %s\n", e.text);
+	json_decref(origin);
+	audit_command(cl, root, "load", "programs", *before ? json_string(before) : NULL,
+		      json_string(after));
+}
+
 int cmd_load(struct command_line *cl, struct error *e)
 {
 	const char *host = cli_option(cl, "host");
+	char before[BUILD_SIZE] = "";
 	struct root root;
 	int err;
 
@@ -281,11 +303,19 @@ int cmd_load(struct command_line *cl, struct error *e)
 	err = is_pinned(&root, "devices") ? devices_check_netns(&root, e) : 0;
 	if (!err)
 		err = programs_recover(&root, e);
-	if (!err)
+	if (!err) {
+		if (programs_build(&root, before, NULL))
+			before[0] = '\0';
 		err = cli_option(cl, "previous") ? programs_previous(&root, e)
 		      : cli_option(cl, "build")
 			      ? programs_restore(&root, cli_option(cl, "build"), e)
 			      : load_own(&root, cl, e);
+	}
+	if (!err)
+		note_load(&root, cl, before);
 	root_close(&root);
+	/* After a reboot, what nobody confirmed before it. */
+	if (!err)
+		confirm_resume(cl->root);
 	return err;
 }

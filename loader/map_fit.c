@@ -121,6 +121,11 @@ static int fits(struct bpf_map *map, void *arg)
 			s->e, EXIT_REFUSED,
 			"map %s: this weft's is of another kind than the root's: use the weft that the root was loaded with, or " REMEDY,
 			name);
+	/* Counters are only ever added at the end. */
+	if (had.type == BPF_MAP_TYPE_PERCPU_ARRAY && had.key_size == bpf_map__key_size(map) &&
+	    had.value_size < bpf_map__value_size(map) &&
+	    had.max_entries <= bpf_map__max_entries(map))
+		return add(s->misfits, name, s->e);
 	if (!same_size)
 		return refuse_sizes(name, bpf_map__key_size(map), bpf_map__value_size(map), &had,
 				    s->e);

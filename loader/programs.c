@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "build_id.h"
+#include "build_hash.h"
 #include "loader/attach.h"
 #include "loader/handover.h"
 #include "loader/load.h"

@@ -20,6 +20,7 @@
 #include "config.h"
 #include "loader/programs.h"
 #include "loader/root.h"
+#include "loader/system.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -34,23 +35,6 @@ static bool in_bpffs(const char *path)
 	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
-static pid_t parent_of(pid_t pid)
-{
-	char path[64];
-	int parent = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	/* A program whose name has a bracket ends the search. */
-	if (fscanf(file, "%*d (%*16[^\n)]%*[)] %*c %d", &parent) != 1)
-		parent = 0;
-	fclose(file);
-	return parent;
-}
-
 /*
  * `ip netns exec` gives its command a mount namespace of its own, where a bpffs mounted by us would vanish with
  * the command, and all programs with it. That of an ancestor is another one then.
@@ -62,7 +46,7 @@ static bool own_mount_namespace(void)
 
 	if (stat("/proc/self/ns/mnt", &self))
 		return false;
-	for (pid_t pid = getppid(); pid > 0; pid = parent_of(pid)) {
+	for (pid_t pid = getppid(); pid > 0; pid = process_parent(pid)) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
 		if (stat(path, &other))
 			break;
@@ -94,7 +78,7 @@ static int mount_bpffs(const char *parent, struct error *e)
 }
 
 /* Absolute, without links, and short enough; the last part need not exist. */
-static int set_path(struct root *root, const char *path, struct error *e)
+int root_locate(struct root *root, const char *path, struct error *e)
 {
 	char copy[PATH_MAX], copy2[PATH_MAX], parent[PATH_MAX];
 	const char *last;
@@ -208,7 +192,7 @@ static int check_switched(const struct root *root, struct error *e)
 
 int root_open(struct root *root, const char *path, bool write, struct error *e)
 {
-	if (set_path(root, path, e) || open_directory(root, write, e))
+	if (root_locate(root, path, e) || open_directory(root, write, e))
 		return -1;
 	if (check_abi(root, e) || (write && check_switched(root, e))) {
 		root_close(root);
@@ -263,7 +247,7 @@ int root_create(struct root *root, const char *path, struct error *e)
 {
 	char parent[sizeof(root->path)];
 
-	if (set_path(root, path, e))
+	if (root_locate(root, path, e))
 		return -1;
 	strcpy(parent, root->path);
 	dirname(parent);

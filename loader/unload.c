@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include "loader/attach_hooks.h"
+#include "loader/audit.h"
 #include "loader/bpf_log.h"
 #include "loader/commands.h"
+#include "loader/confirm.h"
 #include "loader/devices.h"
 #include "loader/grace.h"
+#include "loader/live.h"
 #include "loader/load.h"
 #include "loader/system.h"
 #include "loader/tunnel.h"
@@ -100,7 +103,7 @@ static int detach_all(const struct root *root, bool force, struct error *e)
 	int n = device_records(root, &list, e), err = n < 0 ? -1 : 0;
 
 	if (!err && !force)
-		err = check_netns(root, list, n, e);
+		err = check_netns(root, list, n, e) || live_check(root, list, n, e) ? -1 : 0;
 	grace_hurry(n);
 	for (int i = 0; i < n && !err; i++)
 		if (list[i].record.role != DEVICE_TUNNEL)
@@ -136,6 +139,10 @@ int cmd_unload(struct command_line *cl, struct error *e)
 	if (root_create(&root, cl->root, e))
 		return -1;
 	err = root_remove(&root, cli_option(cl, "force"), e);
+	if (!err) {
+		confirm_end(&root);
+		audit_command(cl, &root, "unload", "root", json_string(root.path), NULL);
+	}
 	root_close(&root);
 	return err;
 }

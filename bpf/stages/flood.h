@@ -28,6 +28,15 @@ static __always_inline int copy_to(ctx_t *ctx, __u32 ifindex)
 	return bpf_clone_redirect(ctx, ifindex, 0);
 }
 
+/* With the port's tag, if it has one; the frame is as before after it. */
+static __always_inline int copy_to_port(ctx_t *ctx, const struct port *port)
+{
+	if (port->vid && bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
+		return -1;
+	copy_to(ctx, port->ifindex);
+	return port->vid ? bpf_skb_vlan_pop(ctx) : 0;
+}
+
 /* One copy a chain, whatever the number of its ports: what it returns goes to all of them. */
 static __always_inline bool first_for_chain(struct flooding *state, __u32 chain)
 {
@@ -79,15 +88,12 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 	v = judge_port(p, &q, t, slot, TO_WORKLOAD);
 	if (v)
 		return v;
-	chain = chain_on_wire(p, port);
+	chain = chain_on_wire(p, port, TO_WORKLOAD);
 	if (chain)
 		return first_for_chain(state, chain) ? copy_to_function(ctx, p, chain) : V_NEXT;
-	if (port->vid && bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
+	if (copy_to_port(ctx, port))
 		return drop(p, DROP_FLOOD_FAILED);
 	count_to(p, slot);
-	copy_to(ctx, port->ifindex);
-	if (port->vid && bpf_skb_vlan_pop(ctx))
-		return drop(p, DROP_FLOOD_FAILED);
 	return V_NEXT;
 }
 

@@ -6,6 +6,7 @@
  * writes: the frame; the flow's counters and state
  * maps:   port_slots hosts next_hops, and those of insert and flow
  * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_tcp_state ct_full sf_down
+ *         chain_reset
  */
 #ifndef WEFT_STAGE_OUTPUT_H
 #define WEFT_STAGE_OUTPUT_H
@@ -62,7 +63,12 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	/* The network too: an entry put in by hand, or left behind, may name another tenant's port. */
 	if (!port || !port->ifindex || port->vni != p->vni)
 		return drop(p, DROP_PORT_UNBOUND);
-	chain = inspected ? 0 : chain_on_wire(p, port);
+	chain = inspected ? 0 : chain_on_wire(p, port, TO_WORKLOAD);
+	if (chain && f && port->chain_since) {
+		v = existing_towards(p, f, port, &chain);
+		if (v)
+			return v;
+	}
 	v = unwrap(ctx, p);
 	if (v)
 		return v;

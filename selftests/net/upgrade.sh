@@ -14,7 +14,7 @@ same_version() {
 	expect_load "the same build again" "$WEFT"
 	expect_load "a build with more in it" "$NEXT"
 	expect_eq "2 $("$NEXT" -j version | jq -r .build)" "$(label h1)" "the root says which build it has"
-	expect_eq "$("$WEFT" -j version | jq -r .build)" "$(with "$NEXT" h1 -j status | jq -r .previous)" "and which it keeps"
+	expect_eq "$("$WEFT" -j version | jq -r .build)" "$(with "$NEXT" h1 -j status | jq -r .loaded.previous)" "and which it keeps"
 	expect_eq "$drops" "$(WEFT=$NEXT counter_get h2 drops acl_in)" "counters went along"
 	udp_fail h1.pa $B4 9
 	expect_eq $((drops + 1)) "$(WEFT=$NEXT counter_get h2 drops acl_in)" "and count on"

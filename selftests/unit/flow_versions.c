@@ -34,6 +34,7 @@ SAME(first);
 SAME(first_code);
 SAME(stamp);
 SAME(nat);
+SAME(born);
 SAME(spare);
 #endif
 
@@ -107,6 +108,7 @@ static void every_field(void **state)
 		assert_int_equal(new.first, 0x12);
 		assert_int_equal(new.first_code, 3);
 		assert_int_equal(new.stamp, 77);
+		assert_int_equal(new.born, old.dir[original].epoch);
 		assert_true(!new.pad && !new.nat && !new.spare);
 	}
 }

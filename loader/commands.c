@@ -21,7 +21,7 @@
 /* clang-format on */
 
 const struct command commands[] = {
-	{ "load", NULL, "", "host= clsact", 0, 0, WRITES, cmd_load,
+	{ "load", NULL, "", "host= clsact previous build=", 0, 0, WRITES, cmd_load,
 	  "load the programs and make the maps, or renew the programs in place" },
 	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
 	{ "apply", NULL, "FILE...", "prune force dry-run confirm= no-verify progress", 1, -1, WRITES, cmd_apply,

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "loader/programs.h"
 #include "loader/root.h"
 #include "loader/system.h"
 
@@ -83,6 +84,7 @@ int root_locate(struct root *root, const char *path, struct error *e)
 	const char *last;
 
 	root->lock = -1;
+	root->programs = NULL;
 	if (strlen(path) >= sizeof(copy))
 		return error_set(e, EXIT_USAGE, "root: the path is too long");
 	strcpy(copy, path);
@@ -172,16 +174,27 @@ int root_check(const struct root *root, struct error *e)
 	if (abi.version != WEFT_ABI)
 		return error_set(
 			e, EXIT_REFUSED,
-			"root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: use that weft, or save, unload, load and apply",
+			"root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: use that weft, or bring the root to this version with `weft load`",
 			root->path, abi.version, abi.build, WEFT_ABI);
 	return 0;
+}
+
+/* Readers may look even then. */
+static int check_switched(const struct root *root, struct error *e)
+{
+	if (!programs_half_switched(root))
+		return 0;
+	return error_set(
+		e, EXIT_REFUSED,
+		"root %s: a `weft load` was interrupted while it put new programs in place: run `weft load` again",
+		root->path);
 }
 
 int root_open(struct root *root, const char *path, bool write, struct error *e)
 {
 	if (root_locate(root, path, e) || open_directory(root, write, e))
 		return -1;
-	if (root_check(root, e)) {
+	if (root_check(root, e) || (write && check_switched(root, e))) {
 		root_close(root);
 		return -1;
 	}
@@ -220,11 +233,13 @@ static int check_place(const char *path, const char *parent, struct error *e)
 {
 	if (is_root(parent))
 		return error_set(e, EXIT_REFUSED,
-				 "root %s: lies in another root: choose a directory of its own", path);
+				 "root %s: lies in another root: choose a directory of its own",
+				 path);
 	if (!is_root(path) && !is_empty(path))
 		return error_set(
 			e, EXIT_REFUSED,
-			"root %s: is no root of weft's, and not empty: choose another directory", path);
+			"root %s: is no root of weft's, and not empty: choose another directory",
+			path);
 	return 0;
 }
 
@@ -286,7 +301,7 @@ int root_map(const struct root *root, const char *name, struct error *e)
 
 int root_prog(const struct root *root, const char *name, struct error *e)
 {
-	return get_pin(root, "prog/", name, "program", e);
+	return get_pin(root, root->programs ? root->programs : "prog/", name, "program", e);
 }
 
 const char *root_name(char *buf, size_t size, const char *name)

@@ -14,6 +14,7 @@
 struct root {
 	char path[256];
 	int lock;		/* fd of the locked directory; -1: opened for reading */
+	const char *programs;	/* where root_prog() looks; NULL: "prog/". Else a load's, that are not in place yet. */
 };
 
 /* Opens a root that `load` made. Fails, with the remedy, if it is missing or of another ABI version. */

@@ -12,6 +12,7 @@
 #include "loader/commands.h"
 #include "loader/confirm.h"
 #include "loader/load.h"
+#include "loader/programs.h"
 #include "loader/state.h"
 #include "loader/status_health.h"
 #include "loader/tunnel.h"
@@ -60,9 +61,8 @@ static void want(const struct pending *p, const char *path, const json_t *device
 	const char *name = json_string_value(device);
 
 	if (name && !find(p->list, p->n, name))
-		json_array_append_new(p->out,
-				      json_pack("{s:s, s:s, s:s}", "object", path, "device", name,
-						"remedy", PENDING_REMEDY));
+		json_array_append_new(p->out, json_pack("{s:s, s:s, s:s}", "object", path, "device",
+							name, "remedy", PENDING_REMEDY));
 }
 
 /* The devices of one object that are wanted on this host. */
@@ -185,23 +185,23 @@ static json_t *status_json(const struct root *root, const struct state *state,
 		inet_ntop(AF_INET, state->host.vtep4, vtep, sizeof(vtep));
 	for (int i = 0; i < n; i++)
 		json_array_append_new(devices, device_json(&list[i]));
-	return json_pack("{s:s, s:i, s:s, s:o, s:o, s:I, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "version", WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "loaded",
-			 status_loaded(root), "applied", status_applied(root, state), "by_hand",
-			 (json_int_t)status_by_hand(root), "host", host, "vtep", vtep, "interrupted",
-			 state->interrupted, "tunnel", tunnel_json(), "devices", devices, "pending",
-			 pending_json(state->tree, host, list, n), "bypassed",
-			 bypassed_json(state->tree), "degraded", degraded, "programs",
-			 programs_json(root));
+	return json_pack(
+		"{s:s, s:i, s:s, s:o, s:o, s:I, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"version", WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "loaded",
+		status_loaded(root), "applied", status_applied(root, state), "by_hand",
+		(json_int_t)status_by_hand(root), "host", host, "vtep", vtep, "interrupted",
+		state->interrupted, "tunnel", tunnel_json(), "devices", devices, "pending",
+		pending_json(state->tree, host, list, n), "bypassed", bypassed_json(state->tree),
+		"degraded", degraded, "programs", programs_json(root));
 }
 
 /* What is pending or bypassed was asked for; what was cut off or is degraded was not. */
 static int exit_code(const json_t *status)
 {
 	return json_is_true(json_object_get(status, "interrupted")) ||
-			       json_array_size(json_object_get(status, "degraded")) ?
-		       EXIT_PARTLY :
-		       EXIT_DONE;
+			       json_array_size(json_object_get(status, "degraded"))
+		       ? EXIT_PARTLY
+		       : EXIT_DONE;
 }
 
 static int show(const struct command_line *cl, const struct root *root, const struct state *state,
@@ -249,8 +249,10 @@ int cmd_status(struct command_line *cl, struct error *e)
 int cmd_version(struct command_line *cl, struct error *e)
 {
 	if (cl->json)
-		return cli_json(
-			cl, json_pack("{s:s, s:i}", "version", WEFT_VERSION, "abi", WEFT_ABI), e);
-	printf("weft %s, maps %d\n", WEFT_VERSION, WEFT_ABI);
+		return cli_json(cl,
+				json_pack("{s:s, s:s, s:i}", "version", WEFT_VERSION, "build",
+					  programs_own_build(), "abi", WEFT_ABI),
+				e);
+	printf("weft %s, maps %d, build %s\n", WEFT_VERSION, WEFT_ABI, programs_own_build());
 	return EXIT_DONE;
 }

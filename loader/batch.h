@@ -16,6 +16,7 @@ struct batch {
 	json_t *named; /* tenants that were spoken of */
 	bool any_device; /* --force: see struct commit */
 	json_t *judged; /* tenants whose flows are judged again even if nothing changes */
+	json_t *origin; /* who asks */
 };
 
 /*

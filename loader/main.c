@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loader/audit.h"
 #include "loader/commands.h"
+#include "loader/confirm.h"
+#include "loader/digest.h"
 #include "loader/root.h"
 #include "loader/system.h"
 
@@ -78,9 +81,12 @@ static int run_batch(struct command_line *cl, struct error *e)
 	bool standard = !strcmp(cl->batch_file, "-");
 	FILE *in = standard ? stdin : fopen(cl->batch_file, "re");
 	unsigned int number = 0;
+	struct digest digest;
 	struct batch *batch;
 	char *line = NULL;
+	char sum[DIGEST_TEXT];
 	size_t size = 0;
+	ssize_t len;
 	int ret;
 
 	if (!in)
@@ -89,14 +95,18 @@ static int run_batch(struct command_line *cl, struct error *e)
 	ret = batch_begin(cl, &batch, e);
 	if (ret)
 		goto close;
-	while (!ret && getline(&line, &size, in) >= 0) {
+	digest_begin(&digest);
+	while (!ret && (len = getline(&line, &size, in)) >= 0) {
 		number++;
+		digest_add(&digest, line, (size_t)len);
 		if (run_line(cl, batch, line, e) < 0)
 			ret = at_line(e, cl->batch_file, number);
 	}
 	if (!ret && ferror(in))
 		ret = error_set(e, EXIT_REFUSED, "batch file %s: %s", cl->batch_file,
 				strerror(errno));
+	digest_end(&digest, sum);
+	batch_file(batch, standard ? "standard input" : cl->batch_file, sum);
 	if (!ret)
 		ret = batch_commit(batch, e);
 	batch_end(batch);
@@ -115,8 +125,9 @@ static int run(struct command_line *cl, int argc, char **argv, struct error *e)
 		cli_help(stderr, NULL);
 		return EXIT_USAGE;
 	}
-	if (cl->netns && netns_enter(cl->netns, e))
+	if (audit_setup(cl->json, e) || (cl->netns && netns_enter(cl->netns, e)))
 		return -1;
+	confirm_resume(cl->root);
 	return cl->batch_file ? run_batch(cl, e) : cli_run(cl, e);
 }
 

@@ -77,7 +77,7 @@ static int mount_bpffs(const char *parent, struct error *e)
 }
 
 /* Absolute, without links, and short enough; the last part need not exist. */
-static int set_path(struct root *root, const char *path, struct error *e)
+int root_locate(struct root *root, const char *path, struct error *e)
 {
 	char copy[PATH_MAX], copy2[PATH_MAX], parent[PATH_MAX];
 	const char *last;
@@ -179,7 +179,7 @@ static int check_abi(const struct root *root, struct error *e)
 
 int root_open(struct root *root, const char *path, bool write, struct error *e)
 {
-	if (set_path(root, path, e) || open_directory(root, write, e))
+	if (root_locate(root, path, e) || open_directory(root, write, e))
 		return -1;
 	if (check_abi(root, e)) {
 		root_close(root);
@@ -232,7 +232,7 @@ int root_create(struct root *root, const char *path, struct error *e)
 {
 	char parent[sizeof(root->path)];
 
-	if (set_path(root, path, e))
+	if (root_locate(root, path, e))
 		return -1;
 	strcpy(parent, root->path);
 	dirname(parent);

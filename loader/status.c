@@ -10,6 +10,7 @@
 
 #include "loader/attach.h"
 #include "loader/commands.h"
+#include "loader/confirm.h"
 #include "loader/load.h"
 #include "loader/state.h"
 #include "loader/status_health.h"
@@ -206,7 +207,7 @@ static int exit_code(const json_t *status)
 static int show(const struct command_line *cl, const struct root *root, const struct state *state,
 		struct error *e)
 {
-	json_t *degraded = status_degraded(root, state, e), *status;
+	json_t *degraded = status_degraded(root, state, e), *status, *unconfirmed;
 	struct attachment *list = NULL;
 	int n, result;
 
@@ -219,6 +220,9 @@ static int show(const struct command_line *cl, const struct root *root, const st
 	}
 	status = status_json(root, state, list, n, degraded);
 	free(list);
+	unconfirmed = confirm_status(root);
+	if (unconfirmed)
+		json_object_set_new(status, "unconfirmed", unconfirmed);
 	result = exit_code(status);
 	if (cl->json)
 		return cli_json(cl, status, e) ? -1 : result;

@@ -8,16 +8,14 @@
 #include "include/chain.h"
 #include "include/config.h"
 #include "loader/applied.h"
+#include "loader/build_id.h"
 #include "loader/compile.h"
 #include "loader/config/tree.h"
 #include "loader/devices.h"
-#include "loader/digest.h"
 #include "loader/flows.h"
 #include "loader/status_health.h"
 #include "loader/tunnel.h"
 #include "loader/verify.h"
-
-#define BUILD_DIGITS 12
 
 /* ---- what was loaded ---- */
 
@@ -34,22 +32,6 @@ static int info_of(const struct root *root, const char *program, struct bpf_prog
 	return err;
 }
 
-/* The kernel's tags of all programs in one number: the same for the same build, whoever loaded it. */
-static void build_of(const struct root *root, char hex[DIGEST_TEXT])
-{
-	static const char *const names[] = { "port_tc", "port_xdp", "underlay_tc", "underlay_xdp",
-					     "sf_tc",   "sf_xdp",   "guard_tc",    "clock" };
-	unsigned char tags[sizeof(names) / sizeof(names[0])][BPF_TAG_SIZE];
-	struct bpf_prog_info info;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		info_of(root, names[i], &info);
-		memcpy(tags[i], info.tag, BPF_TAG_SIZE);
-	}
-	digest_of(tags, sizeof(tags), hex);
-	hex[BUILD_DIGITS] = '\0';
-}
-
 /* The kernel counts since boot. */
 static json_int_t load_time(const struct root *root)
 {
@@ -64,7 +46,8 @@ static json_int_t load_time(const struct root *root)
 json_t *status_loaded(const struct root *root)
 {
 	int fd = root_map(root, "abi", NULL);
-	char build[DIGEST_TEXT];
+	char build[BUILD_ID_LEN] = "";
+	struct error unused = { 0 };
 	struct abi abi = { 0 };
 	__u32 zero = 0;
 
@@ -73,7 +56,7 @@ json_t *status_loaded(const struct root *root)
 		close(fd);
 	}
 	abi.build[sizeof(abi.build) - 1] = '\0';
-	build_of(root, build);
+	build_id(root, build, &unused);
 	return json_pack("{s:s, s:i, s:s, s:I}", "version", abi.build, "abi", (int)abi.version,
 			 "build", build, "time", load_time(root));
 }

@@ -7,6 +7,7 @@
 
 #include "include/base.h"
 #include "loader/config/tree.h"
+#include "loader/confirm.h"
 #include "loader/findings.h"
 #include "loader/status_health.h"
 
@@ -58,7 +59,9 @@ static void print_origin(const json_t *s, bool details)
 	print_time(json_integer_value(json_object_get(loaded, "time")));
 	putchar('\n');
 	if (json_is_object(applied)) {
-		printf("applied");
+		printf("applied%s", json_array_size(json_object_get(applied, "files")) ? "" : " by ");
+		if (!json_array_size(json_object_get(applied, "files")))
+			printf("`%s`", text(applied, "command"));
 		json_array_foreach (json_object_get(applied, "files"), i, file)
 			printf(" %s", text(file, "name"));
 		printf(" (sha256 %.*s) by %s", HASH_SHOWN, text(applied, "hash"),
@@ -88,6 +91,8 @@ static void print_trouble(const json_t *s, const char *red, const char *plain)
 	if (json_is_true(json_object_get(s, "interrupted")))
 		printf("%sinterrupted: a change was cut off%s: apply again\n", red, plain);
 	printf("%s", red);
+	if (json_object_get(s, "unconfirmed"))
+		confirm_print(stdout, json_object_get(s, "unconfirmed"));
 	findings_print(stdout, "degraded", json_object_get(s, "degraded"));
 	printf("%s", plain);
 	if (json_is_null(json_object_get(s, "degraded")))

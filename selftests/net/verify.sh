@@ -220,6 +220,11 @@ story() {
 	expect_output '"build":"0.1\+[0-9a-f]{12}"' weft_on h1 -j status
 	mended
 	expect_output '; 0 local changes since' weft_on h1 status
+	# Going back is an apply too, without a file.
+	expect_status 0 weft_on h1 acl del red/deny
+	expect_status 0 weft_on h1 rollback
+	expect_output 'applied a former state \(rollback\) by .*; 0 local changes since' weft_on h1 status
+	expect_status 0 apply
 	# What is pending is no fault.
 	expect_status 0 weft_on h1 port add red/late network web host h1 device none0 mac 02:00:00:00:00:44
 	well 'note port red/late: device none0 is not there: pending'

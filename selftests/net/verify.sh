@@ -244,6 +244,23 @@ story() {
 	well
 }
 
+# Below 6.6 the programs are filters, among which the order is that of their priorities.
+clsact() {
+	expect_status 0 weft_on h1 unload --force
+	weft_load h1 --clsact
+	configure
+	well
+	in_ns h1 tc filter add dev pc ingress pref 40 bpf direct-action object-pinned "$root/prog/sf_tc"
+	well
+	in_ns h1 tc filter add dev pc ingress pref 5 bpf direct-action object-pinned "$root/prog/sf_tc"
+	finds 'device pc: a foreign filter .bpf, pref 5. is ahead of weft.s at ingress'
+	in_ns h1 tc filter del dev pc ingress pref 5
+	in_ns h1 tc filter del dev pc ingress pref 40
+	in_ns h1 tc filter del dev pc egress
+	finds 'device pc: weft.s program is not attached at egress'
+	mended
+}
+
 for MODE in $MODES; do
 	note "mode $MODE"
 	if [ "$MODE" = xdp ]; then
@@ -264,3 +281,4 @@ guard
 maps
 tables
 story
+clsact

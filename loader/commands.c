@@ -30,7 +30,7 @@ const struct command commands[] = {
 	  "keep what was applied with --confirm, which else takes itself back" },
 	{ "history", NULL, "[N]", "", 0, 1, 0, cmd_history,
 	  "the last states, or all about the one N states back" },
-	{ "rollback", NULL, "[N]", "dry-run force confirm= no-verify", 0, 1, WRITES, cmd_rollback,
+	{ "rollback", NULL, "[N]", "dry-run force no-verify confirm=", 0, 1, WRITES, cmd_rollback,
 	  "go back N states, one if N is not given" },
 	{ "diff", NULL, "FILE...", "prune", 1, -1, 0, cmd_diff,
 	  "what apply would change; exit code 3 if anything" },

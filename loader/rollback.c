@@ -77,7 +77,7 @@ static int go_back(struct command_line *cl, const struct root *root, struct stat
 	if (!result)
 		result = apply_commit(cl, &c, e);
 	/* Whoever goes back has decided. */
-	if (result == EXIT_DONE && !c.dry_run && !c.confirm_ms)
+	if (result >= 0 && !c.dry_run && !c.confirm_ms)
 		confirm_end(root);
 	json_decref(diff);
 	json_decref(c.named);

@@ -220,7 +220,8 @@ static int show(const struct command_line *cl, const struct root *root, const st
 	}
 	status = status_json(root, state, list, n, degraded);
 	free(list);
-	if ((unconfirmed = confirm_status(root)))
+	unconfirmed = confirm_status(root);
+	if (unconfirmed)
 		json_object_set_new(status, "unconfirmed", unconfirmed);
 	result = exit_code(status);
 	if (cl->json)

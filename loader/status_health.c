@@ -8,7 +8,6 @@
 #include "include/chain.h"
 #include "include/config.h"
 #include "loader/applied.h"
-#include "loader/build_id.h"
 #include "loader/compile.h"
 #include "loader/config/tree.h"
 #include "loader/devices.h"

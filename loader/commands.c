@@ -18,7 +18,7 @@
 /* clang-format on */
 
 const struct command commands[] = {
-	{ "load", NULL, "", "host= clsact", 0, 0, WRITES, cmd_load,
+	{ "load", NULL, "", "host= clsact", 0, 0, WRITES | COMMAND_LOADS, cmd_load,
 	  "load the programs and make the maps, or renew the programs in place" },
 	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
 	{ "apply", NULL, "FILE...", "prune force dry-run", 1, -1, WRITES, cmd_apply,
@@ -27,7 +27,8 @@ const struct command commands[] = {
 	  "what apply would change; exit code 3 if anything" },
 	{ "save", NULL, "", "", 0, 0, 0, cmd_save, "print the configuration as apply takes it" },
 	{ "status", NULL, "", "", 0, 0, 0, cmd_status, "what is loaded, attached and pending" },
-	{ "check-host", NULL, "", "", 0, 0, 0, cmd_check_host, "can this machine run weft?" },
+	{ "check-host", NULL, "", "", 0, 0, COMMAND_TRIES, cmd_check_host,
+	  "can this machine run weft?" },
 	{ "counters", NULL, "", "", 0, 0, 0, cmd_counters, "drops by reason, and totals" },
 	{ "version", NULL, "", "", 0, 0, 0, cmd_version, "version of the command and of the maps" },
 

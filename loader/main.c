@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "loader/commands.h"
+#include "loader/rights.h"
 #include "loader/root.h"
 #include "loader/system.h"
 
@@ -107,6 +108,14 @@ close:
 	return ret;
 }
 
+/* Before any file is opened, and once more when the network namespace is entered. A batch is of commands that write. */
+static int narrow(const struct command_line *cl, bool enters, struct error *e)
+{
+	if (!cl->command)
+		return rights_narrow("-b", COMMAND_WRITES, enters, e);
+	return rights_narrow(cl->command->object, cl->command->flags, enters, e);
+}
+
 static int run(struct command_line *cl, int argc, char **argv, struct error *e)
 {
 	if (cli_parse(cl, argc, argv, e))
@@ -115,7 +124,9 @@ static int run(struct command_line *cl, int argc, char **argv, struct error *e)
 		cli_help(stderr, NULL);
 		return EXIT_USAGE;
 	}
-	if (cl->netns && netns_enter(cl->netns, e))
+	if (narrow(cl, cl->netns != NULL, e))
+		return -1;
+	if (cl->netns && (netns_enter(cl->netns, e) || narrow(cl, false, e)))
 		return -1;
 	return cl->batch_file ? run_batch(cl, e) : cli_run(cl, e);
 }

@@ -185,3 +185,23 @@ int objects_load(const struct root *root, struct error *e)
 		bpf_object__close(open[i]);
 	return err ? -1 : 0;
 }
+
+struct btf *objects_types(const char *name)
+{
+	struct btf *copy = NULL;
+	size_t i = 0;
+
+	while (i < OBJECTS && strcmp(objects[i].name, name))
+		i++;
+	if (i < OBJECTS) {
+		struct bpf_object *obj = open_object(&objects[i], NULL);
+		const void *data;
+		__u32 size;
+
+		/* The object's own goes with it. */
+		data = obj ? btf__raw_data(bpf_object__btf(obj), &size) : NULL;
+		copy = data ? btf__new(data, size) : NULL;
+		bpf_object__close(obj);
+	}
+	return copy;
+}

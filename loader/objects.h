@@ -11,4 +11,9 @@
  */
 int objects_load(const struct root *root, struct error *e);
 
+struct btf;
+
+/* The types in an object, for the kernel to take; to be freed. NULL if there is no such object. */
+struct btf *objects_types(const char *name);
+
 #endif

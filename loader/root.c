@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "loader/rights.h"
 #include "loader/root.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -56,23 +57,29 @@ static pid_t parent_of(pid_t pid)
  */
 static bool own_mount_namespace(void)
 {
+	bool other_one = false, raised;
 	struct stat self, other;
 	char path[64];
 
 	if (stat("/proc/self/ns/mnt", &self))
 		return false;
-	for (pid_t pid = getppid(); pid > 0; pid = parent_of(pid)) {
+	raised = rights_raise(CAP_SYS_PTRACE);
+	for (pid_t pid = getppid(); pid > 0 && !other_one; pid = parent_of(pid)) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
 		if (stat(path, &other))
 			break;
-		if (other.st_ino != self.st_ino)
-			return true;
+		other_one = other.st_ino != self.st_ino;
 	}
-	return false;
+	if (raised)
+		rights_lower(CAP_SYS_PTRACE);
+	return other_one;
 }
 
 static int mount_bpffs(const char *parent, struct error *e)
 {
+	bool raised;
+	int err;
+
 	if (strcmp(parent, BPFFS))
 		return error_set(
 			e, EXIT_REFUSED,
@@ -83,13 +90,23 @@ static int mount_bpffs(const char *parent, struct error *e)
 			e, EXIT_REFUSED,
 			"root: there is no bpffs at " BPFFS
 			" in this mount namespace (as under `ip netns exec`): run `weft -n NAME` from outside instead, or mount one and keep the namespace");
-	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+	raised = rights_raise(CAP_SYS_ADMIN);
+	err = mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0711");
+	if (raised)
+		rights_lower(CAP_SYS_ADMIN);
+	if (err)
 		return error_set(
 			e, EXIT_REFUSED,
 			"root: cannot mount bpffs at " BPFFS
 			": %s: the kernel needs CONFIG_BPF_SYSCALL, and this user CAP_SYS_ADMIN",
 			strerror(errno));
 	return 0;
+}
+
+/* Of files; the kernel says EPERM of what it wants a capability for. */
+static const char *access_hint(int err)
+{
+	return err == EACCES ? ": run as root, or as a member of the group weft (`man weft`, RIGHTS)" : "";
 }
 
 /* Absolute, without links, and short enough; the last part need not exist. */
@@ -99,6 +116,7 @@ static int set_path(struct root *root, const char *path, struct error *e)
 	const char *last;
 
 	root->lock = -1;
+	root->reads = false;
 	if (strlen(path) >= sizeof(copy))
 		return error_set(e, EXIT_USAGE, "root: the path is too long");
 	strcpy(copy, path);
@@ -106,8 +124,8 @@ static int set_path(struct root *root, const char *path, struct error *e)
 	last = basename(copy2);
 	if (!realpath(dirname(copy), parent)) {
 		strcpy(copy, path);
-		return error_set(e, EXIT_REFUSED, "root %s: %s: %s", path, dirname(copy),
-				 strerror(errno));
+		return error_set(e, EXIT_REFUSED, "root %s: %s: %s%s", path, dirname(copy),
+				 strerror(errno), access_hint(errno));
 	}
 	if (strchr(last, '.') || !strcmp(last, "/"))
 		return error_set(e, EXIT_USAGE, "root %s: bpffs takes no name with a dot", path);
@@ -150,7 +168,7 @@ static int open_directory(struct root *root, bool lock, struct error *e)
 					 root->path);
 		if (fd < 0)
 			return error_set(e, EXIT_REFUSED, "root %s: %s%s", root->path,
-					 strerror(errno), errno == EACCES ? ": run as root" : "");
+					 strerror(errno), access_hint(errno));
 		if (!in_bpffs(root->path)) {
 			close(fd);
 			return error_set(e, EXIT_REFUSED, "root %s is not in a bpffs", root->path);
@@ -197,6 +215,7 @@ int root_open(struct root *root, const char *path, bool write, struct error *e)
 {
 	if (set_path(root, path, e) || open_directory(root, write, e))
 		return -1;
+	root->reads = !write;
 	if (check_abi(root, e)) {
 		root_close(root);
 		return -1;
@@ -274,6 +293,13 @@ void root_close(struct root *root)
 	root->lock = -1;
 }
 
+int root_pin(const struct root *root, const char *path)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = root->reads ? BPF_F_RDONLY : 0);
+
+	return bpf_obj_get_opts(path, &opts);
+}
+
 static int get_pin(const struct root *root, const char *directory, const char *name,
 		   const char *what, struct error *e)
 {
@@ -282,14 +308,14 @@ static int get_pin(const struct root *root, const char *directory, const char *n
 
 	snprintf(path, sizeof(path), "%s/%s%s", root->path, directory,
 		 root_name(safe, sizeof(safe), name));
-	fd = bpf_obj_get(path);
+	fd = root_pin(root, path);
 	if (fd < 0) {
 		int err = errno;
 
 		error_set(e, EXIT_REFUSED, "%s %s: %s%s", what, path, strerror(err),
-			  err == ENOENT                   ? ": run `weft load`"
-			  : err == EPERM || err == EACCES ? ": run as root"
-							  : "");
+			  err == ENOENT  ? ": run `weft load`"
+			  : err == EPERM ? rights_bpf_hint()
+					 : access_hint(err));
 		errno = err;
 	}
 	return fd < 0 ? -1 : fd;

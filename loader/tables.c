@@ -125,7 +125,8 @@ static bool same_acl(int fd, const struct acl_list *acl)
 }
 
 /* The map that packets of the tenant use now: the outer map says so, not the pin. -1: none. */
-static int map_in_use(const struct tables *t, const struct sync *s, size_t i, enum inner kind)
+static int map_in_use(const struct tables *t, const struct root *root, const struct sync *s, size_t i,
+		      enum inner kind)
 {
 	const struct model_tenant *tenant = &t->m->tenants[i];
 	const struct tenant *owner = entries_value(&s->actual[MAP_TENANTS], tenant->slot);
@@ -134,7 +135,7 @@ static int map_in_use(const struct tables *t, const struct sync *s, size_t i, en
 	/* What a former owner of the slot has left is nobody's. */
 	if (owner->id != tenant->id || bpf_map_lookup_elem(t->outer[kind], &tenant->slot, &id))
 		return -1;
-	return bpf_map_get_fd_by_id(id);
+	return inner_find(root, tenant->name, kind, id);
 }
 
 static bool pin_is_right(const struct root *root, const char *tenant, enum inner kind, uint32_t id)
@@ -162,14 +163,17 @@ static int keep(struct tables *t, const struct root *root, size_t i, enum inner 
 	    (kind == INNER_ACL && !same_acl(fd, &t->acl[i])))
 		return 0;
 	*kept = true;
+	/* What an interrupted command had ready. */
+	if (t->everything)
+		inner_unstage(root, tenant, kind);
 	if (pin_is_right(root, tenant, kind, id))
 		return 0;
 	t->writes++;
 	return inner_pin(root, tenant, kind, fd, e);
 }
 
-static int fill(const struct tables *t, const struct sync *s, const struct jobs *jobs,
-		const struct job *job, struct error *e)
+static int fill(const struct tables *t, const struct root *root, const struct sync *s,
+		const struct jobs *jobs, const struct job *job, struct error *e)
 {
 	enum inner kind = jobs->kind;
 	struct entries list;
@@ -185,7 +189,7 @@ static int fill(const struct tables *t, const struct sync *s, const struct jobs 
 		return 0;
 	if (kind != INNER_RECENT4 && kind != INNER_RECENT6)
 		return table_copy(job->old, job->fd, kind, e);
-	table = map_in_use(t, s, job->tenant, kind == INNER_RECENT4 ? INNER_CT4 : INNER_CT6);
+	table = map_in_use(t, root, s, job->tenant, kind == INNER_RECENT4 ? INNER_CT4 : INNER_CT6);
 	failed = table < 0 ? 0 : table_queue_keys(table, job->fd, kind, e);
 	if (table >= 0)
 		close(table);
@@ -202,7 +206,7 @@ static void forget(struct jobs *jobs)
 	jobs->n = 0;
 }
 
-/* Swaps all new maps in at once, then pins them. */
+/* Swaps all new maps in at once; before that they are pinned beside the old ones, after it in their place. */
 static int flush(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,
 		 struct error *e)
 {
@@ -215,7 +219,8 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		const struct job *job = &jobs->job[i];
 		uint32_t fd = (uint32_t)job->fd;
 
-		failed = fill(t, s, jobs, job, e);
+		failed = fill(t, root, s, jobs, job, e) ||
+			 inner_stage(root, t->m->tenants[job->tenant].name, jobs->kind, job->fd, e);
 		entries_add(&list, &t->m->tenants[job->tenant].slot, &fd);
 	}
 	failed = failed || map_write(t->outer[jobs->kind], name, &list, e);
@@ -227,7 +232,7 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		if (job->old >= 0 && jobs->kind != INNER_ACL && jobs->kind != INNER_RECENT4 &&
 		    jobs->kind != INNER_RECENT6)
 			failed = table_copy(job->old, job->fd, jobs->kind, e);
-		failed = failed || inner_pin(root, tenant->name, jobs->kind, job->fd, e);
+		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
 		s->changed[tenant->slot] = true;
 	}
 	t->writes += jobs->n;
@@ -245,7 +250,7 @@ static int make_kind(struct tables *t, const struct root *root, struct sync *s, 
 
 		if (!t->touched[i] || !wants(&t->m->tenants[i], jobs->kind))
 			continue;
-		job.old = map_in_use(t, s, i, jobs->kind);
+		job.old = map_in_use(t, root, s, i, jobs->kind);
 		if (keep(t, root, i, jobs->kind, job.old, &kept, e))
 			return -1;
 		if (kept) {

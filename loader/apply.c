@@ -141,6 +141,7 @@ int cmd_diff(struct command_line *cl, struct error *e)
 	if (root_open(&root, cl->root, false, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
+		state_print_rejected(&state);
 		if (!apply_read(cl, &state, &wish, e)) {
 			diff = config_diff(state.tree, wish.wanted);
 			result = json_array_size(diff) ? EXIT_DIFFERS : EXIT_DONE;

@@ -42,6 +42,7 @@ int batch_commit(struct batch *b, struct error *e)
 		.judged = b->judged,
 		.force = true,
 		.changed_only = true,
+		.each_alone = b->each_alone,
 	};
 	int result = commit_run(&c, e);
 
@@ -49,6 +50,7 @@ int batch_commit(struct batch *b, struct error *e)
 		result = cli_json(b->cl, apply_report(&c), e) ? -1 : result;
 	else if (result >= 0)
 		apply_print_notes(stderr, &c);
+	b->left_out = c.left_out;
 	commit_free(&c);
 	json_decref(wanted);
 	return result;

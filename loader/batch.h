@@ -15,6 +15,8 @@ struct batch {
 	json_t *flat; /* path to object, as it shall be */
 	json_t *named; /* tenants that were spoken of */
 	json_t *judged; /* tenants whose flows are judged again even if nothing changes */
+	bool each_alone; /* see struct commit */
+	bool left_out; /* after the commit: some tenant's rules could not be compiled */
 };
 
 /*

@@ -165,7 +165,7 @@ int inner_stage(const struct root *root, const char *tenant, enum inner kind, in
 				 strerror(errno));
 	if (stat(path, &had))
 		had.st_mode = 0;
-	if (!had.st_mode ? share_pin(fresh)
+	if (!had.st_mode ? share_pin(root, fresh)
 			 : chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777))
 		return error_set(e, EXIT_REFUSED,
 				 "%s cannot be given the owner and mode of the old one: %s%s", fresh,
@@ -213,6 +213,25 @@ int inner_open(const struct root *root, const char *tenant, enum inner kind)
 
 	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
 	return root_pin(root, path);
+}
+
+bool inner_exists(const struct root *root, const char *tenant, enum inner kind)
+{
+	struct stat unused;
+	char path[512];
+
+	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
+	return !stat(path, &unused);
+}
+
+bool inner_is_delegated(const struct root *root, const char *tenant, enum inner kind)
+{
+	struct stat pin, house;
+	char path[512];
+
+	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
+	return !stat(path, &pin) && !stat(root->path, &house) &&
+	       (pin.st_uid != house.st_uid || (pin.st_mode & (S_IWGRP | S_IWOTH)));
 }
 
 int inner_find(const struct root *root, const char *tenant, enum inner kind, uint32_t id)

@@ -6,6 +6,7 @@
 #ifndef WEFT_INNER_H
 #define WEFT_INNER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "loader/root.h"
@@ -62,6 +63,9 @@ void inner_unpin(const struct root *root, const char *tenant, enum inner kind);
 int inner_open(const struct root *root, const char *tenant, enum inner kind);
 /* The fd of the tenant's map with this id, pinned in its place or staged, or -1. */
 int inner_find(const struct root *root, const char *tenant, enum inner kind, uint32_t id);
+bool inner_exists(const struct root *root, const char *tenant, enum inner kind);
+/* May others than the root's owner write to the pinned map? */
+bool inner_is_delegated(const struct root *root, const char *tenant, enum inner kind);
 /* Removes the tenant's directory and all that is pinned in it. */
 void inner_remove_tenant(const struct root *root, const char *tenant);
 

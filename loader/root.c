@@ -160,7 +160,8 @@ static int lock_directory(struct root *root, int fd, struct error *e)
 static int open_directory(struct root *root, bool lock, struct error *e)
 {
 	for (;;) {
-		int fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
+		/* Who may only look cannot open it so that it can be locked: see share_root(). */
+		int fd = open(root->path, (lock ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC), ret;
 
 		if (fd < 0 && errno == ENOENT)
 			return error_set(e, EXIT_REFUSED,

@@ -11,42 +11,38 @@
 
 #include "loader/share.h"
 
-#define NOBODY ((gid_t)-1)
-
-/* Asked once: whoever answers may be across a network. */
+/* Who may read, as load finds it; 0: nobody else. */
 static gid_t readers(void)
 {
-	static gid_t gid = NOBODY;
-	static bool asked;
 	const char *name = secure_getenv("WEFT_GROUP");
-	const struct group *group;
+	const struct group *group = getgrnam(name ? name : SHARE_GROUP);
+	unsigned int number;
+	char rest;
 
-	if (asked)
-		return gid;
-	asked = true;
-	group = getgrnam(name ? name : SHARE_GROUP);
-	if (group && group->gr_gid)
-		gid = group->gr_gid;
-	return gid;
+	if (group)
+		return group->gr_gid;
+	return name && sscanf(name, "%u%c", &number, &rest) == 1 ? number : 0;
 }
 
-/* Of a directory, the group may also list it and pass. */
-static int share(const char *path, mode_t mode)
+static int share(const char *path, gid_t gid, mode_t mode)
 {
 	struct stat st;
 
-	if (readers() == NOBODY)
+	if (!gid)
 		return 0;
 	if (stat(path, &st))
 		return -1;
 	if (st.st_gid || (st.st_mode & mode) == mode)
 		return 0;
-	return chown(path, (uid_t)-1, readers()) || chmod(path, (st.st_mode & 07777) | mode) ? -1 : 0;
+	return chown(path, (uid_t)-1, gid) || chmod(path, (st.st_mode & 07777) | mode) ? -1 : 0;
 }
 
-int share_pin(const char *path)
+int share_pin(const struct root *root, const char *path)
 {
-	return share(path, S_IRGRP);
+	struct stat st;
+
+	/* Whom load, or an administrator since then, has let into the root. */
+	return stat(root->path, &st) ? -1 : share(path, st.st_gid, S_IRGRP);
 }
 
 static int refuse(const char *path, struct error *e)
@@ -56,7 +52,7 @@ static int refuse(const char *path, struct error *e)
 }
 
 /* All pins in the root itself are maps. */
-static int share_maps(const struct root *root, struct error *e)
+static int share_maps(const struct root *root, gid_t gid, struct error *e)
 {
 	DIR *directory = opendir(root->path);
 	struct dirent *entry;
@@ -65,7 +61,7 @@ static int share_maps(const struct root *root, struct error *e)
 
 	while (!err && (entry = readdir(directory))) {
 		snprintf(path, sizeof(path), "%s/%s", root->path, entry->d_name);
-		if (entry->d_type == DT_REG && share_pin(path))
+		if (entry->d_type == DT_REG && share(path, gid, S_IRGRP))
 			err = refuse(path, e);
 	}
 	if (directory)
@@ -80,15 +76,19 @@ static int share_maps(const struct root *root, struct error *e)
 int share_root(const struct root *root, struct error *e)
 {
 	char programs[512], path[576];
+	gid_t gid = readers();
 
-	if (share_maps(root, e))
+	if (share_maps(root, gid, e))
 		return -1;
 	snprintf(programs, sizeof(programs), "%s/prog", root->path);
 	snprintf(path, sizeof(path), "%s/clock", programs);
-	if (share_pin(path))
+	if (share(path, gid, S_IRGRP))
 		return refuse(path, e);
-	if (share(programs, S_IXGRP))
+	if (share(programs, gid, S_IXGRP))
 		return refuse(programs, e);
-	/* Last: until now nobody could look at what was half done. */
-	return share(root->path, S_IRGRP | S_IXGRP) ? refuse(root->path, e) : 0;
+	/*
+	 * To pass, not to list: a directory that can be opened can be locked, and writers would wait. Last: until now
+	 * nobody could look at what was half done.
+	 */
+	return share(root->path, gid, S_IXGRP) ? refuse(root->path, e) : 0;
 }

@@ -130,6 +130,15 @@ static json_t *bypassed_json(const json_t *tree)
 	return out;
 }
 
+static json_t *rejected_json(const struct state *state)
+{
+	json_t *out = json_object();
+
+	for (const struct rejected *r = state->rejected; r; r = r->next)
+		json_object_set_new(out, r->tenant, json_string(r->why.text));
+	return out;
+}
+
 static json_t *programs_json(const struct root *root)
 {
 	json_t *out = json_object();
@@ -181,11 +190,12 @@ static json_t *status_json(const struct root *root, const struct state *state,
 		inet_ntop(AF_INET, state->host.vtep4, vtep, sizeof(vtep));
 	for (int i = 0; i < n; i++)
 		json_array_append_new(devices, device_json(&list[i]));
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o}", "version",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
 			 WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "host", host, "vtep",
 			 vtep, "interrupted", state->interrupted, "tunnel", tunnel_json(),
 			 "devices", devices, "pending", pending_json(state->tree, host, list, n),
-			 "bypassed", bypassed_json(state->tree), "programs", programs_json(root));
+			 "bypassed", bypassed_json(state->tree), "rejected",
+			 rejected_json(state), "programs", programs_json(root));
 }
 
 static const char *text(const json_t *object, const char *key)
@@ -214,7 +224,7 @@ static void print_status(const json_t *s, bool details)
 	const char *red = isatty(STDOUT_FILENO) ? "\033[31m" : "", *plain = *red ? "\033[0m" : "";
 	const json_t *tunnel = json_object_get(s, "tunnel"), *item;
 	const char *name;
-	json_t *program;
+	json_t *program, *why;
 	size_t i;
 
 	printf("weft %s, maps %d, root %s\n", text(s, "version"), WEFT_ABI, text(s, "root"));
@@ -229,6 +239,9 @@ static void print_status(const json_t *s, bool details)
 	json_array_foreach (json_object_get(s, "bypassed"), i, item)
 		printf("%sbypass chain %s: its functions are not asked%s\n", red,
 		       json_string_value(item), plain);
+	json_object_foreach (json_object_get(s, "rejected"), name, why)
+		printf("%srules of tenant %s: %s; its live ACL stays%s\n", red, name,
+		       json_string_value(why), plain);
 	if (json_is_true(json_object_get(s, "interrupted")))
 		printf("%sinterrupted: a change was cut off; apply again%s\n", red, plain);
 	if (!details)

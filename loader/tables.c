@@ -26,12 +26,24 @@ struct jobs {
 	struct job job[FLUSH_AT];
 };
 
+static void compile_acl(struct tables *t, size_t i)
+{
+	struct error why = { 0 };
+
+	if (!acl_compile(t->m, &t->m->tenants[i], &t->acl[i], &why))
+		return;
+	t->refused[i] = alloc_zero(1, sizeof(why));
+	*t->refused[i] = why;
+	t->touched[i] = false;
+}
+
 int tables_open(struct tables *t, const struct root *root, const struct model *m,
 		const bool *touched, struct error *e)
 {
 	*t = (struct tables){ .m = m };
 	t->touched = alloc_zero(m->n_tenants, sizeof(*t->touched));
 	t->acl = alloc_zero(m->n_tenants, sizeof(*t->acl));
+	t->refused = alloc_zero(m->n_tenants, sizeof(*t->refused));
 	memcpy(t->touched, touched, m->n_tenants * sizeof(*t->touched));
 	for (int i = 0; i < INNERS; i++)
 		t->outer[i] = -1;
@@ -42,9 +54,8 @@ int tables_open(struct tables *t, const struct root *root, const struct model *m
 			goto failed;
 	}
 	for (size_t i = 0; i < m->n_tenants; i++)
-		if (touched[i] && m->tenants[i].here &&
-		    acl_compile(m, &m->tenants[i], &t->acl[i], e))
-			goto failed;
+		if (touched[i] && m->tenants[i].here)
+			compile_acl(t, i);
 	return 0;
 failed:
 	tables_close(t);
@@ -53,9 +64,12 @@ failed:
 
 void tables_close(struct tables *t)
 {
-	for (size_t i = 0; t->m && i < t->m->n_tenants; i++)
+	for (size_t i = 0; t->m && i < t->m->n_tenants; i++) {
 		free(t->acl[i].entries);
+		free(t->refused[i]);
+	}
 	free(t->acl);
+	free(t->refused);
 	free(t->touched);
 	for (int i = 0; t->m && i < INNER_RULES; i++)
 		if (t->outer[i] >= 0)

@@ -17,13 +17,17 @@ struct tables {
 	const struct model *m;
 	bool *touched; /* by tenant, as in m->tenants: the others are left alone */
 	struct acl_list *acl; /* likewise: what the touched ones shall have */
+	struct error **refused; /* likewise: why its rules cannot be compiled; then it is not touched */
 	bool everything; /* look into every slot: a command was interrupted */
 	int outer[INNERS];
 	struct inner_types types;
 	size_t writes;
 };
 
-/* Compiles the ACLs of the touched tenants and opens what is needed; writes nothing. */
+/*
+ * Compiles the ACLs of the touched tenants and opens what is needed; writes nothing. Whether a tenant whose rules
+ * cannot be compiled is left alone, or all is refused, is for the caller to say.
+ */
 int tables_open(struct tables *t, const struct root *root, const struct model *m,
 		const bool *touched, struct error *e);
 void tables_close(struct tables *t);

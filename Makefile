@@ -37,6 +37,7 @@ include selftests/bench/module.mk
 include examples/module.mk
 include selftests/unit/module.mk
 include selftests/verifier/module.mk
+include selftests/sanitize/module.mk
 
 all: $(TOOLS)
 
@@ -44,7 +45,7 @@ NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
 GUEST_NET_TESTS := selftests/kernels/net-6.12
-CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(NET_TESTS) $(KERNEL_TESTS)
+CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(SAN_TESTS) $(NET_TESTS) $(KERNEL_TESTS)
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
@@ -79,7 +80,7 @@ $(BUILD)/weft: $(LOADER_OBJECTS)
 demo: all ## the main job on two hosts and two tenants, shown (./setup demo installs first)
 	./selftests/demo/demo.sh
 
-check: all ## every test
+check: all sanitize ## every test
 	./selftests/run -j 2 -t 300 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* weft: reads a command line, enters the network namespace, runs the command or the batch. */
-#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,49 +10,16 @@
 #include "loader/rights.h"
 #include "loader/root.h"
 #include "loader/system.h"
+#include "loader/words.h"
 
 #define BATCH_WORDS_MAX 256
-
-/*
- * Cuts a line into words in place. Quotes keep spaces, `#` at the start of a word begins a comment.
- * Returns how many words, or -1.
- */
-static int split(char *line, char **words, struct error *e)
-{
-	char *to = line, *p = line;
-	int n = 0;
-
-	for (;;) {
-		char quote = 0;
-
-		while (isspace((unsigned char)*p))
-			p++;
-		if (!*p || *p == '#')
-			return n;
-		if (n == BATCH_WORDS_MAX)
-			return error_set(e, EXIT_USAGE, "more than %d words", BATCH_WORDS_MAX);
-		words[n++] = to;
-		for (; *p && (quote || !isspace((unsigned char)*p)); p++) {
-			if (quote && *p == quote)
-				quote = 0;
-			else if (!quote && (*p == '"' || *p == '\''))
-				quote = *p;
-			else
-				*to++ = *p;
-		}
-		if (quote)
-			return error_set(e, EXIT_USAGE, "a quote is not closed");
-		p += *p != '\0';
-		*to++ = '\0';
-	}
-}
 
 static int run_line(const struct command_line *outer, struct batch *batch, char *line,
 		    struct error *e)
 {
 	char *words[BATCH_WORDS_MAX];
 	struct command_line cl = *outer;
-	int n = split(line, words, e);
+	int n = words_split(line, words, BATCH_WORDS_MAX, e);
 
 	if (n <= 0)
 		return n;

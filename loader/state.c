@@ -8,6 +8,7 @@
 
 #include "include/acl.h"
 #include "loader/alloc.h"
+#include "loader/config/schema.h"
 #include "loader/config/tree.h"
 #include "loader/entries.h"
 #include "loader/inner.h"
@@ -81,7 +82,16 @@ static json_t *join_parts(const struct entries *list, size_t first, size_t end, 
 	return object;
 }
 
-static void read_object(struct state *state, const struct entries *list, size_t first, size_t end)
+static int refuse_object(const char *path, struct error *e)
+{
+	char quoted[ERROR_QUOTE_SIZE];
+
+	return error_set(e, EXIT_REFUSED,
+			 "map config: %s is stored in a form that this weft does not know: delete that entry, or use the weft that wrote it, or unload, load and apply",
+			 error_quote(quoted, sizeof(quoted), path));
+}
+
+static int read_object(struct state *state, const struct entries *list, size_t first, size_t end, struct error *e)
 {
 	const struct config_key *key = entries_key(list, first);
 	char path[CONFIG_PATH_LEN + 1] = "";
@@ -92,16 +102,36 @@ static void read_object(struct state *state, const struct entries *list, size_t 
 	memcpy(path, key->path, CONFIG_PATH_LEN);
 	if (!strcmp(path, INTERRUPTED_PATH)) {
 		state->interrupted = true;
-		return;
+		return 0;
 	}
 	object = join_parts(list, first, end, &id, &slot);
 	if (!object) {
 		/* Half of an object is none: apply will see it missing and store it again. */
 		state->interrupted = true;
-		return;
+		return 0;
+	}
+	/* Only root could have written it; but whoever goes by it must be able to. */
+	if (!schema_path_fits(path) || !schema_object_fits(schema_kind_at(path), object) ||
+	    !identity_slot_fits(path, slot) || id == UINT64_MAX) {
+		json_decref(object);
+		return refuse_object(path, e);
 	}
 	json_object_set_new(state->flat, path, object);
 	identity_set(&state->ids, path, id, slot);
+	return 0;
+}
+
+int state_take_objects(struct state *state, struct entries *list, struct error *e)
+{
+	entries_sort(list);
+	for (size_t i = 0, end; i < list->n; i = end) {
+		for (end = i + 1; end < list->n; end++)
+			if (memcmp(entries_key(list, i), entries_key(list, end), CONFIG_PATH_LEN))
+				break;
+		if (read_object(state, list, i, end, e))
+			return -1;
+	}
+	return 0;
 }
 
 static int read_objects(struct state *state, const struct root *root, struct error *e)
@@ -115,13 +145,7 @@ static int read_objects(struct state *state, const struct root *root, struct err
 	entries_init(&list, sizeof(struct config_key), sizeof(struct config_value));
 	failed = map_read(fd, "config", &list, e);
 	close(fd);
-	entries_sort(&list);
-	for (size_t i = 0, end; !failed && i < list.n; i = end) {
-		for (end = i + 1; end < list.n; end++)
-			if (memcmp(entries_key(&list, i), entries_key(&list, end), CONFIG_PATH_LEN))
-				break;
-		read_object(state, &list, i, end);
-	}
+	failed = failed || state_take_objects(state, &list, e) ? -1 : 0;
 	entries_free(&list);
 	return failed;
 }
@@ -154,6 +178,13 @@ static void read_rule(struct state *state, const char *tenant, const struct rule
 	identity_set(&state->ids, path, believable_id(state, rule->id), 0);
 }
 
+void state_take_rules(struct state *state, const char *tenant, struct entries *list)
+{
+	entries_sort(list);
+	for (size_t i = 0; i < list->n; i++)
+		read_rule(state, tenant, entries_key(list, i), entries_value(list, i));
+}
+
 static int read_rules(struct state *state, const struct root *root, const char *tenant,
 		      struct error *e)
 {
@@ -170,9 +201,8 @@ static int read_rules(struct state *state, const struct root *root, const char *
 	entries_init(&list, sizeof(struct rule_key), sizeof(struct rule));
 	failed = map_read(fd, "rules", &list, e);
 	close(fd);
-	entries_sort(&list);
-	for (size_t i = 0; i < list.n && !failed; i++)
-		read_rule(state, tenant, entries_key(&list, i), entries_value(&list, i));
+	if (!failed)
+		state_take_rules(state, tenant, &list);
 	entries_free(&list);
 	return failed;
 }

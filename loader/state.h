@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "include/host.h"
+#include "loader/entries.h"
 #include "loader/identity.h"
 #include "loader/root.h"
 
@@ -35,6 +36,13 @@ struct state {
 
 int state_read(const struct root *root, struct state *state, struct error *e);
 void state_free(struct state *state);
+
+/*
+ * The two parts of it that take what lies in maps, where others may have written: entries of `config`, and of one
+ * tenant's `rules`, into state->flat. Both sort the list. The one refuses; the other notes who is rejected.
+ */
+int state_take_objects(struct state *state, struct entries *list, struct error *e);
+void state_take_rules(struct state *state, const char *tenant, struct entries *list);
 const struct rejected *state_rejected(const struct state *state, const char *tenant);
 /* Says on stderr what is not in the tree. */
 void state_print_rejected(const struct state *state);

@@ -112,10 +112,11 @@ int inner_create(const struct inner_types *types, enum inner kind, uint32_t entr
 	fd = bpf_map_create((enum bpf_map_type)k->type, k->name, k->key_size, k->value_size,
 			    entries, &options);
 	if (fd < 0)
-		return error_set(e, EXIT_REFUSED, "map %s of %u entries cannot be made: %s%s", k->name,
-				 entries, strerror(errno),
-				 errno == EPERM ? rights_bpf_hint()
-						: ": lower max_flows, or give the machine more memory");
+		return error_set(e, EXIT_REFUSED, "map %s of %u entries cannot be made: %s%s",
+				 k->name, entries, strerror(errno),
+				 errno == EPERM
+					 ? rights_bpf_hint()
+					 : ": lower max_flows, or give the machine more memory");
 	return fd;
 }
 
@@ -150,7 +151,8 @@ static int make_directories(const struct root *root, const char *tenant)
 	return mkdir(path, 0711);
 }
 
-int inner_stage(const struct root *root, const char *tenant, enum inner kind, int fd, struct error *e)
+int inner_stage(const struct root *root, const char *tenant, enum inner kind, int fd,
+		struct error *e)
 {
 	const char *name = inner_kinds[kind].name;
 	char path[512], fresh[512];
@@ -165,11 +167,12 @@ int inner_stage(const struct root *root, const char *tenant, enum inner kind, in
 				 strerror(errno));
 	if (stat(path, &had))
 		had.st_mode = 0;
-	if (!had.st_mode ? share_pin(root, fresh)
-			 : chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777))
+	if (!had.st_mode
+		    ? share_pin(root, fresh)
+		    : chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777))
 		return error_set(e, EXIT_REFUSED,
-				 "%s cannot be given the owner and mode of the old one: %s%s", fresh,
-				 strerror(errno),
+				 "%s cannot be given the owner and mode of the old one: %s%s",
+				 fresh, strerror(errno),
 				 errno == EPERM ? ": cap_chown and cap_fowner are missing" : "");
 	return 0;
 }
@@ -196,7 +199,8 @@ void inner_unstage(const struct root *root, const char *tenant, enum inner kind)
 
 int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd, struct error *e)
 {
-	return inner_stage(root, tenant, kind, fd, e) || inner_place(root, tenant, kind, e) ? -1 : 0;
+	return inner_stage(root, tenant, kind, fd, e) || inner_place(root, tenant, kind, e) ? -1
+											    : 0;
 }
 
 void inner_unpin(const struct root *root, const char *tenant, enum inner kind)

@@ -275,7 +275,8 @@ static void make_ports(struct model *m, struct model_tenant *t)
 	json_t *object;
 
 	json_object_foreach (json_object_get(t->body, "ports"), name, object) {
-		struct model_network *network = model_network(m, t->name, text_at(object, "network"));
+		struct model_network *network =
+			model_network(m, t->name, text_at(object, "network"));
 		struct model_host *host = model_host(m, text_at(object, "host"));
 		struct model_port *p = &m->ports[m->n_ports];
 

@@ -32,9 +32,11 @@ struct need {
  */
 static const struct need needs[] = {
 	{ 0, 0, BIT(CAP_BPF) | BIT(CAP_NET_ADMIN) | READS_ANY, 0 },
-	{ COMMAND_WRITES, BIT(CAP_BPF) | BIT(CAP_NET_ADMIN), WRITES_ANY | GIVES, BIT(CAP_SYS_ADMIN) },
+	{ COMMAND_WRITES, BIT(CAP_BPF) | BIT(CAP_NET_ADMIN), WRITES_ANY | GIVES,
+	  BIT(CAP_SYS_ADMIN) },
 	{ COMMAND_LOADS, BIT(CAP_PERFMON), 0, BIT(CAP_SYS_PTRACE) },
-	{ COMMAND_TRIES, BIT(CAP_BPF) | BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_ADMIN), BIT(CAP_PERFMON), 0 },
+	{ COMMAND_TRIES, BIT(CAP_BPF) | BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_ADMIN), BIT(CAP_PERFMON),
+	  0 },
 };
 
 static struct need need_of(unsigned int flags, bool enters)
@@ -66,7 +68,8 @@ static const char *names_of(uint64_t capabilities, char *buf, size_t size)
 		const char *name = capabilities & BIT(c) ? capng_capability_to_name(c) : NULL;
 
 		if (name && at < size)
-			at += (size_t)snprintf(buf + at, size - at, "%scap_%s", at ? "," : "", name);
+			at += (size_t)snprintf(buf + at, size - at, "%scap_%s", at ? "," : "",
+					       name);
 	}
 	return buf;
 }
@@ -75,10 +78,11 @@ static int refuse(const char *command, uint64_t missing, uint64_t must, struct e
 {
 	char lacks[128], needed[128];
 
-	return error_set(e, EXIT_REFUSED,
-			 "weft %s: user %u lacks %s: run as root (sudo), or with the capabilities %s, as by setpriv --ambient-caps",
-			 command, (unsigned int)geteuid(), names_of(missing, lacks, sizeof(lacks)),
-			 names_of(must, needed, sizeof(needed)));
+	return error_set(
+		e, EXIT_REFUSED,
+		"weft %s: user %u lacks %s: run as root (sudo), or with the capabilities %s, as by setpriv --ambient-caps",
+		command, (unsigned int)geteuid(), names_of(missing, lacks, sizeof(lacks)),
+		names_of(must, needed, sizeof(needed)));
 }
 
 int rights_narrow(const char *command, unsigned int flags, bool enters, struct error *e)
@@ -87,8 +91,8 @@ int rights_narrow(const char *command, unsigned int flags, bool enters, struct e
 	uint64_t effective = need.must | need.may, missing = 0, permitted = 0, inheritable = 0;
 
 	if (capng_get_caps_process())
-		return error_set(e, EXIT_REFUSED, "weft %s: the process's capabilities cannot be read",
-				 command);
+		return error_set(e, EXIT_REFUSED,
+				 "weft %s: the process's capabilities cannot be read", command);
 	for (unsigned int c = 0; c <= CAP_LAST_CAP; c++) {
 		if (have(CAPNG_PERMITTED, c))
 			permitted |= BIT(c) & (effective | need.aside);
@@ -110,8 +114,9 @@ int rights_narrow(const char *command, unsigned int flags, bool enters, struct e
 			capng_update(CAPNG_ADD, CAPNG_INHERITABLE, c);
 	}
 	if (capng_apply(CAPNG_SELECT_CAPS))
-		return error_set(e, EXIT_REFUSED, "weft %s: cannot give up what it does not need: %s",
-				 command, strerror(errno));
+		return error_set(e, EXIT_REFUSED,
+				 "weft %s: cannot give up what it does not need: %s", command,
+				 strerror(errno));
 	return 0;
 }
 
@@ -120,7 +125,8 @@ bool rights_raise(unsigned int capability)
 	if (capng_get_caps_process() || have(CAPNG_EFFECTIVE, capability) ||
 	    !have(CAPNG_PERMITTED, capability))
 		return false;
-	return !capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, capability) && !capng_apply(CAPNG_SELECT_CAPS);
+	return !capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, capability) &&
+	       !capng_apply(CAPNG_SELECT_CAPS);
 }
 
 void rights_lower(unsigned int capability)

@@ -106,7 +106,9 @@ static int mount_bpffs(const char *parent, struct error *e)
 /* Of files; the kernel says EPERM of what it wants a capability for. */
 static const char *access_hint(int err)
 {
-	return err == EACCES ? ": run as root, or as a member of the group weft (`man weft`, RIGHTS)" : "";
+	return err == EACCES
+		       ? ": run as root, or as a member of the group weft (`man weft`, RIGHTS)"
+		       : "";
 }
 
 /* Absolute, without links, and short enough; the last part need not exist. */
@@ -161,7 +163,8 @@ static int open_directory(struct root *root, bool lock, struct error *e)
 {
 	for (;;) {
 		/* Who may only look cannot open it so that it can be locked: see share_root(). */
-		int fd = open(root->path, (lock ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC), ret;
+		int fd = open(root->path, (lock ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC),
+		    ret;
 
 		if (fd < 0 && errno == ENOENT)
 			return error_set(e, EXIT_REFUSED,
@@ -256,11 +259,13 @@ static int check_place(const char *path, const char *parent, struct error *e)
 {
 	if (is_root(parent))
 		return error_set(e, EXIT_REFUSED,
-				 "root %s: lies in another root: choose a directory of its own", path);
+				 "root %s: lies in another root: choose a directory of its own",
+				 path);
 	if (!is_root(path) && !is_empty(path))
 		return error_set(
 			e, EXIT_REFUSED,
-			"root %s: is no root of weft's, and not empty: choose another directory", path);
+			"root %s: is no root of weft's, and not empty: choose another directory",
+			path);
 	return 0;
 }
 

@@ -229,15 +229,17 @@ static int emit(struct acl_list *list, const struct parts *parts, const struct a
 	return 0;
 }
 
-static int take_steps(struct acl_list *list, const struct parts *parts, uint64_t steps, struct error *e)
+static int take_steps(struct acl_list *list, const struct parts *parts, uint64_t steps,
+		      struct error *e)
 {
 	list->steps += steps;
 	if (list->steps <= ACL_STEPS_MAX)
 		return 0;
-	return error_set(e, EXIT_REFUSED,
-			 "acl %s/%s: with this rule the tenant's rules name too much to be compiled in "
-			 "reasonable time: use prefixes or networks in place of large groups",
-			 parts->t->name, parts->name);
+	return error_set(
+		e, EXIT_REFUSED,
+		"acl %s/%s: with this rule the tenant's rules name too much to be compiled in "
+		"reasonable time: use prefixes or networks in place of large groups",
+		parts->t->name, parts->name);
 }
 
 static int emit_ranges(struct acl_list *list, const struct parts *parts, struct acl_entry entry,
@@ -329,7 +331,8 @@ static int compile_rule(const struct model *m, const struct model_tenant *t,
 		expand(&parts, parts.rule.source, &parts.source);
 		expand(&parts, parts.rule.destination, &parts.destination);
 	}
-	failed = take_steps(list, &parts, 1 + parts.steps, e) || emit_rule(list, &parts, e) ? -1 : 0;
+	failed =
+		take_steps(list, &parts, 1 + parts.steps, e) || emit_rule(list, &parts, e) ? -1 : 0;
 	free(parts.ports);
 	free(parts.source.list);
 	free(parts.destination.list);

@@ -47,8 +47,9 @@ int share_pin(const struct root *root, const char *path)
 
 static int refuse(const char *path, struct error *e)
 {
-	return error_set(e, EXIT_REFUSED, "%s: cannot be given to the group that may read: %s%s", path,
-			 strerror(errno), errno == EPERM ? ": cap_chown and cap_fowner are missing" : "");
+	return error_set(e, EXIT_REFUSED, "%s: cannot be given to the group that may read: %s%s",
+			 path, strerror(errno),
+			 errno == EPERM ? ": cap_chown and cap_fowner are missing" : "");
 }
 
 /* All pins in the root itself are maps. */

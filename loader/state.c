@@ -86,12 +86,14 @@ static int refuse_object(const char *path, struct error *e)
 {
 	char quoted[ERROR_QUOTE_SIZE];
 
-	return error_set(e, EXIT_REFUSED,
-			 "map config: %s is stored in a form that this weft does not know: delete that entry, or use the weft that wrote it, or unload, load and apply",
-			 error_quote(quoted, sizeof(quoted), path));
+	return error_set(
+		e, EXIT_REFUSED,
+		"map config: %s is stored in a form that this weft does not know: delete that entry, or use the weft that wrote it, or unload, load and apply",
+		error_quote(quoted, sizeof(quoted), path));
 }
 
-static int read_object(struct state *state, const struct entries *list, size_t first, size_t end, struct error *e)
+static int read_object(struct state *state, const struct entries *list, size_t first, size_t end,
+		       struct error *e)
 {
 	const struct config_key *key = entries_key(list, first);
 	char path[CONFIG_PATH_LEN + 1] = "";
@@ -195,9 +197,11 @@ static int read_rules(struct state *state, const struct root *root, const char *
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0)
-		return error_set(e, EXIT_REFUSED, "tenant %s: its rules cannot be read: %s%s", tenant,
-				 strerror(errno),
-				 errno == EACCES ? ": their owner lets you not (group and mode of the pin)" : "");
+		return error_set(e, EXIT_REFUSED, "tenant %s: its rules cannot be read: %s%s",
+				 tenant, strerror(errno),
+				 errno == EACCES
+					 ? ": their owner lets you not (group and mode of the pin)"
+					 : "");
 	entries_init(&list, sizeof(struct rule_key), sizeof(struct rule));
 	failed = map_read(fd, "rules", &list, e);
 	close(fd);

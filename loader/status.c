@@ -28,15 +28,14 @@ static json_t *device_json(const struct attachment *a)
 		json_array_append_new(hooks, json_string("guard"));
 	if (whole && a->xdp)
 		json_array_append_new(hooks, json_string("xdp"));
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "device", a->device, "role",
-			 roles[a->role], "mode", modes[a->mode], "ifindex", (int)a->ifindex,
-			 "state",
-			 !a->present ? "absent"
-			 : a->hidden ? "unknown"
-			 : whole     ? "attached"
-				     : "damaged",
-			 "note", a->hidden ? "only root may look at its hooks" : a->note, "hooks",
-			 hooks);
+	return json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "device", a->device, "role", roles[a->role],
+		"mode", modes[a->mode], "ifindex", (int)a->ifindex, "state",
+		!a->present ? "absent"
+		: a->hidden ? "unknown"
+		: whole     ? "attached"
+			    : "damaged",
+		"note", a->hidden ? "only root may look at its hooks" : a->note, "hooks", hooks);
 }
 
 static const struct attachment *find(const struct attachment *list, int n, const char *device)
@@ -194,8 +193,8 @@ static json_t *status_json(const struct root *root, const struct state *state,
 			 WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "host", host, "vtep",
 			 vtep, "interrupted", state->interrupted, "tunnel", tunnel_json(),
 			 "devices", devices, "pending", pending_json(state->tree, host, list, n),
-			 "bypassed", bypassed_json(state->tree), "rejected",
-			 rejected_json(state), "programs", programs_json(root));
+			 "bypassed", bypassed_json(state->tree), "rejected", rejected_json(state),
+			 "programs", programs_json(root));
 }
 
 static const char *text(const json_t *object, const char *key)

@@ -43,10 +43,12 @@ int netns_enter(const char *name, struct error *e)
 	if (err == EINVAL)
 		return error_set(e, EXIT_REFUSED, "%s is not a network namespace", quoted);
 	if (err)
-		return error_set(e, EXIT_REFUSED, "cannot enter network namespace %s: %s%s", quoted,
-				 strerror(err),
-				 err == EPERM ? ": cap_sys_admin is missing: run as root, or without -n inside of it"
-					      : "");
+		return error_set(
+			e, EXIT_REFUSED, "cannot enter network namespace %s: %s%s", quoted,
+			strerror(err),
+			err == EPERM
+				? ": cap_sys_admin is missing: run as root, or without -n inside of it"
+				: "");
 	return 0;
 }
 

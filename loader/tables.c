@@ -139,8 +139,8 @@ static bool same_acl(int fd, const struct acl_list *acl)
 }
 
 /* The map that packets of the tenant use now: the outer map says so, not the pin. -1: none. */
-static int map_in_use(const struct tables *t, const struct root *root, const struct sync *s, size_t i,
-		      enum inner kind)
+static int map_in_use(const struct tables *t, const struct root *root, const struct sync *s,
+		      size_t i, enum inner kind)
 {
 	const struct model_tenant *tenant = &t->m->tenants[i];
 	const struct tenant *owner = entries_value(&s->actual[MAP_TENANTS], tenant->slot);

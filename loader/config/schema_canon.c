@@ -44,7 +44,8 @@ static bool members_fit(const struct schema_key *key, const json_t *value)
 	if (!n || n < key->items_min || (key->items_max && n > key->items_max))
 		return false;
 	json_object_foreach ((json_t *)value, name, item)
-		if (schema_name_fits(name, why, sizeof(why)) || !schema_object_fits(key->object, item))
+		if (schema_name_fits(name, why, sizeof(why)) ||
+		    !schema_object_fits(key->object, item))
 			return false;
 	return true;
 }

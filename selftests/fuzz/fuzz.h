@@ -32,6 +32,8 @@ static inline void must_say(const struct error *e)
 {
 	json_t *text = json_string(e->text);
 
+	if (!text)
+		fprintf(stderr, "%s\n", e->text);
 	must(e->text[0]);
 	must(text);
 	json_decref(text);

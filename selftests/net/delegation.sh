@@ -43,7 +43,7 @@ echo 'hosts: {h1: {vtep: 192.168.50.1, underlay: [u0]}}' >> "$STATE/red.yaml"
 
 owner() { setpriv --reuid $U --regid $U --clear-groups --inh-caps=-all "$STATE/owner-tool" "$@"; }
 # No command takes longer than this, whatever the map holds.
-weft_soon() { timeout 20 "$WEFT" -n "$(netns_of h1)" -r "$ROOT" "$@"; }
+weft_soon() { timeout 60 "$WEFT" -n "$(netns_of h1)" -r "$ROOT" "$@"; }
 commit() { weft_soon acl commit "$@"; }
 
 weft_load h1

@@ -46,7 +46,12 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 	v = neighbour(ctx, p, p->port);
 	if (v)
 		return v;
-	chain = chain_on_wire(p, port);
+	chain = chain_on_wire(p, port, FROM_WORKLOAD);
+	if (chain && port->chain_since) {
+		v = existing_leaving(p, &chain);
+		if (v)
+			return v == V_RESET ? reset(ctx, p) : v;
+	}
 	if (!chain)
 		return forward(ctx, p, false);
 	if (WEFT_XDP && !chain_takes_xdp(chain))
@@ -68,11 +73,11 @@ HOOK(port)
 		count_drop(p->reason);
 		if (known)
 			count_port_drop(p->port);
-	} else if (p->reason == DROP_REJECTED && v != V_UP) {
+	} else if ((p->reason == DROP_REJECTED || p->reason == DROP_CHAIN_RESET) && v != V_UP) {
 		count_port_drop(p->port);
 	} else if (v == V_SENT || v == V_CONSUMED) {
 		count_from(p, p->port);
-		count_bypass(p, v);
+		count_rounds(p, v);
 	}
 	return verdict_to_action(v, p);
 }

@@ -11,7 +11,12 @@
 /* The PCP bits of the tag tell the pass. */
 enum chain_pcp { PCP_LEAVING = 1, PCP_TOWARDS = 2 };
 
-enum chain_flags { CHAIN_BYPASS = 1 << 0 };
+enum chain_flags {
+	CHAIN_BYPASS = 1 << 0,
+	CHAIN_KEEP = 1 << 1,	/* flows older than the chain on their wire go on without it */
+	CHAIN_RESET = 1 << 2,	/* they are ended */
+};
+
 enum step_flags { STEP_XDP_DELIVER = 1 << 0 };	/* XDP may redirect to the function's devices */
 
 struct chain_step {
@@ -60,7 +65,8 @@ struct chain_state {
 struct chain_traffic {
 	__u64 sent;		/* frames to the function */
 	__u64 returned;		/* frames back from it */
-	__u64 bypassed;		/* frames that went round it */
+	__u64 bypassed;		/* frames that the operator led round it */
+	__u64 kept;		/* frames that went round it since their flows are older than it */
 };
 
 weft_static_assert(sizeof(struct chain) == 128);

@@ -54,7 +54,8 @@
 	X(SAME_PORT, "same_port", "the destination is the port that the frame came from")           \
 	X(FLOOD_FAILED, "flood_failed", "a copy of a flooded frame could not be sent")              \
 	X(LINK_LOCAL, "link_local", "a link-local multicast (802.1D) that no bridge hands on")          \
-	X(INTERNAL, "internal", "a look-up failed that cannot fail: please report it")
+	X(INTERNAL, "internal", "a look-up failed that cannot fail: please report it")                \
+	X(CHAIN_RESET, "chain_reset", "of a flow that is older than the chain on its wire, which resets such")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -144,8 +144,18 @@ struct flow {
 	__u8 stamp;		/* of its key in the reclaim queue: a key with another is of a flow that is gone */
 	__u8 pad;
 	__u32 nat;		/* kept for NAT; 0: none */
-	__u64 spare;
+	__u32 born;		/* the tenant's epoch then; anew if the flow turns to another MAC */
+	__u32 spare;
 };
+
+/*
+ * Is the flow older than the chain on a wire, which came in epoch `since` (0: no flow counts as older)? Epochs grow, and
+ * wrap as sequence numbers do. A rule that programs and command both need.
+ */
+static inline __attribute__((always_inline)) int flow_is_older(__u32 born, __u32 since)
+{
+	return since && (__s32)(born - since) < 0;
+}
 
 weft_static_assert(sizeof(struct ct4_key) == 16);
 weft_static_assert(sizeof(struct ct6_key) == 40);

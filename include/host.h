@@ -29,10 +29,9 @@ struct host {
 struct next_hop {
 	__u32 ifindex;		/* 0: not known */
 	__u32 refreshed;	/* jiffies, low 32 bits */
-	__u8 destination_mac[6];
-	__u8 source_mac[6];
 	__u32 mtu;		/* of the outer IP packet, bytes */
 	__u32 xdp_mtu;		/* the same for XDP; 0: the device would lose what XDP sends */
+	__u64 outer[6];		/* the outer headers up to the VNI, as on the wire, without what varies (bpf/lib/outer.h) */
 };
 
 /* vteps: tunnel address -> slot in hosts */
@@ -46,6 +45,6 @@ struct vtep {
 
 weft_static_assert(sizeof(struct host_config) == 128);
 weft_static_assert(sizeof(struct host) == 16);
-weft_static_assert(sizeof(struct next_hop) == 28);
+weft_static_assert(sizeof(struct next_hop) == 64);
 
 #endif

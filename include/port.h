@@ -38,7 +38,8 @@ struct port {
 	__u8 flags;		/* enum port_flags */
 	__u8 addresses4;	/* how many are used */
 	__u8 addresses6;
-	__u8 pad[7];
+	__u8 pad[3];
+	__u32 chain_since;	/* epoch in which `chain` came, if it keeps or resets older flows; 0: none is older */
 	__u8 address4[PORT_ADDRESSES][4];
 	__u8 address6[PORT_ADDRESSES][16];
 };

@@ -6,6 +6,7 @@
 #include "loader/commands.h"
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
+#include "loader/flow_moves.h"
 #include "loader/rules.h"
 
 int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
@@ -60,6 +61,7 @@ void apply_print_notes(FILE *out, const struct commit *c)
 static void print_changes(const struct commit *c)
 {
 	config_diff_print(stdout, c->diff);
+	flow_moves_print(stdout, c->moves);
 	fflush(stdout);
 }
 
@@ -78,7 +80,7 @@ static void print_summary(const struct commit *c)
 
 json_t *apply_report(const struct commit *c)
 {
-	return json_pack("{s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "notes", c->notes,
+	return json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "flows", c->moves, "notes", c->notes,
 			 "writes", (json_int_t)c->writes, "attached", c->attached, "detached",
 			 c->detached, "dry_run", c->dry_run);
 }
@@ -101,6 +103,7 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 		.own_rules = true,
 		.force = cli_option(cl, "force") != NULL,
 		.dry_run = cli_option(cl, "dry-run") != NULL,
+		.count_flows = true,
 		.announce = cl->json ? NULL : print_changes,
 	};
 
@@ -130,12 +133,45 @@ int cmd_apply(struct command_line *cl, struct error *e)
 	return result;
 }
 
+/* In JSON the flows that move follow the changes, each as an entry of its own kind. */
+static int print_diff(const struct command_line *cl, const json_t *diff, const json_t *moves,
+		      struct error *e)
+{
+	json_t *all, *move;
+	size_t i;
+
+	if (!cl->json) {
+		config_diff_print(stdout, diff);
+		flow_moves_print(stdout, moves);
+		return 0;
+	}
+	all = json_copy((json_t *)diff);
+	json_array_foreach ((json_t *)moves, i, move) {
+		json_object_set_new(move, "op", json_string("flows"));
+		json_array_append(all, move);
+	}
+	return cli_json(cl, all, e);
+}
+
+static int diff(const struct command_line *cl, const struct root *root, const struct state *state,
+		const json_t *wanted, struct error *e)
+{
+	json_t *changes = config_diff(state->tree, wanted), *moves = json_array();
+	int result = json_array_size(changes) ? EXIT_DIFFERS : EXIT_DONE;
+
+	if (flow_moves_wished(root, state, wanted, changes, moves, e) ||
+	    print_diff(cl, changes, moves, e))
+		result = -1;
+	json_decref(changes);
+	json_decref(moves);
+	return result;
+}
+
 int cmd_diff(struct command_line *cl, struct error *e)
 {
 	struct state state;
 	struct wish wish;
 	struct root root;
-	json_t *diff = NULL;
 	int result = -1;
 
 	if (root_open(&root, cl->root, false, e))
@@ -143,13 +179,7 @@ int cmd_diff(struct command_line *cl, struct error *e)
 	if (!state_read(&root, &state, e)) {
 		state_print_rejected(&state);
 		if (!apply_read(cl, &state, &wish, e)) {
-			diff = config_diff(state.tree, wish.wanted);
-			result = json_array_size(diff) ? EXIT_DIFFERS : EXIT_DONE;
-			if (cl->json)
-				result = cli_json(cl, json_incref(diff), e) ? -1 : result;
-			else
-				config_diff_print(stdout, diff);
-			json_decref(diff);
+			result = diff(cl, &root, &state, wish.wanted, e);
 			apply_forget(&wish);
 		}
 		state_free(&state);

@@ -8,6 +8,7 @@
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
 #include "loader/facts.h"
+#include "loader/flow_moves.h"
 #include "loader/tables.h"
 
 /* All that stands between the wish and the maps. */
@@ -196,7 +197,9 @@ static int check(struct work *w, struct error *e)
 	    tables_open(&w->tables, c->root, &w->model, w->touched, e) || find_refused(w, e))
 		return -1;
 	w->tables.everything = c->state->interrupted;
-	return plan(w, e);
+	if (plan(w, e))
+		return -1;
+	return c->count_flows ? flow_moves(c->root, c->state, &w->model, c->diff, c->moves, e) : 0;
 }
 
 static int write_host(struct work *w, bool place, struct error *e)
@@ -302,6 +305,7 @@ int commit_run(struct commit *c, struct error *e)
 	int result;
 
 	c->notes = json_array();
+	c->moves = json_array();
 	/* Elsewhere the devices of this root are not to be seen, and all would be taken for gone. */
 	result = devices_check_netns(c->root, e);
 	if (!result)
@@ -337,5 +341,6 @@ void commit_free(struct commit *c)
 {
 	json_decref(c->diff);
 	json_decref(c->notes);
-	c->diff = c->notes = NULL;
+	json_decref(c->moves);
+	c->diff = c->notes = c->moves = NULL;
 }

@@ -27,12 +27,14 @@ struct commit {
 	bool force; /* let a tenant lose most of its ports */
 	bool dry_run;
 	bool each_alone; /* a named tenant whose rules cannot be compiled is no reason to refuse the others */
+	bool count_flows; /* fill `moves` */
 	bool changed_only; /* note what is pending only of objects that change */
 	void (*announce)(const struct commit
 				 *c); /* when all is checked, and before it is done; may be NULL */
 
 	/* Results; commit_free() drops them. */
 	json_t *diff; /* of config_diff() */
+	json_t *moves; /* of flow_moves(): flows that enter and leave functions */
 	json_t *notes; /* strings: what is pending, and what was found odd */
 	size_t left_out; /* tenants whose live ACL stays, since their rules cannot be compiled */
 	size_t writes; /* entries and maps that differed */

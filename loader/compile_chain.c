@@ -124,7 +124,7 @@ int compile_chains(const struct model *m, const struct facts *facts, struct desi
 			.tenant = t->slot,
 			.tag = c->tag,
 			.steps = 1,
-			.flags = c->bypass ? CHAIN_BYPASS : 0,
+			.flags = c->flags,
 		};
 
 		if (check_networks(m, c, e) || check_macs(m, c, e))

@@ -25,6 +25,32 @@ int flows_now(const struct root *root, uint64_t *jiffies, struct error *e)
 	return failed ? -1 : 0;
 }
 
+const enum inner flow_tables[FLOW_TABLES] = { INNER_CT4, INNER_HALF4, INNER_CT6, INNER_HALF6 };
+
+int flow_family(enum inner table)
+{
+	return table == INNER_CT4 || table == INNER_HALF4 ? FAMILY_IPV4 : FAMILY_IPV6;
+}
+
+uint8_t flow_protocol_of(const void *key, enum inner table)
+{
+	return flow_family(table) == FAMILY_IPV4 ? ((const struct ct4_key *)key)->protocol :
+						   ((const struct ct6_key *)key)->protocol;
+}
+
+int flows_read(const struct root *root, const char *tenant, enum inner table, int *fd,
+	       struct entries *list, struct error *e)
+{
+	entries_init(list, inner_kinds[table].key_size, sizeof(struct flow));
+	*fd = inner_open(root, tenant, table);
+	if (*fd < 0)
+		return errno == ENOENT
+			       ? 0
+			       : error_set(e, EXIT_REFUSED, "tenant %s: %s cannot be opened: %s",
+					   tenant, inner_kinds[table].name, strerror(errno));
+	return map_read(*fd, inner_kinds[table].name, list, e);
+}
+
 static bool replied(const struct flow *flow)
 {
 	return flow->dir[0].packets && flow->dir[1].packets;

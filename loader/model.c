@@ -228,6 +228,18 @@ static void make_networks(struct model *m, const struct model_tenant *t)
 	}
 }
 
+static uint8_t chain_flags(const json_t *object)
+{
+	const char *existing = schema_text("chain", object, "existing");
+	uint8_t flags = schema_flag("chain", object, "bypass") ? CHAIN_BYPASS : 0;
+
+	if (!strcmp(existing, "keep"))
+		flags |= CHAIN_KEEP;
+	if (!strcmp(existing, "reset"))
+		flags |= CHAIN_RESET;
+	return flags;
+}
+
 static void make_chains(struct model *m, const struct model_tenant *t)
 {
 	char path[CONFIG_PATH_LEN];
@@ -241,8 +253,9 @@ static void make_chains(struct model *m, const struct model_tenant *t)
 		c->tenant = t->name;
 		c->name = name;
 		c->tag = (uint16_t)schema_number("chain", object, "tag");
-		c->bypass = schema_flag("chain", object, "bypass");
-		c->instance = instance_here(m, text_at(step, "function"));
+		c->flags = chain_flags(object);
+		c->function = text_at(step, "function");
+		c->instance = instance_here(m, c->function);
 		snprintf(path, sizeof(path), "tenants/%s/chains/%s", t->name, name);
 		identify(m, path, &c->id, &c->slot);
 		name_object(m, path, c);

@@ -46,7 +46,8 @@ struct model_chain {
 	uint64_t id;
 	uint32_t slot;
 	uint16_t tag;
-	bool bypass;
+	uint8_t flags; /* enum chain_flags */
+	const char *function; /* of its step */
 	const struct model_instance *instance; /* of its step, on this host; NULL: none here */
 };
 

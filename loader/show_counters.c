@@ -37,12 +37,12 @@ static const struct counted counted[] = {
 	  "tenants",
 	  4,
 	  { "flows", "would_drop_in", "would_drop_out", "reclaimed" } },
-	{ "chain_stats", "chains", "chains", 3, { "sent", "returned", "bypassed" } },
+	{ "chain_stats", "chains", "chains", 4, { "sent", "returned", "bypassed", "kept" } },
 };
 
 _Static_assert(sizeof(struct traffic) == 5 * 8, "fields of struct traffic");
 _Static_assert(sizeof(struct tenant_traffic) == 4 * 8, "fields of struct tenant_traffic");
-_Static_assert(sizeof(struct chain_traffic) == 3 * 8, "fields of struct chain_traffic");
+_Static_assert(sizeof(struct chain_traffic) == 4 * 8, "fields of struct chain_traffic");
 
 static const char *const reason_names[DROP_REASONS] = {
 #define X(id, name, text) [DROP_##id] = name,

@@ -156,38 +156,18 @@ static void list_flow(struct listing *l, const void *key, int family, const stru
 	json_decref(one);
 }
 
-static const enum inner tables[] = { INNER_CT4, INNER_HALF4, INNER_CT6, INNER_HALF6 };
-
-static int family_of(enum inner kind)
-{
-	return kind == INNER_CT4 || kind == INNER_HALF4 ? FAMILY_IPV4 : FAMILY_IPV6;
-}
-
-static int read_table(const struct root *root, const char *tenant, enum inner kind, int *fd,
-		      struct entries *list, struct error *e)
-{
-	entries_init(list, inner_kinds[kind].key_size, sizeof(struct flow));
-	*fd = inner_open(root, tenant, kind);
-	if (*fd < 0)
-		return errno == ENOENT
-			       ? 0
-			       : error_set(e, EXIT_REFUSED, "tenant %s: %s cannot be opened: %s",
-					   tenant, inner_kinds[kind].name, strerror(errno));
-	return map_read(*fd, inner_kinds[kind].name, list, e);
-}
-
 static int list_tenant(struct listing *l, int slots, struct error *e)
 {
 	if (bpf_map_lookup_elem(slots, &l->tenant->slot, &l->record))
 		return error_set(e, EXIT_REFUSED, "tenant %s: its slot cannot be read: %s",
 				 l->tenant->name, strerror(errno));
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+	for (size_t i = 0; i < FLOW_TABLES; i++) {
 		struct entries list;
-		int fd, failed = read_table(&l->s->root, l->tenant->name, tables[i], &fd, &list, e);
+		int fd, failed = flows_read(&l->s->root, l->tenant->name, flow_tables[i], &fd, &list, e);
 
-		l->half_open = tables[i] == INNER_HALF4 || tables[i] == INNER_HALF6;
+		l->half_open = flow_tables[i] == INNER_HALF4 || flow_tables[i] == INNER_HALF6;
 		for (size_t k = 0; k < list.n && !failed; k++)
-			list_flow(l, entries_key(&list, k), family_of(tables[i]),
+			list_flow(l, entries_key(&list, k), flow_family(flow_tables[i]),
 				  entries_value(&list, k));
 		entries_free(&list);
 		if (fd >= 0)
@@ -250,12 +230,12 @@ int cmd_ct_show(struct command_line *cl, struct error *e)
 
 static int flush_tenant(const struct show *s, const char *tenant, size_t *n, struct error *e)
 {
-	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+	for (size_t i = 0; i < FLOW_TABLES; i++) {
 		struct entries list;
-		int fd, failed = read_table(&s->root, tenant, tables[i], &fd, &list, e);
+		int fd, failed = flows_read(&s->root, tenant, flow_tables[i], &fd, &list, e);
 
 		failed = failed ||
-			 (fd >= 0 && map_delete(fd, inner_kinds[tables[i]].name, &list, e));
+			 (fd >= 0 && map_delete(fd, inner_kinds[flow_tables[i]].name, &list, e));
 		*n += list.n;
 		entries_free(&list);
 		if (fd >= 0)

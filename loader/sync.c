@@ -8,6 +8,7 @@
 #include "loader/alloc.h"
 #include "loader/inner.h"
 #include "loader/sync.h"
+#include "loader/wire.h"
 
 uint32_t next_epoch(uint32_t epoch)
 {
@@ -121,16 +122,38 @@ static const void **by_slot(const struct entries *desired, size_t slots)
 	return values;
 }
 
+/* The record as it shall be, with what is state in it: when the chain came. A new port has no older flows. */
+static void settle_wire(const struct sync *s, const struct desired *d, const struct port *old,
+			const struct port *new, struct port *settled)
+{
+	const struct entries *chains = &s->actual[MAP_CHAINS];
+	uint32_t slot = new->chain;
+	struct wire before, after;
+
+	*settled = *new;
+	if (!new->id || old->id != new->id || new->tenant >= WEFT_TENANTS_MAX)
+		return;
+	before = wire_of(old, old->chain < chains->n ? entries_value(chains, old->chain) : NULL);
+	after = wire_of(new, entries_find(&d->map[MAP_CHAINS], &slot));
+	settled->chain_since =
+		wire_since(&before, &after, next_epoch(s->wanted[new->tenant].epoch));
+}
+
 static void plan_array(struct sync *s, const struct desired *d, enum sync_map map)
 {
 	static const unsigned char nothing[512];
 	const struct entries *actual = &s->actual[map];
 	const void **values = by_slot(&d->map[map], actual->n);
+	struct port settled;
 
 	for (uint32_t slot = 0; slot < actual->n; slot++) {
 		const void *old = entries_value(actual, slot);
 		const void *new = values[slot] ? values[slot] : nothing;
 
+		if (map == MAP_PORT_SLOTS) {
+			settle_wire(s, d, old, new, &settled);
+			new = &settled;
+		}
 		if (!memcmp(old, new, actual->value_size))
 			continue;
 		entries_add(&s->fresh[map], &slot, new);

@@ -60,8 +60,12 @@ static __always_inline const struct port *port_at(__u32 slot)
 /* The port that is bound to the device for frames with this tag, or NULL. *slot tells which. */
 static __always_inline const struct port *port_bound_to(__u32 ifindex, __u16 vid, __u32 *slot)
 {
-	struct port_key key = { .ifindex = ifindex, .vid = vid };
-	const struct port_binding *binding = bpf_map_lookup_elem(&ports, &key);
+	/* In one word, as in vtep_of(). */
+	union {
+		__u64 word;
+		struct port_key key;
+	} k = { .word = ifindex | (__u64)vid << 32 };
+	const struct port_binding *binding = bpf_map_lookup_elem(&ports, &k.key);
 	const struct port *port;
 
 	if (!binding)

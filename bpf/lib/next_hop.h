@@ -6,17 +6,20 @@
 #ifndef WEFT_BPF_NEXT_HOP_H
 #define WEFT_BPF_NEXT_HOP_H
 
-#include "lib/weft.h"
+#include "lib/outer.h"
 
 #define AF_INET 2
 #define MTU_MIN 576		/* RFC 791: what every path carries; without a length the kernel tells no MTU */
 #define MTU_ASSUMED 1500	/* until the neighbour is known, which comes before the MTU in the kernel's answer */
 
-static __always_inline bool next_hop_fresh(const struct next_hop *hop, __u32 seconds)
+/* Known, not too old, and made for the addresses that both hosts have now. */
+static __always_inline bool next_hop_fresh(const struct next_hop *hop, __u32 slot, __u32 seconds)
 {
 	const struct host_config *us = this_host();
+	const struct host *to = host_at(slot);
 
-	return us && hop->ifindex && (__u32)bpf_jiffies64() - hop->refreshed < us->hz * seconds;
+	return us && to && hop->ifindex && outer_is_between(hop, us->vtep4, to->vtep4) &&
+	       (__u32)bpf_jiffies64() - hop->refreshed < us->hz * seconds;
 }
 
 static __always_inline struct next_hop *next_hop_of(__u32 slot)
@@ -62,12 +65,11 @@ __noinline int next_hop_refresh(ctx_t *ctx, __u32 slot)
 	hop->ifindex = fib.ifindex;
 	hop->mtu = error ? MTU_ASSUMED : fib.mtu_result;
 	hop->xdp_mtu = sends_xdp(us, hop->ifindex) ? hop->mtu : 0;
+	outer_prepare(hop, fib.dmac, fib.smac, us->vtep4, to);
 	if (error) {
 		hop->refreshed = (__u32)bpf_jiffies64() - us->hz * 60;
 		return error;
 	}
-	__builtin_memcpy(hop->destination_mac, fib.dmac, ETH_ALEN);
-	__builtin_memcpy(hop->source_mac, fib.smac, ETH_ALEN);
 	hop->refreshed = bpf_jiffies64();
 	return 0;
 }
@@ -79,7 +81,7 @@ static __always_inline int next_hop_ready(ctx_t *ctx, const struct next_hop *hop
 #if WEFT_XDP
 	return 0;
 #else
-	return next_hop_fresh(hop, 1) ? 0 : next_hop_refresh(ctx, slot);
+	return next_hop_fresh(hop, slot, 1) ? 0 : next_hop_refresh(ctx, slot);
 #endif
 }
 

@@ -34,11 +34,11 @@ static __always_inline int op_pop_tag(ctx_t *ctx)
  * chose, since encap (stages/output.h) has seen that they fit the underlay with the tunnel's header; without it
  * the kernel would make each 50 bytes smaller, and would refuse UDP super-packets.
  */
-static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer *outer)
+static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer)
 {
 	/* One store for both headers: each costs as much as a look-up. */
 	struct {
-		struct outer outer;
+		struct outer_words outer;
 		__u8 inner[ETH_HLEN];
 	} __attribute__((packed)) head;
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
@@ -50,7 +50,7 @@ static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struc
 	if ((!p->family || bpf_skb_adjust_room(ctx, OUTER_LEN, BPF_ADJ_ROOM_MAC, flags)) &&
 	    bpf_skb_change_head(ctx, OUTER_LEN, 0))
 		return -1;
-	__builtin_memcpy(&head.outer, outer, sizeof(head.outer));
+	head.outer = *outer;
 	return bpf_skb_store_bytes(ctx, 0, &head, sizeof(head), 0);
 }
 

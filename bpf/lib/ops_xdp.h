@@ -39,16 +39,16 @@ static __always_inline int op_pop_tag(ctx_t *ctx)
 	return bpf_xdp_adjust_head(ctx, VLAN_HLEN);
 }
 
-static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer *outer)
+static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer)
 {
-	struct outer *to;
+	struct outer_words *to;
 
 	if (bpf_xdp_adjust_head(ctx, -OUTER_LEN))
 		return -1;
 	to = at(ctx, 0, sizeof(*to));
 	if (!to)
 		return -1;
-	__builtin_memcpy(to, outer, sizeof(*to));
+	*to = *outer;
 	return 0;
 }
 

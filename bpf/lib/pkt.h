@@ -69,8 +69,11 @@ struct pkt {
 	__u32 tcp_ack;
 	__u16 payload;		/* TCP payload bytes */
 	__u8 ttl;
-	__u8 pad;
-	__u16 bypassed;		/* insert: slot of a chain that the operator bypasses */
+	__u8 kept;		/* existing: a bit for each direction in which it is for the flow's age */
+	union {
+		__u16 round[2];	/* insert: slots of chains that the frame goes round, by enum weft_direction */
+		__u32 rounds;
+	};
 	__u8 source_mac[6] __attribute__((aligned(8)));	/* compared as 4 + 2 bytes */
 	__u8 destination_mac[6] __attribute__((aligned(8)));
 	union weft_addr source;	/* ARP: sender and target */
@@ -89,6 +92,7 @@ struct pkt {
 	union {
 		struct ct4_key key4;
 		struct ct6_key key6;
+		__u64 key_words[5];
 	};
 
 	int action;		/* with V_SENT: TC_ACT_* or XDP_* as the redirect helper gave it */

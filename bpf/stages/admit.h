@@ -11,32 +11,7 @@
 #define WEFT_STAGE_ADMIT_H
 
 #include "lib/scratch.h"
-#include "stages/flow.h"
-
-/* Over: idle too long, or a closed connection whose ports are used anew. */
-static __always_inline bool flow_is_over(const struct flow *f, const struct pkt *p, const struct tenant *t)
-{
-	if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && tcp_closed(f))
-		return true;
-	return flow_expired(f, p->flow_protocol, t);
-}
-
-static __always_inline void flow_remove(struct pkt *p)
-{
-	bool ipv4 = p->family == FAMILY_IPV4;
-	union flow_key key = key_of(p);
-	void *table;
-
-	if (p->flags & PKT_HALF_OPEN)
-		table = ipv4 ? tenant_table(&half4, p) :
-			       tenant_table(&half6, p);
-	else
-		table = ipv4 ? tenant_table(&ct4, p) :
-			       tenant_table(&ct6, p);
-	if (table)
-		bpf_map_delete_elem(table, &key);
-	p->flags &= ~PKT_HALF_OPEN;
-}
+#include "stages/existing.h"
 
 static __always_inline enum verdict judge_ends(struct pkt *p, struct acl_query *q, const struct tenant *t,
 					       __u32 sender, __u32 receiver)
@@ -61,6 +36,9 @@ static __always_inline void flow_remember(struct flow *f, const struct pkt *p, _
 	us->rule = p->rule;
 	us->target = p->to;
 	us->source = p->from;
+	/* Judging again makes no flow younger, nor older; but towards another MAC it is another flow. */
+	if (!mac_equal(us->mac, p->destination_mac))
+		f->born = flow_birth(p, epoch);
 	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
 	/* Last: a packet on another CPU that sees the epoch sees the verdict too. */
 	barrier();
@@ -128,6 +106,8 @@ __noinline int flow_admit(struct pkt *p)
 	}
 	original = !f || flow_us(f, p)->flags & FLOW_ORIGINAL;
 	if (f) {
+		if (WEFT_XDP && ends_towards(p, f))
+			return V_UP;
 		query_again(&q, p, f, original);
 		/*
 		 * Judged in this epoch, and between the same ends. Other ends are another question, since ACL in is

@@ -28,6 +28,15 @@ static __always_inline int copy_to(ctx_t *ctx, __u32 ifindex)
 	return bpf_clone_redirect(ctx, ifindex, 0);
 }
 
+/* With the port's tag, if it has one; the frame is as before after it. */
+static __always_inline int copy_to_port(ctx_t *ctx, const struct port *port)
+{
+	if (port->vid && bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
+		return -1;
+	copy_to(ctx, port->ifindex);
+	return port->vid ? bpf_skb_vlan_pop(ctx) : 0;
+}
+
 /* One copy a chain, whatever the number of its ports: what it returns goes to all of them. */
 static __always_inline bool first_for_chain(struct flooding *state, __u32 chain)
 {
@@ -79,37 +88,33 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 	v = judge_port(p, &q, t, slot, TO_WORKLOAD);
 	if (v)
 		return v;
-	chain = chain_on_wire(p, port);
+	chain = chain_on_wire(p, port, TO_WORKLOAD);
 	if (chain)
 		return first_for_chain(state, chain) ? copy_to_function(ctx, p, chain) : V_NEXT;
-	if (port->vid && bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
+	if (copy_to_port(ctx, port))
 		return drop(p, DROP_FLOOD_FAILED);
 	count_to(p, slot);
-	copy_to(ctx, port->ifindex);
-	if (port->vid && bpf_skb_vlan_pop(ctx))
-		return drop(p, DROP_FLOOD_FAILED);
 	return V_NEXT;
 }
 
 /* The frame is encapsulated for the first host; for the others only the outer addresses change. */
 __noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 slot)
 {
-	const struct host_config *us = this_host();
 	struct next_hop *hop = next_hop_of(slot);
 	const struct host *to = host_at(slot);
-	struct outer outer;
+	struct outer_words outer;
 
 	if (!p || !state)
 		return V_DROP;
-	if (!us || !to || !hop || !*(const __u32 *)to->vtep4)
+	if (!to || !hop || !*(const __u32 *)to->vtep4)
 		return drop(p, DROP_HOST_UNKNOWN);
-	if (!next_hop_fresh(hop, 1) && next_hop_refresh(ctx, slot)) {
+	if (!next_hop_fresh(hop, slot, 1) && next_hop_refresh(ctx, slot)) {
 		/* A copy cannot wait for the neighbour: let the kernel find it for the next one. */
 		return drop(p, DROP_NO_ROUTE);
 	}
 	if (!state->encapsulated && outer_size(ctx, p) > hop->mtu)
 		return drop(p, DROP_TOO_BIG);
-	outer_fill(&outer, hop, us, to, p->vni, p->hash, p->len);
+	outer_fill(&outer, hop, p->vni, p->hash, p->len);
 	if (state->encapsulated) {
 		if (ctx_store(ctx, 0, &outer, sizeof(outer)))
 			return drop(p, DROP_FLOOD_FAILED);

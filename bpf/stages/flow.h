@@ -69,6 +69,44 @@ static __always_inline bool is_stateless(const struct pkt *p)
 	       !(p->flags & (PKT_ICMP_QUERY | PKT_ICMP_REPLY | PKT_ICMP_ERROR));
 }
 
+/* Over: idle too long, or a closed connection whose ports are used anew. */
+static __always_inline bool flow_is_over(const struct flow *f, const struct pkt *p, const struct tenant *t)
+{
+	if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && tcp_closed(f))
+		return true;
+	return flow_expired(f, p->flow_protocol, t);
+}
+
+static __always_inline void flow_remove(struct pkt *p)
+{
+	bool ipv4 = p->family == FAMILY_IPV4;
+	union flow_key key = key_of(p);
+	void *table;
+
+	if (p->flags & PKT_HALF_OPEN)
+		table = ipv4 ? tenant_table(&half4, p) :
+			       tenant_table(&half6, p);
+	else
+		table = ipv4 ? tenant_table(&ct4, p) :
+			       tenant_table(&ct6, p);
+	if (table)
+		bpf_map_delete_elem(table, &key);
+	p->flags &= ~PKT_HALF_OPEN;
+}
+
+/* The port's record with its chain is written before the epoch: what begins in between is not older than the chain. */
+static __always_inline __u32 born_at(__u32 epoch, __u32 end)
+{
+	const struct port *port = FLOW_TARGET_KIND(end) == TARGET_PORT ? port_at(FLOW_TARGET_INDEX(end)) : NULL;
+
+	return port && flow_is_older(epoch, port->chain_since) ? port->chain_since : epoch;
+}
+
+static __always_inline __u32 flow_birth(const struct pkt *p, __u32 epoch)
+{
+	return born_at(born_at(epoch, p->from), p->to);
+}
+
 static __always_inline void flow_begin(struct flow *f, struct pkt *p, const struct tenant *t, __u32 epoch)
 {
 	struct flow_dir *us = flow_us(f, p), *them = flow_them(f, p);
@@ -85,6 +123,7 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	f->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;
 	f->first_code = p->icmp_code;
 	f->stamp = bpf_get_prandom_u32();
+	f->born = flow_birth(p, epoch);
 	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
 	__builtin_memcpy(them->mac, p->source_mac, ETH_ALEN);
 	/* Picked up in the middle (loose): both ends are believed to have shaken hands. */

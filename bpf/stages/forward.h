@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * forward: what is the same for every frame that leaves a workload, whether it comes from the port or back
- * from the chain on the port's wire: flow, then output; flooding and rejecting where these are called for.
+ * from the chain on the port's wire: flow, then output; flooding, rejecting and resetting where these are called for.
  * reads:  struct pkt
  * writes: pkt.action
- * maps:   those of flow, flood, output and reject
- * drops:  those of flow, flood, output and reject
+ * maps:   those of flow, flood, output, reject and reset
+ * drops:  those of flow, flood, output, reject and reset
  */
 #ifndef WEFT_STAGE_FORWARD_H
 #define WEFT_STAGE_FORWARD_H
 
 #include "stages/flood.h"
-#include "stages/reject.h"
+#include "stages/reset.h"
 
 static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p, bool inspected)
 {
@@ -25,7 +25,9 @@ static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p, bool insp
 		return flood_stage(ctx, p);
 	if (v == V_REJECT)
 		return reject(ctx, p);
-	return v ? v : output(ctx, p, f, inspected);
+	if (!v)
+		v = output(ctx, p, f, inspected);
+	return v == V_RESET ? reset(ctx, p) : v;
 }
 
 #endif

@@ -21,16 +21,26 @@ static __always_inline struct chain_traffic *chain_counters(__u32 slot)
 	return bpf_map_lookup_elem(&chain_stats, &slot);
 }
 
-/* At the hook's end, since XDP may yet pass the frame up. */
-static __always_inline void count_bypass(const struct pkt *p, enum verdict v)
+static __always_inline void count_round(const struct pkt *p, enum weft_direction direction)
 {
 	struct chain_traffic *stats;
 
-	if (!p->bypassed || (v != V_SENT && v != V_CONSUMED))
+	if (!p->round[direction])
 		return;
-	stats = chain_counters(p->bypassed);
-	if (stats)
+	stats = chain_counters(p->round[direction]);
+	if (stats && p->kept & 1 << direction)
+		stats->kept++;
+	else if (stats)
 		stats->bypassed++;
+}
+
+/* At the hook's end, since XDP may yet pass the frame up. */
+static __always_inline void count_rounds(const struct pkt *p, enum verdict v)
+{
+	if (!p->rounds || (v != V_SENT && v != V_CONSUMED))
+		return;
+	count_round(p, FROM_WORKLOAD);
+	count_round(p, TO_WORKLOAD);
 }
 
 /* The last act of a hook whose drops are no port's. */
@@ -39,7 +49,7 @@ static __always_inline int conclude(const struct pkt *p, enum verdict v)
 	if (v == V_DROP)
 		count_drop(p->reason);
 	else
-		count_bypass(p, v);
+		count_rounds(p, v);
 	return verdict_to_action(v, p);
 }
 
@@ -99,7 +109,7 @@ static __always_inline void function_answered(__u32 slot)
 }
 
 /* The chain on the port's wire, or 0 if there is none or the operator bypasses it. */
-static __always_inline __u32 chain_on_wire(struct pkt *p, const struct port *port)
+static __always_inline __u32 chain_on_wire(struct pkt *p, const struct port *port, enum weft_direction direction)
 {
 	const struct chain *chain;
 
@@ -109,7 +119,7 @@ static __always_inline __u32 chain_on_wire(struct pkt *p, const struct port *por
 	if (!chain || !chain->steps)
 		return 0;
 	if (chain->flags & CHAIN_BYPASS) {
-		p->bypassed = port->chain;
+		p->round[direction] = port->chain;
 		return 0;
 	}
 	return port->chain;

@@ -6,6 +6,7 @@
  * writes: the frame; the flow's counters and state
  * maps:   port_slots hosts next_hops, and those of insert and flow
  * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_tcp_state ct_full sf_down
+ *         chain_reset
  */
 #ifndef WEFT_STAGE_OUTPUT_H
 #define WEFT_STAGE_OUTPUT_H
@@ -62,7 +63,12 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	/* The network too: an entry put in by hand, or left behind, may name another tenant's port. */
 	if (!port || !port->ifindex || port->vni != p->vni)
 		return drop(p, DROP_PORT_UNBOUND);
-	chain = inspected ? 0 : chain_on_wire(p, port);
+	chain = inspected ? 0 : chain_on_wire(p, port, TO_WORKLOAD);
+	if (chain && f && port->chain_since) {
+		v = existing_towards(p, f, port, &chain);
+		if (v)
+			return v;
+	}
 	v = unwrap(ctx, p);
 	if (v)
 		return v;
@@ -79,22 +85,21 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 
 __noinline int encap(ctx_t *ctx, struct pkt *p, __u32 slot)
 {
-	const struct host_config *us = this_host();
 	struct next_hop *hop = next_hop_of(slot);
 	const struct host *to = host_at(slot);
-	struct outer outer;
+	struct outer_words outer;
 	int answer;
 
 	if (!p)
 		return V_DROP;
-	if (!us || !to || !hop || !*(const __u32 *)to->vtep4)
+	if (!to || !hop || !*(const __u32 *)to->vtep4)
 		return drop(p, DROP_HOST_UNKNOWN);
 	answer = next_hop_ready(ctx, hop, slot);
 	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return drop(p, DROP_NO_ROUTE);
 	if (outer_size(ctx, p) > hop->mtu)
 		return drop(p, DROP_TOO_BIG);
-	outer_fill(&outer, hop, us, to, p->vni, p->hash, p->len);
+	outer_fill(&outer, hop, p->vni, p->hash, p->len);
 	if (op_encap(ctx, p, &outer))
 		return drop(p, DROP_ENCAP_FAILED);
 	p->action = op_send_underlay(ctx, hop->ifindex, answer == BPF_FIB_LKUP_RET_NO_NEIGH);

@@ -31,14 +31,15 @@ static __always_inline bool port_takes_xdp(__u32 slot)
 
 static __always_inline bool can_output(const struct pkt *p)
 {
+	__u32 slot = FLOW_TARGET_INDEX(p->to);
 	const struct next_hop *hop;
 
 	if (!WEFT_XDP)
 		return true;
 	if (FLOW_TARGET_KIND(p->to) == TARGET_PORT)
-		return port_takes_xdp(FLOW_TARGET_INDEX(p->to));
-	hop = next_hop_of(FLOW_TARGET_INDEX(p->to));
-	return hop && next_hop_fresh(hop, 2) && p->len + OUTER_LEN - ETH_HLEN <= hop->xdp_mtu;
+		return port_takes_xdp(slot);
+	hop = next_hop_of(slot);
+	return hop && next_hop_fresh(hop, slot, 2) && p->len + OUTER_LEN - ETH_HLEN <= hop->xdp_mtu;
 }
 
 #endif

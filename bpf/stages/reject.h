@@ -129,15 +129,17 @@ static __always_inline bool checksum_is_unfinished(ctx_t *ctx, const struct pkt 
 }
 
 /*
- * How long the RST is, options included, after the frame was cut to it. An skb that kept the mark of a tunnel
- * cannot be cut (see op_resize, which would move its checksum): there the RST is as long as the segment was, and
- * no-operation options fill it. A segment with data gets no answer then.
+ * Cuts the segment to what a RST needs. An skb that kept the mark of a tunnel cannot be cut (see op_resize, which would
+ * move its checksum): there the RST is as long as the segment was, no-operation options fill its header, and data, which
+ * it may have (RFC 9293, 3.5.3), stays, if only the receiver's device is to sum it up.
  */
-static __always_inline __u32 rst_size(ctx_t *ctx, const struct pkt *p, __u32 ip_len)
+static __always_inline bool rst_cut(ctx_t *ctx, struct pkt *p, __u32 ip_len, bool unfinished)
 {
-	if (!bpf_skb_change_tail(ctx, ETH_HLEN + ip_len + sizeof(struct rst), 0))
-		return sizeof(struct rst);
-	return p->payload ? 0 : p->l4_len;
+	if (bpf_skb_change_tail(ctx, ETH_HLEN + ip_len + sizeof(struct rst), 0))
+		return unfinished || !p->payload;
+	p->l4_len = sizeof(struct rst);
+	p->payload = 0;
+	return true;
 }
 
 /* A TCP header's length counts four bytes at a time, so options do. */
@@ -179,12 +181,14 @@ __noinline int reject_tcp(ctx_t *ctx, struct pkt *p)
 	if (p->tcp_flags & TCP_RST || p->l4 != ETH_HLEN + ip_len)
 		return -1;
 	unfinished = checksum_is_unfinished(ctx, p, p->l4_len + p->payload);
-	len = rst_size(ctx, p, ip_len);
-	if (len < sizeof(rst) || len > sizeof(rst) + TCP_OPTIONS_MAX)
-		return -1;
-	options = len - sizeof(rst);
 	rst_fill(&rst, p);
-	rst.offset = len / 4 << 4;
+	if (!rst_cut(ctx, p, ip_len, unfinished))
+		return -1;
+	options = p->l4_len - sizeof(rst);
+	if (options > TCP_OPTIONS_MAX)
+		return -1;
+	len = p->l4_len + p->payload;
+	rst.offset = p->l4_len / 4 << 4;
 	sum = pseudo_header(p, len, IPPROTO_TCP);
 	/* A pair of no-operations is 0x0101 in either byte order. */
 	rst.checksum = unfinished ? ~fold(sum) :

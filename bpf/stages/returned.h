@@ -117,12 +117,9 @@ __noinline int returned_copy(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 chain)
 		return V_DROP;
 	if (!port || !port->ifindex || port->chain != chain || p->from == FLOW_TARGET(TARGET_PORT, slot))
 		return V_NEXT;
-	if (port->vid && bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
+	if (copy_to_port(ctx, port))
 		return drop(p, DROP_FLOOD_FAILED);
 	count_to(p, slot);
-	copy_to(ctx, port->ifindex);
-	if (port->vid && bpf_skb_vlan_pop(ctx))
-		return drop(p, DROP_FLOOD_FAILED);
 	return V_NEXT;
 }
 #endif

@@ -86,7 +86,8 @@ kernel_up() {
 	kernel_host k2 192.168.61.2 192.168.61.1 $MAC_B $B4 $B6
 }
 
-# weft_up LETTER THIRD_OCTET MODE
+# weft_up LETTER THIRD_OCTET MODE: with conntrack tables for what they will hold. A table's index has a place for each
+# flow that it may hold, 16 bytes, and an index larger than a core's cache costs every look-up.
 weft_up() {
 	local x=$1 net=$2 mode=$3 host
 	two_hosts "$x" "$net"
@@ -103,7 +104,7 @@ weft_up() {
 		  red:
 		    options:
 		      default: {in: deny, out: allow}
-		      conntrack: {max_flows: 262144}
+		      conntrack: {max_flows: 65536}
 		    networks:
 		      web: {vni: 101, subnets: [10.0.1.0/24, "fd00:1::/64"], mtu: $WORKLOAD_MTU}
 		    ports:

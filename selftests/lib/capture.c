@@ -26,6 +26,7 @@
 
 #define UDP_CHECKSUM 6 /* its offset in the header (RFC 768) */
 #define SNAP (256 * 1024)
+#define DRAIN_MS 100
 #define VLAN_AT 12
 
 static volatile sig_atomic_t stop;
@@ -150,6 +151,14 @@ static int receive(int fd, FILE *out)
 	return 1;
 }
 
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int main(int argc, char **argv)
 {
 	struct pcap_file head = {
@@ -174,7 +183,8 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (!stop)
 		receive(fd, out);
-	while (receive(fd, out)) /* what had arrived before the signal */
+	/* What had arrived before the signal; where frames never cease there is no other end than time. */
+	for (long end = now_ms() + DRAIN_MS; now_ms() < end && receive(fd, out);)
 		;
 	return fclose(out) ? 1 : 0;
 }

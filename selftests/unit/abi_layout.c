@@ -53,13 +53,13 @@ struct layout {
 #define DEVICE(X) X(netns) X(ifindex) X(role) X(mode) X(flags) X(pad) X(features)
 #define HOST_CONFIG(X) X(name) X(vtep4) X(slot) X(mark) X(hz) X(fib_ifindex) X(pad) X(next_id) X(xdp_underlay)
 #define HOST(X) X(id) X(vtep4) X(ip_checksum)
-#define NEXT_HOP(X) X(ifindex) X(refreshed) X(destination_mac) X(source_mac) X(mtu) X(xdp_mtu)
+#define NEXT_HOP(X) X(ifindex) X(refreshed) X(mtu) X(xdp_mtu) X(outer)
 #define VTEP_KEY(X) X(address)
 #define VTEP(X) X(host)
 #define PORT_KEY(X) X(ifindex) X(vid) X(pad)
 #define PORT_BINDING(X) X(port) X(generation)
 #define PORT(X) X(id) X(generation) X(ifindex) X(tenant) X(network) X(vni) X(vid) X(chain) X(mac) X(flags) \
-	X(addresses4) X(addresses6) X(pad) X(address4) X(address6)
+	X(addresses4) X(addresses6) X(pad) X(chain_since) X(address4) X(address6)
 #define NETWORK(X) X(id) X(tenant) X(slot) X(mtu) X(flood)
 #define FDB_KEY(X) X(vni) X(mac) X(pad)
 #define FDB_ENTRY(X) X(kind) X(origin) X(pad) X(index)
@@ -73,13 +73,13 @@ struct layout {
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(pad) X(zone)
 #define FLOW_DIR(X) X(packets) X(bytes) X(last_seen) X(epoch) X(target) X(rule) X(tcp_end) X(tcp_max_end) \
 	X(tcp_max_window) X(tcp_scale) X(tcp_state) X(mac) X(flags) X(reason) X(source)
-#define FLOW(X) X(dir) X(first) X(first_code) X(stamp) X(pad) X(nat) X(spare)
+#define FLOW(X) X(dir) X(first) X(first_code) X(stamp) X(pad) X(nat) X(born) X(spare)
 #define CHAIN_STEP(X) X(leaving_ifindex) X(towards_ifindex) X(flags)
 #define CHAIN(X) X(id) X(tenant) X(tag) X(steps) X(flags) X(vnis) X(step)
 #define SF_KEY(X) X(ifindex) X(tci) X(mac)
 #define SF_RETURN(X) X(port) X(chain) X(step) X(pad)
 #define CHAIN_STATE(X) X(waiting_since) X(outstanding) X(last_try) X(pad)
-#define CHAIN_TRAFFIC(X) X(sent) X(returned) X(bypassed)
+#define CHAIN_TRAFFIC(X) X(sent) X(returned) X(bypassed) X(kept)
 #define RULE_KEY(X) X(name)
 #define PORT_RANGE(X) X(first) X(last)
 #define RULE(X) X(id) X(direction) X(action) X(priority) X(ethertype) X(has_protocol) X(protocol) \
@@ -403,7 +403,7 @@ static const char *const released[] = {
 	"icmp_unrelated", "outer_bad", "vtep_unknown", "vni_unknown", "wrong_host", "not_here", "host_unknown",
 	"no_route", "encap_failed", "decap_failed", "too_big", "port_unbound", "sf_unknown", "sf_untagged",
 	"sf_no_flow", "sf_down", "guard", "same_port", "flood_failed", "link_local",
-	"internal",
+	"internal", "chain_reset",
 };
 
 static const struct {

@@ -157,7 +157,7 @@ static void local_delivery(void **state)
 }
 
 /* What is wrong with the way: each row damages one thing, which world_reset mends. */
-enum damage { NO_DEVICE, NO_XDP, NO_XDP_UNDERLAY, NO_HOST, NO_HOP, OLD_HOP, NARROW, NOTHING };
+enum damage { NO_DEVICE, NO_XDP, NO_XDP_UNDERLAY, NO_HOST, MOVED_HOST, NO_HOP, OLD_HOP, NARROW, NOTHING };
 
 static void damage(enum damage what)
 {
@@ -180,6 +180,10 @@ static void damage(enum damage what)
 		break;
 	case NO_HOST:
 		map_put("hosts", &slot, &(struct host){ 0 });
+		break;
+	case MOVED_HOST:
+		us.fib_ifindex = device(DEVICE_A);
+		map_put("hosts", &slot, &(struct host){ .id = 2, .vtep4 = { 192, 168, 50, 3 } });
 		break;
 	case NO_HOP:
 		/* The kernel has no answer for a device that does not forward. */
@@ -234,7 +238,9 @@ static void no_way(void **state)
 		  SENT,
 		  DROP_NONE,
 		  true },
-		{ "the host is gone", NO_HOST, { UDP_4 }, DROPPED, DROP_HOST_UNKNOWN },
+		{ "the host is gone", NO_HOST, { UDP_4 }, DROPPED, DROP_HOST_UNKNOWN, true },
+		/* The headers that were made for its former address are not used again; and there is no way to the new one. */
+		{ "the host has another address", MOVED_HOST, { UDP_4 }, DROPPED, DROP_NO_ROUTE, true },
 		{ "no route to the host", NO_HOP, { UDP_4 }, DROPPED, DROP_NO_ROUTE, true },
 		{ "the route is old, and gone", OLD_HOP, { UDP_4 }, DROPPED, DROP_NO_ROUTE, true },
 		{ "larger than the underlay carries",

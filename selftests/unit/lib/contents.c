@@ -99,9 +99,11 @@ static void put_hosts(void)
 	struct next_hop hop = { .ifindex = device(DEVICE_U),
 				.refreshed = jiffies_now(),
 				.mtu = 1550,
-				.xdp_mtu = 1550,
-				.destination_mac = { 2, 0, 0, 0, 0, 0x52 },
-				.source_mac = { 2, 0, 0, 0, 0, 0x51 } };
+				.xdp_mtu = 1550 };
+	/* As the programs prepare it: no length, port or VNI, and the header's sum in host order. */
+	static const uint8_t outer[sizeof(hop.outer)] = {
+		2, 0, 0, 0, 0, 0x52, 2, 0, 0, 0, 0, 0x51, 8, 0, 0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17,
+		0x66, 0xaa, 192, 168, 50, 1, 192, 168, 50, 2, 0, 0, 0x12, 0xb5, 0, 0, 0, 0, 8 };
 	uint32_t zero = 0, slot[] = { OUR_HOST, THEIR_HOST };
 	struct vtep_key key1 = { { 192, 168, 50, 1 } }, key2 = { { 192, 168, 50, 2 } };
 	struct network network = { .id = 3, .tenant = TENANT, .slot = NETWORK, .mtu = 1500 };
@@ -112,6 +114,7 @@ static void put_hosts(void)
 	map_put("hosts", &slot[1], &theirs);
 	map_put("vteps", &key1, &(struct vtep){ OUR_HOST });
 	map_put("vteps", &key2, &(struct vtep){ THEIR_HOST });
+	memcpy(hop.outer, outer, sizeof(outer));
 	map_put("next_hops", &slot[1], &hop);
 	map_put("networks", &vni, &network);
 }

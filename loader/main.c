@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "loader/commands.h"
 #include "loader/rights.h"
@@ -103,6 +104,8 @@ int main(int argc, char **argv)
 	struct error e = { 0 };
 	int ret;
 
+	/* Who is let into a directory is said where it is made, not by whoever runs us. */
+	umask(022);
 	/* A reader of our output that goes away must not kill a command half-way through a change. */
 	signal(SIGPIPE, SIG_IGN);
 	ret = run(&cl, argc - 1, argv + 1, &e);

@@ -259,13 +259,11 @@ static int check_place(const char *path, const char *parent, struct error *e)
 {
 	if (is_root(parent))
 		return error_set(e, EXIT_REFUSED,
-				 "root %s: lies in another root: choose a directory of its own",
-				 path);
+				 "root %s: lies in another root: choose a directory of its own", path);
 	if (!is_root(path) && !is_empty(path))
 		return error_set(
 			e, EXIT_REFUSED,
-			"root %s: is no root of weft's, and not empty: choose another directory",
-			path);
+			"root %s: is no root of weft's, and not empty: choose another directory", path);
 	return 0;
 }
 

@@ -10,6 +10,8 @@ need jq setpriv bpftool
 
 U=61003
 chmod a+rx "$STATE"
+export WEFT_STATE_DIR=$STATE/lib
+mkdir -m 1777 "$WEFT_STATE_DIR"
 cp "$TOOLS/owner" "$STATE/owner-tool"
 ROOT=$(root_of h1)
 RULES=$ROOT/tenants/red/rules
@@ -46,6 +48,7 @@ owner() { setpriv --reuid $U --regid $U --clear-groups --inh-caps=-all "$STATE/o
 weft_soon() { timeout 60 "$WEFT" -n "$(netns_of h1)" -r "$ROOT" "$@"; }
 commit() { weft_soon acl commit "$@"; }
 
+umask 077
 weft_load h1
 expect_ok weft_on h1 apply "$STATE/red.yaml" "$STATE/blue.yaml"
 echo_serve h1.r1 80 81 82

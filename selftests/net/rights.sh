@@ -10,6 +10,8 @@ need jq setpriv flock
 
 U=61001 G=61002
 chmod a+rx "$STATE"
+export WEFT_STATE_DIR=$STATE/lib
+mkdir -m 1777 "$WEFT_STATE_DIR"
 cp "$WEFT" "$STATE/weft"
 
 host_add h1 192.168.50.1/24

@@ -7,6 +7,9 @@
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
 #include "loader/flow_moves.h"
+#include "loader/confirm.h"
+#include "loader/history.h"
+#include "loader/origin.h"
 #include "loader/rules.h"
 
 int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
@@ -80,16 +83,66 @@ static void print_summary(const struct commit *c)
 
 json_t *apply_report(const struct commit *c)
 {
-	return json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "flows", c->moves, "notes", c->notes,
-			 "writes", (json_int_t)c->writes, "attached", c->attached, "detached",
-			 c->detached, "dry_run", c->dry_run);
+	json_t *report = json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff,
+				   "flows", c->moves, "notes", c->notes, "writes",
+				   (json_int_t)c->writes, "attached", c->attached, "detached",
+				   c->detached, "dry_run", c->dry_run);
+
+	if (c->number)
+		json_object_set_new(report, "state", json_integer((json_int_t)c->number));
+	if (c->confirm_ms && !c->dry_run)
+		json_object_set_new(report, "unconfirmed", confirm_status(c->root));
+	return report;
+}
+
+static void print_unconfirmed(const struct commit *c)
+{
+	json_t *status = c->confirm_ms && !c->dry_run ? confirm_status(c->root) : NULL;
+
+	if (status)
+		confirm_print(stdout, status);
+	json_decref(status);
+}
+
+int apply_commit(const struct command_line *cl, struct commit *c, struct error *e)
+{
+	const char *confirm = cli_option(cl, "confirm");
+	int result;
+
+	c->force = cli_option(cl, "force") != NULL;
+	c->dry_run = cli_option(cl, "dry-run") != NULL;
+	c->announce = cl->json ? NULL : print_changes;
+	c->count_flows = true;
+	c->confirm_ms = confirm ? confirm_time(confirm, e) : 0;
+	if (c->confirm_ms < 0)
+		return -1;
+	result = commit_run(c, e);
+	if (result < 0 && e->exit_code == EXIT_PARTLY && c->confirm_ms)
+		error_set(e, EXIT_PARTLY,
+			  "%.850s; first `weft rollback`, or wait until it is taken back", e->text);
+	if (result >= 0 && cl->json) {
+		result = cli_json(cl, apply_report(c), e) ? -1 : result;
+	} else if (result >= 0) {
+		print_summary(c);
+		print_unconfirmed(c);
+	}
+	return result;
+}
+
+/* What was taken back since nobody confirmed it does not slip in again, as by the files that a boot applies. */
+static int check_reverted(const struct command_line *cl, const struct root *root,
+			  const json_t *wanted, struct error *e)
+{
+	if (cli_option(cl, "force") || cli_option(cl, "confirm") || cli_option(cl, "dry-run"))
+		return 0;
+	return history_refuse_reverted(root, wanted, e);
 }
 
 static int apply(struct command_line *cl, const struct root *root, struct state *state,
 		 struct error *e)
 {
 	struct wish wish;
-	int result;
+	int result = -1;
 
 	if (apply_read(cl, state, &wish, e))
 		return -1;
@@ -101,17 +154,15 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 		.marks = wish.marks,
 		.named = wish.named,
 		.own_rules = true,
-		.force = cli_option(cl, "force") != NULL,
-		.dry_run = cli_option(cl, "dry-run") != NULL,
-		.count_flows = true,
-		.announce = cl->json ? NULL : print_changes,
+		.origin = origin_make(cl),
 	};
 
-	result = commit_run(&c, e);
-	if (result >= 0 && cl->json && cli_json(cl, apply_report(&c), e))
-		result = -1;
-	else if (result >= 0 && !cl->json)
-		print_summary(&c);
+	for (unsigned int i = 0; i < marks_files(wish.marks); i++)
+		origin_file(c.origin, marks_file_name(wish.marks, i),
+			    marks_file_digest(wish.marks, i));
+	if (!check_reverted(cl, root, wish.wanted, e))
+		result = apply_commit(cl, &c, e);
+	json_decref(c.origin);
 	commit_free(&c);
 	apply_forget(&wish);
 	return result;

@@ -19,6 +19,11 @@ int apply_read(const struct command_line *cl, const struct state *state, struct 
 	       struct error *e);
 void apply_forget(struct wish *wish);
 
+/*
+ * Commits as the line's --force, --dry-run and --confirm say, and prints what changes and how it went.
+ */
+int apply_commit(const struct command_line *cl, struct commit *c, struct error *e);
+
 void apply_print_notes(FILE *out, const struct commit *c);
 /* {"changes": […], "notes": […], …}: a new reference. */
 json_t *apply_report(const struct commit *c);

@@ -8,6 +8,7 @@
 #include "loader/batch.h"
 #include "loader/config/schema.h"
 #include "loader/config/tree.h"
+#include "loader/origin.h"
 
 int batch_begin(const struct command_line *cl, struct batch **batch, struct error *e)
 {
@@ -26,6 +27,7 @@ int batch_begin(const struct command_line *cl, struct batch **batch, struct erro
 	b->flat = json_copy(b->state.flat);
 	b->named = json_object();
 	b->judged = json_object();
+	b->origin = origin_make(cl);
 	*batch = b;
 	return 0;
 }
@@ -43,6 +45,7 @@ int batch_commit(struct batch *b, struct error *e)
 		.force = true,
 		.changed_only = true,
 		.each_alone = b->each_alone,
+		.origin = b->origin,
 	};
 	int result = commit_run(&c, e);
 
@@ -56,6 +59,11 @@ int batch_commit(struct batch *b, struct error *e)
 	return result;
 }
 
+void batch_file(struct batch *b, const char *name, const char *sha256)
+{
+	origin_file(b->origin, name, sha256);
+}
+
 void batch_end(struct batch *b)
 {
 	if (!b)
@@ -63,6 +71,7 @@ void batch_end(struct batch *b)
 	json_decref(b->flat);
 	json_decref(b->named);
 	json_decref(b->judged);
+	json_decref(b->origin);
 	state_free(&b->state);
 	root_close(&b->root);
 	free(b);

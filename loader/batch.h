@@ -17,6 +17,7 @@ struct batch {
 	json_t *judged; /* tenants whose flows are judged again even if nothing changes */
 	bool each_alone; /* see struct commit */
 	bool left_out; /* after the commit: some tenant's rules could not be compiled */
+	json_t *origin; /* who asks */
 };
 
 /*

@@ -14,8 +14,11 @@ int cmd_version(struct command_line *cl, struct error *e);
 int cmd_help(struct command_line *cl, struct error *e);
 
 /* The whole configuration. */
-int cmd_apply(struct command_line *cl, struct error *e);	/* --prune --force --dry-run */
+int cmd_apply(struct command_line *cl, struct error *e);	/* --prune --force --dry-run --confirm */
 int cmd_diff(struct command_line *cl, struct error *e);		/* --prune; 0 or EXIT_DIFFERS */
+int cmd_confirm(struct command_line *cl, struct error *e);
+int cmd_history(struct command_line *cl, struct error *e);	/* [N] */
+int cmd_rollback(struct command_line *cl, struct error *e);	/* [N]; --dry-run --force --confirm */
 int cmd_save(struct command_line *cl, struct error *e);
 int cmd_counters(struct command_line *cl, struct error *e);
 
@@ -48,6 +51,7 @@ int cmd_neigh_del(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/A
  * tree and commit nothing), then commits all in one swap, or drops all at the first error.
  */
 int batch_begin(const struct command_line *cl, struct batch **batch, struct error *e);
+void batch_file(struct batch *batch, const char *name, const char *sha256);	/* where the lines are from */
 int batch_commit(struct batch *batch, struct error *e);	/* an exit code, or -1 */
 void batch_end(struct batch *batch);			/* frees; without a commit nothing was changed */
 

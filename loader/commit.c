@@ -9,6 +9,7 @@
 #include "loader/config/tree.h"
 #include "loader/facts.h"
 #include "loader/flow_moves.h"
+#include "loader/record.h"
 #include "loader/tables.h"
 
 /* All that stands between the wish and the maps. */
@@ -42,8 +43,7 @@ static bool is_named(const struct commit *c, const char *tenant)
 	return json_object_get(c->named, tenant) != NULL;
 }
 
-/* Names of the tenants that the difference is about, as keys. */
-static json_t *tenants_of_diff(const json_t *diff)
+json_t *commit_tenants(const json_t *diff)
 {
 	json_t *tenants = json_object(), *entry;
 	size_t i;
@@ -67,7 +67,7 @@ static json_t *tenants_of_diff(const json_t *diff)
 static int find_touched(struct work *w, struct error *e)
 {
 	struct commit *c = w->c;
-	json_t *changed = tenants_of_diff(c->diff);
+	json_t *changed = commit_tenants(c->diff);
 
 	w->touched = alloc_zero(w->model.n_tenants, sizeof(*w->touched));
 	for (size_t i = 0; i < w->model.n_tenants; i++) {
@@ -100,7 +100,7 @@ static int find_touched(struct work *w, struct error *e)
 static int find_refused(struct work *w, struct error *e)
 {
 	struct commit *c = w->c;
-	json_t *changed = tenants_of_diff(c->diff);
+	json_t *changed = commit_tenants(c->diff);
 	int failed = 0;
 
 	for (size_t i = 0; i < w->model.n_tenants && !failed; i++) {
@@ -228,7 +228,7 @@ static int write_host(struct work *w, bool place, struct error *e)
 static void mark_tenants(struct work *w)
 {
 	struct commit *c = w->c;
-	json_t *changed = tenants_of_diff(c->diff);
+	json_t *changed = commit_tenants(c->diff);
 
 	for (size_t i = 0; i < w->model.n_tenants; i++) {
 		const struct model_tenant *t = &w->model.tenants[i];
@@ -299,6 +299,15 @@ static int execute(struct work *w, struct error *e)
 	return EXIT_DONE;
 }
 
+static int execute_recorded(struct work *w, struct error *e)
+{
+	struct record record;
+
+	if (record_begin(&record, w->c, e))
+		return -1;
+	return record_end(&record, w->c, execute(w, e), e);
+}
+
 int commit_run(struct commit *c, struct error *e)
 {
 	struct work w = { .c = c, .sync = alloc_zero(1, sizeof(struct sync)) };
@@ -318,7 +327,7 @@ int commit_run(struct commit *c, struct error *e)
 		if (c->announce)
 			c->announce(c);
 	} else if (!result) {
-		result = execute(&w, e);
+		result = execute_recorded(&w, e);
 	}
 	drop_plan(&w);
 	free(w.sync);

@@ -31,6 +31,10 @@ struct commit {
 	bool changed_only; /* note what is pending only of objects that change */
 	void (*announce)(const struct commit
 				 *c); /* when all is checked, and before it is done; may be NULL */
+	json_t *origin; /* who asks, and how: origin_make() */
+	long long confirm_ms; /* take it back by itself unless confirmed; 0: no */
+	bool ends_confirmation; /* may be done although another change awaits confirmation */
+	unsigned long reverts; /* the state that it takes back unconfirmed; 0: none */
 
 	/* Results; commit_free() drops them. */
 	json_t *diff; /* of config_diff() */
@@ -39,6 +43,7 @@ struct commit {
 	size_t left_out; /* tenants whose live ACL stays, since their rules cannot be compiled */
 	size_t writes; /* entries and maps that differed */
 	int attached, detached; /* devices */
+	unsigned long number; /* of the new state in the history; 0: there is none */
 };
 
 /*
@@ -50,6 +55,9 @@ void commit_free(struct commit *c);
 
 /* Is there nothing that differed? */
 bool commit_was_idle(const struct commit *c);
+
+/* Names of the tenants that a difference is about, as keys: a new reference. */
+json_t *commit_tenants(const json_t *diff);
 
 /* Which host of the tree is this one? `name` may come out empty where the tree has no hosts. */
 int commit_pick_host(const struct state *state, const json_t *tree, char name[WEFT_NAME_LEN + 1],

@@ -11,6 +11,7 @@
 #define MANY   16
 
 static int marker = -1;
+static int depth;
 
 static char setting_get(void)
 {
@@ -47,6 +48,7 @@ void grace_hurry(int devices)
 {
 	char left;
 
+	depth++;
 	if (marker >= 0 || (devices < MANY && access(MARKER, F_OK)))
 		return;
 	marker = open(MARKER, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -65,7 +67,7 @@ void grace_hurry(int devices)
 
 void grace_relax(void)
 {
-	if (marker < 0)
+	if (--depth || marker < 0)
 		return;
 	setting_put('0');
 	let_go();

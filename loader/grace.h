@@ -13,6 +13,8 @@
  * call of these two, with any number, takes that back.
  */
 void grace_hurry(int devices);
+#define GRACE_AT_ONCE (1 << 20) /* as if very many were due */
+/* Each hurry has its relax; the last of nested ones counts. */
 void grace_relax(void);
 
 #endif

@@ -12,12 +12,17 @@
 #include "config.h"
 #include "host.h"
 #include "loader/attach.h"
+#include "loader/audit.h"
 #include "loader/bpf_log.h"
+#include "loader/build_id.h"
 #include "loader/commands.h"
 #include "loader/config/schema.h"
+#include "loader/confirm.h"
 #include "loader/devices.h"
+#include "loader/history.h"
 #include "loader/load.h"
 #include "loader/objects.h"
+#include "loader/origin.h"
 #include "loader/probe.h"
 #include "loader/share.h"
 #include "loader/system.h"
@@ -214,9 +219,26 @@ static int load(const struct root *root, const struct command_line *cl, struct e
 	return array_write(root, "abi", &abi, e);
 }
 
+/* For the log, and for a rollback of the programs. What fails here does not undo a load. */
+static void note_load(const struct root *root, const struct command_line *cl, const char *before)
+{
+	char after[BUILD_ID_LEN];
+	struct error e = { 0 };
+	json_t *origin;
+
+	if (build_id(root, after, NULL))
+		return;
+	origin = origin_make(cl);
+	if (history_note_load(root, origin, &e))
+		fprintf(stderr, "weft: note: this load will not be in the history: %s\n", e.text);
+	json_decref(origin);
+	audit_command(cl, root, "load", "programs", *before ? json_string(before) : NULL, json_string(after));
+}
+
 int cmd_load(struct command_line *cl, struct error *e)
 {
 	const char *host = cli_option(cl, "host");
+	char before[BUILD_ID_LEN] = "";
 	struct root root;
 	bool fresh = false;
 	int err;
@@ -229,6 +251,8 @@ int cmd_load(struct command_line *cl, struct error *e)
 		return -1;
 	err = check_loaded(&root, &fresh, e);
 	if (!err) {
+		if (fresh || build_id(&root, before, NULL))
+			before[0] = '\0';
 		err = load(&root, cl, e);
 		if (err && cl->details)
 			bpf_log_print();
@@ -236,6 +260,11 @@ int cmd_load(struct command_line *cl, struct error *e)
 		if (err && fresh)
 			root_remove(&root, true, NULL);
 	}
+	if (!err)
+		note_load(&root, cl, before);
 	root_close(&root);
+	/* After a reboot, what nobody confirmed before it. */
+	if (!err)
+		confirm_resume(cl->root);
 	return err;
 }

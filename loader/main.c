@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "loader/audit.h"
 #include "loader/commands.h"
+#include "loader/confirm.h"
+#include "loader/digest.h"
 #include "loader/rights.h"
 #include "loader/root.h"
 #include "loader/system.h"
@@ -46,9 +49,12 @@ static int run_batch(struct command_line *cl, struct error *e)
 	bool standard = !strcmp(cl->batch_file, "-");
 	FILE *in = standard ? stdin : fopen(cl->batch_file, "re");
 	unsigned int number = 0;
+	struct digest digest;
 	struct batch *batch;
 	char *line = NULL;
+	char sum[DIGEST_TEXT];
 	size_t size = 0;
+	ssize_t len;
 	int ret;
 
 	if (!in)
@@ -57,14 +63,18 @@ static int run_batch(struct command_line *cl, struct error *e)
 	ret = batch_begin(cl, &batch, e);
 	if (ret)
 		goto close;
-	while (!ret && getline(&line, &size, in) >= 0) {
+	digest_begin(&digest);
+	while (!ret && (len = getline(&line, &size, in)) >= 0) {
 		number++;
+		digest_add(&digest, line, (size_t)len);
 		if (run_line(cl, batch, line, e) < 0)
 			ret = at_line(e, cl->batch_file, number);
 	}
 	if (!ret && ferror(in))
 		ret = error_set(e, EXIT_REFUSED, "batch file %s: %s", cl->batch_file,
 				strerror(errno));
+	digest_end(&digest, sum);
+	batch_file(batch, standard ? "standard input" : cl->batch_file, sum);
 	if (!ret)
 		ret = batch_commit(batch, e);
 	batch_end(batch);
@@ -75,12 +85,12 @@ close:
 	return ret;
 }
 
-/* Before any file is opened, and once more when the network namespace is entered. A batch is of commands that write. */
-static int narrow(const struct command_line *cl, bool enters, struct error *e)
+/* Before any file is opened, and once more when all is begun. A batch is of commands that write. */
+static int narrow(const struct command_line *cl, bool begins, struct error *e)
 {
 	if (!cl->command)
-		return rights_narrow("-b", COMMAND_WRITES, enters, e);
-	return rights_narrow(cl->command->object, cl->command->flags, enters, e);
+		return rights_narrow("-b", COMMAND_WRITES, begins, e);
+	return rights_narrow(cl->command->object, cl->command->flags, begins, e);
 }
 
 static int run(struct command_line *cl, int argc, char **argv, struct error *e)
@@ -91,9 +101,11 @@ static int run(struct command_line *cl, int argc, char **argv, struct error *e)
 		cli_help(stderr, NULL);
 		return EXIT_USAGE;
 	}
-	if (narrow(cl, cl->netns != NULL, e))
+	if (narrow(cl, true, e) || audit_setup(cl->json, e) ||
+	    (cl->netns && netns_enter(cl->netns, e)))
 		return -1;
-	if (cl->netns && (netns_enter(cl->netns, e) || narrow(cl, false, e)))
+	confirm_resume(cl->root);
+	if (narrow(cl, false, e))
 		return -1;
 	return cl->batch_file ? run_batch(cl, e) : cli_run(cl, e);
 }

@@ -18,6 +18,10 @@
 /* A new map in place of a delegated one gets the owner and mode of that. */
 #define GIVES (BIT(CAP_CHOWN) | BIT(CAP_FOWNER))
 
+/* A revert may have to load older programs again, and shall not wait for others. */
+#define REVERTS (BIT(CAP_PERFMON) | BIT(CAP_SYS_NICE))
+#define CHANGES (WRITES_ANY | GIVES | REVERTS)
+
 struct need {
 	unsigned int flag; /* of the command; 0: any */
 	uint64_t must; /* it is refused without */
@@ -32,16 +36,16 @@ struct need {
  */
 static const struct need needs[] = {
 	{ 0, 0, BIT(CAP_BPF) | BIT(CAP_NET_ADMIN) | READS_ANY, 0 },
-	{ COMMAND_WRITES, BIT(CAP_BPF) | BIT(CAP_NET_ADMIN), WRITES_ANY | GIVES,
+	{ COMMAND_WRITES, BIT(CAP_BPF) | BIT(CAP_NET_ADMIN), CHANGES,
 	  BIT(CAP_SYS_ADMIN) },
 	{ COMMAND_LOADS, BIT(CAP_PERFMON), 0, BIT(CAP_SYS_PTRACE) },
 	{ COMMAND_TRIES, BIT(CAP_BPF) | BIT(CAP_NET_ADMIN) | BIT(CAP_SYS_ADMIN), BIT(CAP_PERFMON),
 	  0 },
 };
 
-static struct need need_of(unsigned int flags, bool enters)
+static struct need need_of(unsigned int flags, bool begins)
 {
-	struct need sum = { .aside = enters ? BIT(CAP_SYS_ADMIN) : 0 };
+	struct need sum = { .may = begins ? CHANGES : 0, .aside = begins ? BIT(CAP_SYS_ADMIN) : 0 };
 
 	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
 		if (needs[i].flag && !(flags & needs[i].flag))
@@ -85,9 +89,9 @@ static int refuse(const char *command, uint64_t missing, uint64_t must, struct e
 		names_of(must, needed, sizeof(needed)));
 }
 
-int rights_narrow(const char *command, unsigned int flags, bool enters, struct error *e)
+int rights_narrow(const char *command, unsigned int flags, bool begins, struct error *e)
 {
-	struct need need = need_of(flags, enters);
+	struct need need = need_of(flags, begins);
 	uint64_t effective = need.must | need.may, missing = 0, permitted = 0, inheritable = 0;
 
 	if (capng_get_caps_process())

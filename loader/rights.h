@@ -12,11 +12,12 @@
 #include "loader/error.h"
 
 /*
- * Keeps what a command with these flags (enum command_flags) may need. `enters`: it is still to enter a network
- * namespace; a second call, without, gives that up too. Refuses if the command cannot work with what there is:
- * the error names what is missing.
+ * Keeps what a command with these flags (enum command_flags) may need. `begins`: it is still to enter a network
+ * namespace, and to see that somebody waits for a confirmation that is due, who will have to change things; a second
+ * call, without, gives that up too. Refuses if the command cannot work with what there is: the error names what is
+ * missing.
  */
-int rights_narrow(const char *command, unsigned int flags, bool enters, struct error *e);
+int rights_narrow(const char *command, unsigned int flags, bool begins, struct error *e);
 
 /*
  * Puts a kept capability into effect. True if it was not before: then rights_lower() takes it out of effect again, and

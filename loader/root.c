@@ -112,7 +112,7 @@ static const char *access_hint(int err)
 }
 
 /* Absolute, without links, and short enough; the last part need not exist. */
-static int set_path(struct root *root, const char *path, struct error *e)
+int root_locate(struct root *root, const char *path, struct error *e)
 {
 	char copy[PATH_MAX], copy2[PATH_MAX], parent[PATH_MAX];
 	const char *last;
@@ -217,7 +217,7 @@ static int check_abi(const struct root *root, struct error *e)
 
 int root_open(struct root *root, const char *path, bool write, struct error *e)
 {
-	if (set_path(root, path, e) || open_directory(root, write, e))
+	if (root_locate(root, path, e) || open_directory(root, write, e))
 		return -1;
 	root->reads = !write;
 	if (check_abi(root, e)) {
@@ -271,7 +271,7 @@ int root_create(struct root *root, const char *path, struct error *e)
 {
 	char parent[sizeof(root->path)];
 
-	if (set_path(root, path, e))
+	if (root_locate(root, path, e))
 		return -1;
 	strcpy(parent, root->path);
 	dirname(parent);

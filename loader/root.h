@@ -19,6 +19,8 @@ struct root {
 
 /* Opens a root that `load` made. Fails, with the remedy, if it is missing or of another ABI version. */
 int root_open(struct root *root, const char *path, bool write, struct error *error);
+/* The path alone, of a root that need not be there: what is kept elsewhere goes by it. */
+int root_locate(struct root *root, const char *path, struct error *error);
 /* For `load`: makes the directory (mounts bpffs if need be) and locks it. */
 int root_create(struct root *root, const char *path, struct error *error);
 void root_close(struct root *root);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/audit.h"
 #include "loader/commands.h"
 #include "loader/config/schema.h"
 #include "loader/entries.h"
@@ -259,6 +260,9 @@ int cmd_ct_flush(struct command_line *cl, struct error *e)
 	for (size_t i = 0; i < s.model.n_tenants && !failed; i++)
 		if (s.model.tenants[i].here && (!only || only == &s.model.tenants[i]))
 			failed = flush_tenant(&s, s.model.tenants[i].name, &n, e);
+	if (!failed)
+		audit_command(cl, &s.root, "flush", cl->argc ? cl->argv[0] : "ct",
+			      json_pack("{s:I}", "flows", (json_int_t)n), NULL);
 	if (!failed && cl->json)
 		failed = cli_json(cl, json_pack("{s:I}", "flushed", (json_int_t)n), e);
 	else if (!failed)

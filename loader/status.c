@@ -10,6 +10,7 @@
 
 #include "loader/attach.h"
 #include "loader/commands.h"
+#include "loader/confirm.h"
 #include "loader/load.h"
 #include "loader/state.h"
 #include "loader/tunnel.h"
@@ -243,6 +244,11 @@ static void print_status(const json_t *s, bool details)
 		       json_string_value(why), plain);
 	if (json_is_true(json_object_get(s, "interrupted")))
 		printf("%sinterrupted: a change was cut off; apply again%s\n", red, plain);
+	if (json_object_get(s, "unconfirmed")) {
+		fputs(red, stdout);
+		confirm_print(stdout, json_object_get(s, "unconfirmed"));
+		fputs(plain, stdout);
+	}
 	if (!details)
 		return;
 	json_object_foreach (json_object_get(s, "programs"), name, program)
@@ -257,7 +263,7 @@ int cmd_status(struct command_line *cl, struct error *e)
 	struct attachment *list = NULL;
 	struct state state = { 0 };
 	struct root root;
-	json_t *status;
+	json_t *status, *unconfirmed;
 	int n, err = 0;
 
 	if (root_open(&root, cl->root, false, e))
@@ -265,6 +271,8 @@ int cmd_status(struct command_line *cl, struct error *e)
 	n = state_read(&root, &state, e) ? -1 : attachments(&root, &list, e);
 	if (n >= 0) {
 		status = status_json(&root, &state, list, n);
+		if ((unconfirmed = confirm_status(&root)))
+			json_object_set_new(status, "unconfirmed", unconfirmed);
 		if (cl->json) {
 			err = cli_json(cl, status, e);
 		} else {

@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "loader/attach_hooks.h"
+#include "loader/audit.h"
 #include "loader/bpf_log.h"
 #include "loader/commands.h"
+#include "loader/confirm.h"
 #include "loader/devices.h"
 #include "loader/grace.h"
 #include "loader/load.h"
@@ -134,6 +136,10 @@ int cmd_unload(struct command_line *cl, struct error *e)
 	if (root_create(&root, cl->root, e))
 		return -1;
 	err = root_remove(&root, cli_option(cl, "force"), e);
+	if (!err) {
+		confirm_end(&root);
+		audit_command(cl, &root, "unload", "root", json_string(root.path), NULL);
+	}
 	root_close(&root);
 	return err;
 }

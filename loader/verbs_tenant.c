@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "loader/attach.h"
+#include "loader/audit.h"
 #include "loader/batch.h"
 #include "loader/config/schema.h"
 #include "loader/sync.h"
@@ -145,6 +146,8 @@ int cmd_epoch_bump(struct command_line *cl, struct error *e)
 		if (failed)
 			error_set(e, EXIT_REFUSED, "tenant %s: its epoch cannot be written: %s",
 				  cl->argv[0], strerror(errno));
+		else
+			audit_command(cl, &b->root, "bump", path, NULL, json_integer(tenant.epoch));
 		close(fd);
 	}
 	batch_end(b);

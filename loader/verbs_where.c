@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/audit.h"
 #include "loader/batch.h"
 #include "loader/show.h"
 #include "loader/sync.h"
@@ -138,6 +139,37 @@ static int del(struct where *w, int fd, struct error *e)
 	return 0;
 }
 
+/* {"mac": "02:…"}, {"port": 7} or {"host": 2}: the two latter by slot. NULL: there is no such entry. */
+static json_t *entry_now(const struct where *w, int fd)
+{
+	union where_value v;
+	char mac[18];
+
+	if (bpf_map_lookup_elem(fd, &w->key, &v))
+		return NULL;
+	if (w->map == MAP_FDB)
+		return json_pack("{s:I}", v.fdb.kind == TARGET_PORT ? "port" : "host", (json_int_t)v.fdb.index);
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", v.neigh.mac[0], v.neigh.mac[1],
+		 v.neigh.mac[2], v.neigh.mac[3], v.neigh.mac[4], v.neigh.mac[5]);
+	return json_pack("{s:s}", "mac", mac);
+}
+
+/* Does it, and tells the log. */
+static int act(struct where *w, int fd, int (*action)(struct where *, int, struct error *),
+	       struct error *e)
+{
+	json_t *before = entry_now(w, fd);
+	char object[256];
+
+	if (action(w, fd, e)) {
+		json_decref(before);
+		return -1;
+	}
+	snprintf(object, sizeof(object), "%s/%s", sync_maps[w->map].name, w->cl->argv[0]);
+	audit_command(w->cl, &w->b->root, w->cl->command->verb, object, before, entry_now(w, fd));
+	return 0;
+}
+
 /*
  * With the root locked: changes one entry, then commits, which restores what the entry hid, and
  * judges flows again.
@@ -157,7 +189,7 @@ static int change(struct command_line *cl, enum sync_map map,
 	view.model = w.model;
 	if (!show_scope(&view, cl->argv[0], true, &w.scope, e) && !parse_key(&w, e))
 		fd = root_map(&w.b->root, sync_maps[map].name, e);
-	if (fd >= 0 && !action(&w, fd, e)) {
+	if (fd >= 0 && !act(&w, fd, action, e)) {
 		batch_judge(w.b, w.scope.tenant->name);
 		result = batch_commit(w.b, e);
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loader/config/marks.h"
+#include "loader/digest.h"
 
 struct slot {
 	json_t *node; /* NULL: free */
@@ -20,7 +21,10 @@ struct marks {
 	struct slot *slots;
 	size_t size; /* a power of two, or 0 */
 	size_t used;
-	char **files;
+	struct file {
+		char *name;
+		char digest[DIGEST_TEXT];
+	} *files;
 	unsigned int n_files;
 };
 
@@ -36,27 +40,43 @@ void marks_free(struct marks *marks)
 	for (size_t i = 0; i < marks->size; i++)
 		json_decref(marks->slots[i].node);
 	for (unsigned int i = 0; i < marks->n_files; i++)
-		free(marks->files[i]);
+		free(marks->files[i].name);
 	free(marks->files);
 	free(marks->slots);
 	free(marks);
 }
 
-int marks_file(struct marks *marks, const char *name)
+int marks_file(struct marks *marks, const char *name, const void *content, size_t size)
 {
 	if (!marks)
 		return 0;
 
-	char **files = realloc(marks->files, (marks->n_files + 1) * sizeof(*files));
+	struct file *files = realloc(marks->files, (marks->n_files + 1) * sizeof(*files));
 
 	if (!files)
 		return -1;
 	marks->files = files;
-	files[marks->n_files] = strdup(name);
-	if (!files[marks->n_files])
+	files[marks->n_files].name = strdup(name);
+	if (!files[marks->n_files].name)
 		return -1;
+	digest_of(content, size, files[marks->n_files].digest);
 	marks->n_files++;
 	return 0;
+}
+
+unsigned int marks_files(const struct marks *marks)
+{
+	return marks ? marks->n_files : 0;
+}
+
+const char *marks_file_name(const struct marks *marks, unsigned int i)
+{
+	return marks->files[i].name;
+}
+
+const char *marks_file_digest(const struct marks *marks, unsigned int i)
+{
+	return marks->files[i].digest;
 }
 
 static struct slot *find(struct slot *slots, size_t size, const json_t *node)
@@ -147,7 +167,7 @@ struct mark marks_get(const struct marks *marks, const json_t *node)
 
 	if (!slot->node)
 		return mark;
-	mark.file = slot->file ? marks->files[slot->file - 1] : NULL;
+	mark.file = slot->file ? marks->files[slot->file - 1].name : NULL;
 	mark.line = slot->line;
 	mark.column = slot->column;
 	mark.key_line = slot->key_line;

@@ -20,8 +20,15 @@ struct marks;
 struct marks *marks_new(void);
 void marks_free(struct marks *marks);
 
-/* The name given to every mark set from now on; returns 0, or -1 when out of memory. */
-int marks_file(struct marks *marks, const char *name);
+/*
+ * The name given to every mark set from now on, and what the file is; returns 0, or -1 when out of memory.
+ */
+int marks_file(struct marks *marks, const char *name, const void *content, size_t size);
+
+/* The files that were read, and their SHA-256. */
+unsigned int marks_files(const struct marks *marks);
+const char *marks_file_name(const struct marks *marks, unsigned int i);
+const char *marks_file_digest(const struct marks *marks, unsigned int i);
 
 /*
  * A marked node is kept alive until marks_free(), so that its address cannot come to mean another

@@ -279,7 +279,7 @@ json_t *yaml_parse(const char *name, const char *text, size_t len, struct marks 
 			  YAML_MAX_BYTES >> 20);
 		return NULL;
 	}
-	if (marks_file(marks, name) || !yaml_parser_initialize(&r.parser)) {
+	if (marks_file(marks, name, text, len) || !yaml_parser_initialize(&r.parser)) {
 		error_set(err, EXIT_REFUSED, "%s: out of memory", name);
 		return NULL;
 	}

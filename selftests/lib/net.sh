@@ -35,6 +35,7 @@ REAP=$TOP/selftests/lib/reap.sh
 TEST_NAME=$(basename "$0" | sed 's/\.[a-z]*$//; s/[^A-Za-z0-9_-]/_/g')
 TEST_ID=$TEST_NAME-$$
 STATE=/run/weft-test/$TEST_ID
+export WEFT_STATE_DIR=$STATE/history
 
 declare -A HOST_ADDR=()
 declare -i OKS=0 FAILS=0

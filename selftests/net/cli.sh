@@ -25,7 +25,7 @@ in_help() {
 in_manual() {
 	local object form
 	sed -n '/^\.Ss Commands/,/^\.Ss Keys/s/^\.It Ic //p' "$MAN" | grep -v ' Ta ' |
-		sed 's/Op Ar \(.*\)$/[\1]/; s/Oo /[/g; s/ Oc/]/g; s/Fl -/--/g; s/ Ar / /g'
+		sed 's/Op Ar \(.*\)$/[\1]/; s/Oo /[/g; s/\[Ar /[/g; s/ Oc/]/g; s/Fl -/--/g; s/ Ar / /g'
 	sed -n 's/^\.It Ic \([a-z]*\) Ta Ar \(.*\)/\1 \2/p' "$MAN" | while read -r object form; do
 		echo "$object add $form KEY VALUE..."
 		echo "$object set $form KEY VALUE..."
@@ -159,7 +159,7 @@ json() {
 		show_output
 	fi
 }
-for line in status counters version save check-host "apply $STATE/lab.yaml" "diff $STATE/lab.yaml" \
+for line in status counters version save check-host history 'history 0' 'rollback --dry-run --force' "apply $STATE/lab.yaml" "diff $STATE/lab.yaml" \
 	'ct show' 'ct show red' 'fdb show' 'fdb show red/web' 'neigh show' 'neigh show red/web'; do
 	# shellcheck disable=SC2086
 	json -j $line

@@ -102,8 +102,8 @@ keeps() {
 	expect_eq "$want" "$got" "weft $* keeps these capabilities only"
 }
 keeps 8000001004 8000001004 diff    # dac_read_search net_admin bpf
-keeps 800000100f 800020100f apply   # and chown dac_override fowner; sys_admin aside
-keeps 800000100f 800020100f -b
+keeps c00080100f c000a0100f apply   # and chown dac_override fowner, sys_nice perfmon to revert; sys_admin aside
+keeps c00080100f c000a0100f -b
 
 # --- who may read ---
 

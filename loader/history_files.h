@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The files of the history: state-N.json, and state-pending.json for the one in the making. */
+#ifndef WEFT_HISTORY_FILES_H
+#define WEFT_HISTORY_FILES_H
+
+#include <jansson.h>
+
+#include "loader/root.h"
+
+/* A new reference; NULL: there is none. Returns 0 or -1. */
+int history_file_newest(const struct root *root, json_t **state, struct error *e);
+
+/* Writes the pending state. */
+int history_file_pending(const struct root *root, const json_t *state, struct error *e);
+/* The pending state is state `number` from now on; the oldest go. Returns 0 or -1. */
+int history_file_keep(const struct root *root, unsigned long number);
+void history_file_drop(const struct root *root);
+
+#endif

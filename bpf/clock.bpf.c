@@ -9,6 +9,7 @@
 #include "include/flow.h"
 #include "include/host.h"
 #include "include/port.h"
+#include "include/probe.h"
 
 /*
  * The maps that the loader makes itself take the types of their keys and values from this object's BTF, so
@@ -26,6 +27,7 @@ SHOW(rule);
 SHOW(device_key);
 SHOW(device);
 SHOW(event);	/* for readers of the ring buffer, which has no types of its own */
+SHOW(probe_body);	/* on the wire alone */
 const union acl_slot *show_acl_slot __attribute__((unused));
 
 struct clock_reading {

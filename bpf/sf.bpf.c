@@ -2,6 +2,7 @@
 /* Hook `sf`: frames back from a function's device. Nothing is believed but what a chain sends there. */
 #include "lib/weft.h"
 #include "stages/forward.h"
+#include "stages/probe.h"
 #include "stages/returned.h"
 
 static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
@@ -11,6 +12,9 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 
 	p->ifindex = ctx_ifindex(ctx);
 	v = parse(ctx, p, 0);
+	if (v)
+		return v;
+	v = probe(ctx, p);
 	if (v)
 		return v;
 	v = returned(p, &back);

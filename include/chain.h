@@ -53,6 +53,9 @@ struct sf_return {
 	__u8 pad;
 };
 
+/* A function that has returned nothing for a second, of at least as many frames, is taken for dead. */
+#define SILENT_FRAMES 4
+
 /* chain_state[slot]: the passive watch of the chain's function; state, written by the datapath */
 struct chain_state {
 	__u32 waiting_since;	/* jiffies of the oldest frame that has not been answered by any; 0: none */

@@ -55,7 +55,8 @@
 	X(FLOOD_FAILED, "flood_failed", "a copy of a flooded frame could not be sent")              \
 	X(LINK_LOCAL, "link_local", "a link-local multicast (802.1D) that no bridge hands on")          \
 	X(INTERNAL, "internal", "a look-up failed that cannot fail: please report it")                \
-	X(CHAIN_RESET, "chain_reset", "of a flow that is older than the chain on its wire, which resets such")
+	X(CHAIN_RESET, "chain_reset", "of a flow that is older than the chain on its wire, which resets such") \
+	X(SF_PROBE, "sf_probe", "a probe from a function's device that nobody waits for, or that was changed")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -2,15 +2,17 @@
 /* `weft apply FILE...` and `weft diff FILE...` */
 #include <string.h>
 
+#include "loader/applied.h"
 #include "loader/apply.h"
 #include "loader/commands.h"
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
-#include "loader/flow_moves.h"
 #include "loader/confirm.h"
+#include "loader/flow_moves.h"
 #include "loader/history.h"
 #include "loader/origin.h"
 #include "loader/rules.h"
+#include "loader/verify.h"
 
 int apply_read(const struct command_line *cl, const struct state *state, struct wish *wish,
 	       struct error *e)
@@ -104,12 +106,43 @@ static void print_unconfirmed(const struct commit *c)
 	json_decref(status);
 }
 
+/* The change is made: what was applied is noted, and what packets meet now is looked at. Returns an exit code, or -1. */
+static int conclude(const struct command_line *cl, const struct commit *c, json_t **verified,
+		    struct error *e)
+{
+	struct error why = { 0 };
+
+	/* What goes back to a former state applies no file. */
+	if (c->marks &&
+	    applied_write(cl, c->root, &c->state->host, c->marks, c->wanted, c->origin, &why))
+		json_array_append_new(c->notes, json_string(why.text));
+	return cli_option(cl, "no-verify") ? EXIT_DONE : verify_after(c->root, verified, e);
+}
+
+static int tell(const struct command_line *cl, const struct commit *c, json_t *verified,
+		struct error *e)
+{
+	json_t *report;
+
+	if (!cl->json) {
+		print_summary(c);
+		print_unconfirmed(c);
+		findings_print(stderr, "not verified:", json_object_get(verified, "findings"));
+		return 0;
+	}
+	report = apply_report(c);
+	if (verified)
+		json_object_set(report, "verify", verified);
+	return cli_json(cl, report, e);
+}
+
 int apply_commit(const struct command_line *cl, struct commit *c, struct error *e)
 {
 	const char *confirm = cli_option(cl, "confirm");
+	json_t *verified = NULL;
 	int result;
 
-	c->force = cli_option(cl, "force") != NULL;
+	c->force = c->any_device = cli_option(cl, "force") != NULL;
 	c->dry_run = cli_option(cl, "dry-run") != NULL;
 	c->announce = cl->json ? NULL : print_changes;
 	c->count_flows = true;
@@ -120,12 +153,11 @@ int apply_commit(const struct command_line *cl, struct commit *c, struct error *
 	if (result < 0 && e->exit_code == EXIT_PARTLY && c->confirm_ms)
 		error_set(e, EXIT_PARTLY,
 			  "%.850s; first `weft rollback`, or wait until it is taken back", e->text);
-	if (result >= 0 && cl->json) {
-		result = cli_json(cl, apply_report(c), e) ? -1 : result;
-	} else if (result >= 0) {
-		print_summary(c);
-		print_unconfirmed(c);
-	}
+	if (result >= 0 && !c->dry_run)
+		result = conclude(cl, c, &verified, e);
+	if (result >= 0 && tell(cl, c, verified, e))
+		result = -1;
+	json_decref(verified);
 	return result;
 }
 

@@ -82,20 +82,9 @@ static int begin(struct work *w, struct error *e)
 	return 0;
 }
 
-static int check_foreign(const struct work *w, struct error *e)
+static int check_foreign(const struct work *w, bool beside, struct error *e)
 {
-	bool clsact = w->record.flags & DEVICE_CLSACT;
-
-	for (enum hook hook = HOOK_TC; hook <= HOOK_GUARD; hook++) {
-		if (hook == HOOK_GUARD && w->role == ROLE_UNDERLAY)
-			continue;
-		if (clsact_check(&w->link, hook,
-				 clsact && w->record.flags & (DEVICE_TC | DEVICE_GUARD), e))
-			return -1;
-		if (probe_tcx() && tcx_check(w->root, &w->link, hook, e))
-			return -1;
-	}
-	return xdp_check(w->root, &w->link, e);
+	return foreign_check(w->root, &w->link, w->role, w->record.flags, beside, e);
 }
 
 /* A device that was renamed while attached has its record and pins under the old name: those go. */
@@ -220,8 +209,28 @@ static void note_lost(const struct root *root, struct attachment *a)
 			"TC sends, since what XDP sends here would be lost (a veth: `ethtool -K DEVICE gro on` at its other end, then apply)");
 }
 
+/* Refuses what is to be refused. What the operator lets stay is noted in the record, for every later attach. */
+static int admit(struct work *w, bool known, bool beside, struct error *e)
+{
+	bool renamed;
+
+	if (!check_foreign(w, w->record.flags & DEVICE_BESIDE, e))
+		return 0;
+	if (!known) {
+		if (detach_renamed(w, &renamed, e))
+			return -1;
+		if (renamed && !check_foreign(w, false, e))
+			return 0;
+	}
+	if (!beside || check_foreign(w, true, e))
+		return -1;
+	w->record.flags |= DEVICE_BESIDE;
+	return 0;
+}
+
 static int attach(const struct root *root, const char *device, enum role role,
-		  enum device_mode mode, bool finish, struct attachment *got, struct error *e)
+		  enum device_mode mode, bool finish, bool beside, struct attachment *got,
+		  struct error *e)
 {
 	struct work w = { .root = root, .role = role };
 	int known;
@@ -231,12 +240,8 @@ static int attach(const struct root *root, const char *device, enum role role,
 	known = begin(&w, e);
 	if (known < 0)
 		return -1;
-	if (check_foreign(&w, e)) {
-		bool renamed;
-
-		if (known || detach_renamed(&w, &renamed, e) || !renamed || check_foreign(&w, e))
-			return -1;
-	}
+	if (admit(&w, known, beside, e))
+		return -1;
 	if (xdp_decide(root, &w.link, role, mode, &w.plan, e))
 		return -1;
 	if (set_all(&w, mode, finish, e)) {
@@ -252,15 +257,16 @@ static int attach(const struct root *root, const char *device, enum role role,
 }
 
 int attach_device(const struct root *root, const char *device, enum role role,
-		  enum device_mode mode, bool offloads_finish, struct attachment *got,
-		  struct error *e)
+		  enum device_mode mode, bool offloads_finish, bool beside,
+		  struct attachment *got, struct error *e)
 {
 	if (devices_check_netns(root, e))
 		return -1;
-	return attach(root, device, role, mode, offloads_finish, got, e);
+	return attach(root, device, role, mode, offloads_finish, beside, got, e);
 }
 
-int attach_check(const struct root *root, const char *device, enum role role, struct error *e)
+int attach_check(const struct root *root, const char *device, enum role role, bool beside,
+		 struct error *e)
 {
 	struct work w = { .root = root, .role = role };
 	struct device_item *list;
@@ -279,7 +285,7 @@ int attach_check(const struct root *root, const char *device, enum role role, st
 			w.record = list[i].record;
 		}
 	free(list);
-	return ours ? check_role(&w, e) : check_foreign(&w, e);
+	return ours ? check_role(&w, e) : check_foreign(&w, beside, e);
 }
 
 int attach_renew(const struct root *root, struct error *e)
@@ -295,7 +301,8 @@ int attach_renew(const struct root *root, struct error *e)
 		if (r->role == DEVICE_TUNNEL)
 			continue;
 		/* An absent device is the next apply's business. */
-		if (attach(root, list[i].name, r->role, r->mode, r->flags & DEVICE_FINISH, NULL,
+		if (attach(root, list[i].name, r->role, r->mode, r->flags & DEVICE_FINISH,
+			   false, NULL,
 			   &why) &&
 		    why.exit_code)
 			err = error_set(e, EXIT_PARTLY, "%s", why.text);

@@ -33,15 +33,17 @@ struct attachment {
  * Attaches what `role` needs to the device: TC ingress always, the egress guard on ports and functions,
  * XDP when mode says so. `offloads_finish`: what is sent to the device has finished checksums and is cut
  * (its offloads are turned off, and on again at detach). Fills `got`. Refuses (exit code 2) foreign XDP or TC
- * programs by name and id, a device that holds another role, and XDP where it is not possible; an absent
+ * programs by name and id (with `beside` TC programs of others may stay where ours can be ahead of them, and the device's
+ * record says so; never XDP), a device that holds another role, and XDP where it is not possible; an absent
  * device is -1 with exit code 0. A repeated call changes only what differs.
  *
  * MODE_AUTO of an underlay looks at the ports that are attached by then: attach it again after them.
  */
 int attach_device(const struct root *root, const char *device, enum role role, enum device_mode mode,
-		  bool offloads_finish, struct attachment *got, struct error *error);
+		  bool offloads_finish, bool beside, struct attachment *got, struct error *error);
 /* What attach_device() would refuse the device for, without touching it: foreign programs, another role. */
-int attach_check(const struct root *root, const char *device, enum role role, struct error *error);
+int attach_check(const struct root *root, const char *device, enum role role, bool beside,
+		 struct error *error);
 /* After a load: puts the present programs on all devices that have weft's. Exit code 4 if one cannot be renewed. */
 int attach_renew(const struct root *root, struct error *error);
 /* Detaches and unpins everything of weft's on the device; the device may be gone. */

@@ -17,7 +17,8 @@ static enum bpf_tc_attach_point point(enum hook hook)
 	return hook == HOOK_GUARD ? BPF_TC_EGRESS : BPF_TC_INGRESS;
 }
 
-int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, struct error *e)
+int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, bool beside,
+		 bool clsact, struct error *e)
 {
 	struct nl_filter list[FILTERS_MAX];
 	int n = nl_filters(link->ifindex, hook == HOOK_GUARD, list, FILTERS_MAX);
@@ -31,11 +32,14 @@ int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, st
 			continue;
 		if (own_filter && list[i].handle == HANDLE && list[i].priority == PRIORITY)
 			continue;
+		if (beside && (!clsact || list[i].priority > PRIORITY))
+			continue;
 		return error_set(
 			e, EXIT_REFUSED,
-			"device %s: foreign TC program %s at %s (filter, pref %u): weft replaces no program of others; detach it first",
+			"device %s: foreign TC program %s at %s (filter, pref %u): weft replaces no program of others; detach it first%s",
 			link->name, program_text(list[i].program, text, sizeof(text)),
-			hook == HOOK_GUARD ? "egress" : "ingress", list[i].priority);
+			hook == HOOK_GUARD ? "egress" : "ingress", list[i].priority,
+			!clsact || list[i].priority > PRIORITY ? OR_FORCE : "");
 	}
 	return 0;
 }
@@ -81,16 +85,28 @@ int clsact_set(const struct nl_link *link, enum hook hook, int program)
 	return bpf_tc_attach(&at, &opts);
 }
 
-bool clsact_live(const struct nl_link *link, enum hook hook)
+/* The kernel lists filters in the order in which it asks them. */
+int clsact_order(const struct nl_link *link, enum hook hook, struct nl_filter *own,
+		 struct nl_filter *first)
 {
 	struct nl_filter list[FILTERS_MAX];
 	int n = nl_filters(link->ifindex, hook == HOOK_GUARD, list, FILTERS_MAX);
 
 	for (int i = 0; i < n && i < FILTERS_MAX; i++)
 		if (list[i].handle == HANDLE && list[i].priority == PRIORITY &&
-		    !strcmp(list[i].kind, "bpf"))
-			return true;
-	return false;
+		    !strcmp(list[i].kind, "bpf")) {
+			*own = list[i];
+			*first = list[0];
+			return i + 1;
+		}
+	return n < 0 ? n : 0;
+}
+
+bool clsact_live(const struct nl_link *link, enum hook hook)
+{
+	struct nl_filter own, first;
+
+	return clsact_order(link, hook, &own, &first) > 0;
 }
 
 void clsact_drop(const struct nl_link *link, enum hook hook)

@@ -29,8 +29,20 @@ bool links_hidden(const struct root *root, const char *device);
 
 /* Each refuses with its name and id a program at the hook that is not weft's. */
 int tcx_check(const struct root *root, const struct nl_link *link, enum hook hook, struct error *e);
-int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, struct error *e);
+/* `beside`: not one that stays behind weft's, which is a filter too if `clsact`. */
+int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, bool beside, bool clsact,
+		 struct error *e);
 int xdp_check(const struct root *root, const struct nl_link *link, struct error *e);
+
+/*
+ * All of these, for a device with `flags` (enum device_flags) in its record. `beside`: the operator lets those stay that
+ * come after weft's.
+ */
+int foreign_check(const struct root *root, const struct nl_link *link, enum role role, unsigned int flags, bool beside,
+		  struct error *e);
+
+/* Where weft's can go ahead of it. */
+#define OR_FORCE ", or let it stay behind weft's with --force"
 
 /* "foo" (id 12) for messages. */
 const char *program_text(__u32 id, char *buf, size_t size);
@@ -41,6 +53,8 @@ int clsact_set(const struct nl_link *link, enum hook hook, int program);
 int clsact_qdisc(const struct nl_link *link, bool *made, struct error *e);
 bool clsact_qdisc_missing(const struct nl_link *link);
 bool clsact_live(const struct nl_link *link, enum hook hook);
+/* At which place among the filters ours is, from 1, and the first of all; 0: it is not there; or -errno. */
+int clsact_order(const struct nl_link *link, enum hook hook, struct nl_filter *own, struct nl_filter *first);
 void clsact_drop(const struct nl_link *link, enum hook hook);
 /* Removes the qdisc if there is nothing in it. */
 void clsact_qdisc_drop(const struct nl_link *link);

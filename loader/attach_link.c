@@ -84,8 +84,8 @@ static int link_make(const char *path, unsigned int ifindex, enum hook hook, int
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
 	int fd, err = 0;
 
-	if (hook == HOOK_XDP)
-		opts.flags = XDP_FLAGS_DRV_MODE;
+	/* TCX: at the head, where nothing can pass by it or take what it has not judged. */
+	opts.flags = hook == HOOK_XDP ? XDP_FLAGS_DRV_MODE : BPF_F_BEFORE;
 	fd = bpf_link_create(program, (int)ifindex, attach_type(hook), &opts);
 	if (fd < 0)
 		return -errno;

@@ -24,7 +24,7 @@ int tcx_check(const struct root *root, const struct nl_link *link, enum hook hoo
 		if (!own || links[i] != own)
 			return error_set(
 				e, EXIT_REFUSED,
-				"device %s: foreign TC program %s at %s (TCX): weft replaces no program of others; detach it first",
+				"device %s: foreign TC program %s at %s (TCX): weft replaces no program of others; detach it first" OR_FORCE,
 				link->name, program_text(programs[i], text, sizeof(text)),
 				hook == HOOK_TC ? "ingress" : "egress");
 	return 0;

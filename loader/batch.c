@@ -43,6 +43,7 @@ int batch_commit(struct batch *b, struct error *e)
 		.named = b->named,
 		.judged = b->judged,
 		.force = true,
+		.any_device = b->any_device,
 		.changed_only = true,
 		.each_alone = b->each_alone,
 		.origin = b->origin,
@@ -84,10 +85,13 @@ int batch_edit(struct command_line *cl,
 	struct batch *b;
 	int result;
 
-	if (cl->batch)
+	if (cl->batch) {
+		cl->batch->any_device |= cli_option(cl, "force") != NULL;
 		return edit(cl, cl->batch, e);
+	}
 	if (batch_begin(cl, &b, e))
 		return -1;
+	b->any_device = cli_option(cl, "force") != NULL;
 	result = edit(cl, b, e);
 	if (result == EXIT_DONE)
 		result = batch_commit(b, e);

@@ -7,48 +7,53 @@
 
 /* clang-format off */
 /* The verbs that every kind of configuration object has. */
-#define OBJECT(kind, name)                                                                         \
-	{ kind, "add", name " KEY VALUE...", "", 1, -1, BATCH, cmd_object_add, "make one" },       \
-	{ kind, "set", name " KEY VALUE...", "", 1, -1, BATCH, cmd_object_set,                     \
+#define OBJECT_WITH(kind, name, options)                                                           \
+	{ kind, "add", name " KEY VALUE...", options, 1, -1, BATCH, cmd_object_add, "make one" },  \
+	{ kind, "set", name " KEY VALUE...", options, 1, -1, BATCH, cmd_object_set,                \
 	  "change some keys; an empty value removes a key" },                                      \
-	{ kind, "replace", name " KEY VALUE...", "", 1, -1, BATCH, cmd_object_replace,             \
+	{ kind, "replace", name " KEY VALUE...", options, 1, -1, BATCH, cmd_object_replace,        \
 	  "make one, or make it new" },                                                            \
 	{ kind, "del", name, "", 1, 1, BATCH, cmd_object_del, "remove one" },                      \
 	{ kind, "show", "[" name "]", "", 0, 1, 0, cmd_object_show, "show one, or all" }
+#define OBJECT(kind, name) OBJECT_WITH(kind, name, "")
+/* --force: take a device that the host itself is reached by, or that others have TC programs on. */
+#define DEVICE_OBJECT(kind, name) OBJECT_WITH(kind, name, "force")
 /* clang-format on */
 
 const struct command commands[] = {
 	{ "load", NULL, "", "host= clsact", 0, 0, WRITES | COMMAND_LOADS, cmd_load,
 	  "load the programs and make the maps, or renew the programs in place" },
 	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
-	{ "apply", NULL, "FILE...", "prune force dry-run confirm=", 1, -1, WRITES, cmd_apply,
+	{ "apply", NULL, "FILE...", "prune force dry-run confirm= no-verify", 1, -1, WRITES, cmd_apply,
 	  "make the configuration what the files say; - is standard input" },
 	{ "confirm", NULL, "", "", 0, 0, WRITES, cmd_confirm,
 	  "keep what was applied with --confirm, which else takes itself back" },
 	{ "history", NULL, "[N]", "", 0, 1, 0, cmd_history,
 	  "the last states, or all about the one N states back" },
-	{ "rollback", NULL, "[N]", "dry-run force confirm=", 0, 1, WRITES, cmd_rollback,
+	{ "rollback", NULL, "[N]", "dry-run force confirm= no-verify", 0, 1, WRITES, cmd_rollback,
 	  "go back N states, one if N is not given" },
 	{ "diff", NULL, "FILE...", "prune", 1, -1, 0, cmd_diff,
 	  "what apply would change; exit code 3 if anything" },
 	{ "save", NULL, "", "", 0, 0, 0, cmd_save, "print the configuration as apply takes it" },
-	{ "status", NULL, "", "", 0, 0, 0, cmd_status, "what is loaded, attached and pending" },
+	{ "status", NULL, "", "", 0, 0, 0, cmd_status, "what is loaded, applied, pending and not well; exit code 4 if the last" },
+	{ "verify", NULL, "", "", 0, 0, WRITES, cmd_verify,
+	  "does what packets meet hold to the configuration? exit code 4 if not" },
 	{ "check-host", NULL, "", "", 0, 0, COMMAND_TRIES, cmd_check_host,
 	  "can this machine run weft?" },
 	{ "counters", NULL, "", "", 0, 0, 0, cmd_counters, "drops by reason, and totals" },
 	{ "version", NULL, "", "", 0, 0, 0, cmd_version, "version of the command and of the maps" },
 
-	OBJECT("host", "NAME"),
+	DEVICE_OBJECT("host", "NAME"),
 	OBJECT("tenant", "NAME"),
 	OBJECT("network", "TENANT/NAME"),
-	OBJECT("port", "TENANT/NAME"),
-	{ "port", "bind", "TENANT/NAME [device DEVICE]", "", 1, 3, WRITES, cmd_port_bind,
+	DEVICE_OBJECT("port", "TENANT/NAME"),
+	{ "port", "bind", "TENANT/NAME [device DEVICE]", "force", 1, 3, WRITES, cmd_port_bind,
 	  "attach a pending port whose device has come" },
 	OBJECT("group", "TENANT/NAME"),
 	OBJECT("acl", "TENANT/NAME"),
 	{ "acl", "commit", "[TENANT]", "", 0, 1, WRITES, cmd_acl_commit,
 	  "compile the rules after edits with other tools" },
-	OBJECT("sf", "NAME[/INSTANCE]"),
+	DEVICE_OBJECT("sf", "NAME[/INSTANCE]"),
 	OBJECT("chain", "TENANT/NAME"),
 	OBJECT("insert", "TENANT/NAME"),
 

@@ -9,6 +9,7 @@
 int cmd_load(struct command_line *cl, struct error *e);
 int cmd_unload(struct command_line *cl, struct error *e);
 int cmd_status(struct command_line *cl, struct error *e);
+int cmd_verify(struct command_line *cl, struct error *e);	/* 0 or EXIT_PARTLY */
 int cmd_check_host(struct command_line *cl, struct error *e);
 int cmd_version(struct command_line *cl, struct error *e);
 int cmd_help(struct command_line *cl, struct error *e);

@@ -9,6 +9,7 @@
 #include "loader/config/tree.h"
 #include "loader/facts.h"
 #include "loader/flow_moves.h"
+#include "loader/lockout.h"
 #include "loader/record.h"
 #include "loader/tables.h"
 
@@ -192,6 +193,9 @@ static int check(struct work *w, struct error *e)
 	if (find_touched(w, e) || facts_gather(&w->facts, c->root, &w->model, e))
 		return -1;
 	w->has_facts = true;
+	w->facts.beside = c->any_device;
+	if (!c->any_device && lockout_check(&w->facts, e))
+		return -1;
 	find_pending(w);
 	if (facts_check(&w->facts, &w->model, e) ||
 	    tables_open(&w->tables, c->root, &w->model, w->touched, e) || find_refused(w, e))

@@ -25,6 +25,8 @@ struct commit {
 	bool own_rules;
 	json_t *judged; /* tenants, as keys, that get a new epoch in any case; may be NULL */
 	bool force; /* let a tenant lose most of its ports */
+	/* devices over which the host itself is reached, and TC programs of others on them, are no reason to refuse */
+	bool any_device;
 	bool dry_run;
 	bool each_alone; /* a named tenant whose rules cannot be compiled is no reason to refuse the others */
 	bool count_flows; /* fill `moves` */

@@ -271,7 +271,7 @@ int facts_check_foreign(const struct facts *facts, const struct root *root, stru
 
 		/* What is there in another role is detached first. */
 		if (f->present && !f->attached && !had &&
-		    attach_check(root, f->device, f->role, e) && e->exit_code)
+		    attach_check(root, f->device, f->role, facts->beside, e) && e->exit_code)
 			return -1;
 	}
 	return 0;
@@ -290,7 +290,7 @@ static int attach(struct facts *facts, const struct root *root, struct fact *f, 
 		had = NULL;
 	}
 	f->fresh = !had;
-	if (attach_device(root, f->device, f->role, f->mode, f->finish, &got, e)) {
+	if (attach_device(root, f->device, f->role, f->mode, f->finish, facts->beside, &got, e)) {
 		/* It was there a moment ago. */
 		if (!e->exit_code)
 			error_set(e, EXIT_REFUSED, "%s: device %s has just gone: apply again",

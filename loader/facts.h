@@ -31,6 +31,7 @@ struct facts {
 	struct fact *by_device;
 	struct attachment *attachments; /* all that weft has attached here */
 	int n_attachments;
+	bool beside; /* set by the caller: TC programs of others may stay, behind ours */
 };
 
 /* Refuses a device that two objects want in different roles. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "loader/netlink.h"
+#include "loader/netlink_talk.h"
 
 /* One request at a time; larger than any answer's datagram. */
 #define BUFFER_SIZE    32768
@@ -21,7 +22,7 @@
 #define CLSACT_EGRESS  TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)
 
 /* Sends `request` and gives each answer to `cb`. Returns 0 or -errno. */
-static int talk(int protocol, struct nlmsghdr *request, mnl_cb_t cb, void *data)
+int nl_talk(int protocol, struct nlmsghdr *request, mnl_cb_t cb, void *data)
 {
 	static unsigned int sequence;
 	static char answer[BUFFER_SIZE];
@@ -52,7 +53,7 @@ out:
 	return ret;
 }
 
-static struct nlmsghdr *message(char *buf, uint16_t type, uint16_t flags)
+struct nlmsghdr *nl_message(char *buf, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 
@@ -112,6 +113,9 @@ static int on_link(const struct nlmsghdr *h, void *data)
 		case IFLA_LINK:
 			link->peer = mnl_attr_get_u32(attr);
 			break;
+		case IFLA_MASTER:
+			link->master = mnl_attr_get_u32(attr);
+			break;
 		case IFLA_LINK_NETNSID:
 			link->peer_elsewhere = true;
 			link->peer_netns = (int32_t)mnl_attr_get_u32(attr);
@@ -134,14 +138,14 @@ static int on_link(const struct nlmsghdr *h, void *data)
 static int link_get(unsigned int ifindex, const char *name, struct nl_link *link)
 {
 	char buf[512];
-	struct nlmsghdr *h = message(buf, RTM_GETLINK, NLM_F_ACK);
+	struct nlmsghdr *h = nl_message(buf, RTM_GETLINK, NLM_F_ACK);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
 
 	info->ifi_index = (int)ifindex;
 	if (name)
 		mnl_attr_put_strz(h, IFLA_IFNAME, name);
 	mnl_attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return talk(NETLINK_ROUTE, h, on_link, link);
+	return nl_talk(NETLINK_ROUTE, h, on_link, link);
 }
 
 int nl_link_get(const char *name, struct nl_link *link)
@@ -161,7 +165,7 @@ int nl_link_by_index(unsigned int ifindex, struct nl_link *link)
 int nl_vxlan_create(const char *name, const uint8_t mac[6], uint16_t port)
 {
 	char buf[1024];
-	struct nlmsghdr *h = message(buf, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *h = nl_message(buf, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
 	struct nlattr *info, *data;
 
 	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
@@ -177,13 +181,13 @@ int nl_vxlan_create(const char *name, const uint8_t mac[6], uint16_t port)
 	mnl_attr_put_u16(h, IFLA_VXLAN_PORT, htons(port));
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 int nl_veth_create(const char *name, const char *peer)
 {
 	char buf[1024];
-	struct nlmsghdr *h = message(buf, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+	struct nlmsghdr *h = nl_message(buf, RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
 	struct nlattr *info, *data, *other;
 
 	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
@@ -197,28 +201,28 @@ int nl_veth_create(const char *name, const char *peer)
 	mnl_attr_nest_end(h, other);
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 int nl_link_up(unsigned int ifindex)
 {
 	char buf[256];
-	struct nlmsghdr *h = message(buf, RTM_NEWLINK, NLM_F_ACK);
+	struct nlmsghdr *h = nl_message(buf, RTM_NEWLINK, NLM_F_ACK);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
 
 	info->ifi_index = (int)ifindex;
 	info->ifi_flags = info->ifi_change = IFF_UP;
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 int nl_link_delete(unsigned int ifindex)
 {
 	char buf[256];
-	struct nlmsghdr *h = message(buf, RTM_DELLINK, NLM_F_ACK);
+	struct nlmsghdr *h = nl_message(buf, RTM_DELLINK, NLM_F_ACK);
 	struct ifinfomsg *info = mnl_nlmsg_put_extra_header(h, sizeof(*info));
 
 	info->ifi_index = (int)ifindex;
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 /* ---- qdiscs and filters ---- */
@@ -263,7 +267,7 @@ static int on_filter(const struct nlmsghdr *h, void *data)
 int nl_filters(unsigned int ifindex, bool egress, struct nl_filter *list, int room)
 {
 	char buf[256], kind[16];
-	struct nlmsghdr *h = message(buf, RTM_GETTFILTER, NLM_F_DUMP);
+	struct nlmsghdr *h = nl_message(buf, RTM_GETTFILTER, NLM_F_DUMP);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
 	struct filter_list all = { list, 0, room };
 	int err = nl_ingress_qdisc(ifindex, kind);
@@ -273,7 +277,7 @@ int nl_filters(unsigned int ifindex, bool egress, struct nl_filter *list, int ro
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = egress ? CLSACT_EGRESS : CLSACT_INGRESS;
-	err = talk(NETLINK_ROUTE, h, on_filter, &all);
+	err = nl_talk(NETLINK_ROUTE, h, on_filter, &all);
 	return err ? err : all.n;
 }
 
@@ -290,7 +294,7 @@ int nl_ingress_qdisc(unsigned int ifindex, char kind[16])
 {
 	char buf[256];
 	/* Without ECHO the answer goes only to those who listen to changes. */
-	struct nlmsghdr *h = message(buf, RTM_GETQDISC, NLM_F_ACK | NLM_F_ECHO);
+	struct nlmsghdr *h = nl_message(buf, RTM_GETQDISC, NLM_F_ACK | NLM_F_ECHO);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
 	int err;
 
@@ -298,14 +302,14 @@ int nl_ingress_qdisc(unsigned int ifindex, char kind[16])
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = TC_H_CLSACT; /* the same for an ingress qdisc */
-	err = talk(NETLINK_ROUTE, h, on_qdisc, kind);
+	err = nl_talk(NETLINK_ROUTE, h, on_qdisc, kind);
 	return err == -ENOENT ? 0 : err;
 }
 
 static int clsact(unsigned int ifindex, uint16_t type, uint16_t flags)
 {
 	char buf[256];
-	struct nlmsghdr *h = message(buf, type, NLM_F_ACK | flags);
+	struct nlmsghdr *h = nl_message(buf, type, NLM_F_ACK | flags);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
 
 	tc->tcm_family = AF_UNSPEC;
@@ -313,7 +317,7 @@ static int clsact(unsigned int ifindex, uint16_t type, uint16_t flags)
 	tc->tcm_parent = TC_H_CLSACT;
 	tc->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
 	mnl_attr_put_strz(h, TCA_KIND, "clsact");
-	return talk(NETLINK_ROUTE, h, NULL, NULL);
+	return nl_talk(NETLINK_ROUTE, h, NULL, NULL);
 }
 
 int nl_clsact_add(unsigned int ifindex)
@@ -361,7 +365,7 @@ static int on_features(const struct nlmsghdr *h, void *data)
 
 static struct nlmsghdr *generic(char *buf, uint16_t family, uint8_t command)
 {
-	struct nlmsghdr *h = message(buf, family, NLM_F_ACK);
+	struct nlmsghdr *h = nl_message(buf, family, NLM_F_ACK);
 	struct genlmsghdr *g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
 
 	g->cmd = command;
@@ -379,10 +383,10 @@ int nl_xdp_features(unsigned int ifindex, struct nl_xdp_features *features)
 	memset(features, 0, sizeof(*features));
 	h = generic(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY);
 	mnl_attr_put_strz(h, CTRL_ATTR_FAMILY_NAME, "netdev");
-	err = talk(NETLINK_GENERIC, h, on_family, &family);
+	err = nl_talk(NETLINK_GENERIC, h, on_family, &family);
 	if (err || !family)
 		return err ? err : -ENOENT;
 	h = generic(buf, family, NETDEV_DEV_GET);
 	mnl_attr_put_u32(h, NETDEV_DEV_IFINDEX, ifindex);
-	return talk(NETLINK_GENERIC, h, on_features, features);
+	return nl_talk(NETLINK_GENERIC, h, on_features, features);
 }

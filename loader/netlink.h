@@ -12,6 +12,7 @@ struct nl_link {
 	unsigned int ifindex;
 	unsigned int mtu;
 	unsigned int peer;	/* ifindex of a veth's peer, or of the lower device; 0: none */
+	unsigned int master;	/* of the bridge or bond that it is in; 0: none */
 	bool peer_elsewhere;	/* `peer` is of another network namespace */
 	int32_t peer_netns;	/* its id in this namespace, or -1 */
 	bool up;
@@ -50,6 +51,11 @@ int nl_filters(unsigned int ifindex, bool egress, struct nl_filter *list, int ro
 int nl_ingress_qdisc(unsigned int ifindex, char kind[16]);
 int nl_clsact_add(unsigned int ifindex);
 int nl_clsact_delete(unsigned int ifindex);
+
+/* Devices that a default route leads to, of either family. Returns how many there are, of which `room` are stored, or -errno. */
+int nl_default_routes(unsigned int *devices, int room);
+/* The device by which an address is reached, "192.0.2.1" or "2001:db8::1"; 0: by none. */
+unsigned int nl_route_to(const char *address);
 
 /* What the kernel says that a device's driver can do for XDP (6.3 and later). Returns 0 or -errno. */
 struct nl_xdp_features {

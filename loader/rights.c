@@ -20,7 +20,9 @@
 
 /* A revert may have to load older programs again, and shall not wait for others. */
 #define REVERTS (BIT(CAP_PERFMON) | BIT(CAP_SYS_NICE))
-#define CHANGES (WRITES_ANY | GIVES | REVERTS)
+/* A frame of a made-up workload goes through each chain, when all is done. */
+#define PROBES	BIT(CAP_NET_RAW)
+#define CHANGES (WRITES_ANY | GIVES | REVERTS | PROBES)
 
 struct need {
 	unsigned int flag; /* of the command; 0: any */

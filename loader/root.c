@@ -20,6 +20,7 @@
 #include "config.h"
 #include "loader/rights.h"
 #include "loader/root.h"
+#include "loader/system.h"
 
 #define BPFFS "/sys/fs/bpf"
 
@@ -32,23 +33,6 @@ static bool in_bpffs(const char *path)
 	struct statfs fs;
 
 	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
-}
-
-static pid_t parent_of(pid_t pid)
-{
-	char path[64];
-	int parent = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	/* A program whose name has a bracket ends the search. */
-	if (fscanf(file, "%*d (%*16[^\n)]%*[)] %*c %d", &parent) != 1)
-		parent = 0;
-	fclose(file);
-	return parent;
 }
 
 /*
@@ -64,7 +48,7 @@ static bool own_mount_namespace(void)
 	if (stat("/proc/self/ns/mnt", &self))
 		return false;
 	raised = rights_raise(CAP_SYS_PTRACE);
-	for (pid_t pid = getppid(); pid > 0 && !other_one; pid = parent_of(pid)) {
+	for (pid_t pid = getppid(); pid > 0 && !other_one; pid = process_parent(pid)) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
 		if (stat(path, &other))
 			break;

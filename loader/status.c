@@ -13,6 +13,7 @@
 #include "loader/confirm.h"
 #include "loader/load.h"
 #include "loader/state.h"
+#include "loader/status_health.h"
 #include "loader/tunnel.h"
 
 static const char *const roles[] = { "port", "underlay", "sf" };
@@ -47,6 +48,8 @@ static const struct attachment *find(const struct attachment *list, int n, const
 	return NULL;
 }
 
+#define PENDING_REMEDY "apply again once it is there; a port: or `weft port bind`"
+
 struct pending {
 	const struct attachment *list;
 	int n;
@@ -59,7 +62,8 @@ static void want(const struct pending *p, const char *path, const json_t *device
 
 	if (name && !find(p->list, p->n, name))
 		json_array_append_new(p->out,
-				      json_pack("{s:s, s:s}", "object", path, "device", name));
+				      json_pack("{s:s, s:s, s:s}", "object", path, "device", name,
+						"remedy", PENDING_REMEDY));
 }
 
 /* The devices of one object that are wanted on this host. */
@@ -130,15 +134,6 @@ static json_t *bypassed_json(const json_t *tree)
 	return out;
 }
 
-static json_t *rejected_json(const struct state *state)
-{
-	json_t *out = json_object();
-
-	for (const struct rejected *r = state->rejected; r; r = r->next)
-		json_object_set_new(out, r->tenant, json_string(r->why.text));
-	return out;
-}
-
 static json_t *programs_json(const struct root *root)
 {
 	json_t *out = json_object();
@@ -178,8 +173,9 @@ static json_t *tunnel_json(void)
 			 info.up ? "up" : "down", "ifindex", (int)info.ifindex);
 }
 
+/* `degraded` is taken over. */
 static json_t *status_json(const struct root *root, const struct state *state,
-			   const struct attachment *list, int n)
+			   const struct attachment *list, int n, json_t *degraded)
 {
 	char host[WEFT_NAME_LEN + 1] = "", vtep[INET_ADDRSTRLEN] = "";
 	json_t *devices = json_array();
@@ -190,100 +186,65 @@ static json_t *status_json(const struct root *root, const struct state *state,
 		inet_ntop(AF_INET, state->host.vtep4, vtep, sizeof(vtep));
 	for (int i = 0; i < n; i++)
 		json_array_append_new(devices, device_json(&list[i]));
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-			 WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "host", host, "vtep",
-			 vtep, "interrupted", state->interrupted, "tunnel", tunnel_json(),
-			 "devices", devices, "pending", pending_json(state->tree, host, list, n),
-			 "bypassed", bypassed_json(state->tree), "rejected", rejected_json(state),
-			 "programs", programs_json(root));
+	return json_pack("{s:s, s:i, s:s, s:o, s:o, s:I, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "version", WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "loaded",
+			 status_loaded(root), "applied", status_applied(root, state), "by_hand",
+			 (json_int_t)status_by_hand(root), "host", host, "vtep", vtep, "interrupted",
+			 state->interrupted, "tunnel", tunnel_json(), "devices", devices, "pending",
+			 pending_json(state->tree, host, list, n), "bypassed",
+			 bypassed_json(state->tree), "degraded", degraded, "programs",
+			 programs_json(root));
 }
 
-static const char *text(const json_t *object, const char *key)
+/* What is pending or bypassed was asked for; what was cut off or is degraded was not. */
+static int exit_code(const json_t *status)
 {
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "";
+	return json_is_true(json_object_get(status, "interrupted")) ||
+			       json_array_size(json_object_get(status, "degraded")) ?
+		       EXIT_PARTLY :
+		       EXIT_DONE;
 }
 
-static void print_devices(const json_t *devices)
+static int show(const struct command_line *cl, const struct root *root, const struct state *state,
+		struct error *e)
 {
-	const json_t *d, *hook;
-	size_t i, j;
+	json_t *degraded = status_degraded(root, state, e), *status, *unconfirmed;
+	struct attachment *list = NULL;
+	int n, result;
 
-	json_array_foreach (devices, i, d) {
-		printf("device %-15s %-9s mode %-5s %s", text(d, "device"), text(d, "role"),
-		       text(d, "mode"), text(d, "state"));
-		json_array_foreach (json_object_get(d, "hooks"), j, hook)
-			printf("%s%s", j ? "+" : " ", json_string_value(hook));
-		printf("%s%s\n", *text(d, "note") ? "; " : "", text(d, "note"));
+	if (!degraded)
+		return -1;
+	n = attachments(root, &list, e);
+	if (n < 0) {
+		json_decref(degraded);
+		return -1;
 	}
-}
-
-static void print_status(const json_t *s, bool details)
-{
-	const char *red = isatty(STDOUT_FILENO) ? "\033[31m" : "", *plain = *red ? "\033[0m" : "";
-	const json_t *tunnel = json_object_get(s, "tunnel"), *item;
-	const char *name;
-	json_t *program, *why;
-	size_t i;
-
-	printf("weft %s, maps %d, root %s\n", text(s, "version"), WEFT_ABI, text(s, "root"));
-	printf("host %s%s%s\n",
-	       *text(s, "host") ? text(s, "host") : "(not known yet: apply a configuration)",
-	       *text(s, "vtep") ? ", vtep " : "", text(s, "vtep"));
-	printf("tunnel %s %s\n", text(tunnel, "device"), text(tunnel, "state"));
-	print_devices(json_object_get(s, "devices"));
-	json_array_foreach (json_object_get(s, "pending"), i, item)
-		printf("pending %s: device %s is not attached\n", text(item, "object"),
-		       text(item, "device"));
-	json_array_foreach (json_object_get(s, "bypassed"), i, item)
-		printf("%sbypass chain %s: its functions are not asked%s\n", red,
-		       json_string_value(item), plain);
-	json_object_foreach (json_object_get(s, "rejected"), name, why)
-		printf("%srules of tenant %s: %s; its live ACL stays%s\n", red, name,
-		       json_string_value(why), plain);
-	if (json_is_true(json_object_get(s, "interrupted")))
-		printf("%sinterrupted: a change was cut off; apply again%s\n", red, plain);
-	if (json_object_get(s, "unconfirmed")) {
-		fputs(red, stdout);
-		confirm_print(stdout, json_object_get(s, "unconfirmed"));
-		fputs(plain, stdout);
-	}
-	if (!details)
-		return;
-	json_object_foreach (json_object_get(s, "programs"), name, program)
-		printf("program %-12s id %d%s\n", name,
-		       (int)json_integer_value(json_object_get(program, "id")),
-		       json_is_true(json_object_get(program, "jited")) ? ""
-								       : ", not compiled by a JIT");
+	status = status_json(root, state, list, n, degraded);
+	free(list);
+	if ((unconfirmed = confirm_status(root)))
+		json_object_set_new(status, "unconfirmed", unconfirmed);
+	result = exit_code(status);
+	if (cl->json)
+		return cli_json(cl, status, e) ? -1 : result;
+	status_print(status, cl->details);
+	json_decref(status);
+	return result;
 }
 
 int cmd_status(struct command_line *cl, struct error *e)
 {
-	struct attachment *list = NULL;
 	struct state state = { 0 };
 	struct root root;
-	json_t *status, *unconfirmed;
-	int n, err = 0;
+	int result = -1;
 
 	if (root_open(&root, cl->root, false, e))
 		return -1;
-	n = state_read(&root, &state, e) ? -1 : attachments(&root, &list, e);
-	if (n >= 0) {
-		status = status_json(&root, &state, list, n);
-		if ((unconfirmed = confirm_status(&root)))
-			json_object_set_new(status, "unconfirmed", unconfirmed);
-		if (cl->json) {
-			err = cli_json(cl, status, e);
-		} else {
-			print_status(status, cl->details);
-			json_decref(status);
-		}
+	if (!state_read(&root, &state, e)) {
+		result = show(cl, &root, &state, e);
 		state_free(&state);
 	}
-	free(list);
 	root_close(&root);
-	return n < 0 ? -1 : err;
+	return result;
 }
 
 int cmd_version(struct command_line *cl, struct error *e)

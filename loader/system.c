@@ -96,6 +96,23 @@ bool netns_find(uint64_t cookie, char *name, size_t size)
 	return found;
 }
 
+pid_t process_parent(pid_t pid)
+{
+	char path[64];
+	int parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	/* A program whose name has a bracket ends the search. */
+	if (fscanf(file, "%*d (%*16[^\n)]%*[)] %*c %d", &parent) != 1)
+		parent = 0;
+	fclose(file);
+	return parent;
+}
+
 uint32_t kernel_version(void)
 {
 	unsigned int major = 0, minor = 0, patch = 0;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "loader/error.h"
 
@@ -17,6 +18,9 @@ uint64_t netns_cookie(void);
 
 /* The name in /run/netns of the namespace with this cookie; false if none has it. */
 bool netns_find(uint64_t cookie, char *name, size_t size);
+
+/* The parent of any process; 0: there is none, or it has gone. */
+pid_t process_parent(pid_t pid);
 
 /* major << 16 | minor << 8 | patch, patch at most 255; what KERNEL_VERSION() of the headers makes. */
 uint32_t kernel_version(void);

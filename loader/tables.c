@@ -79,7 +79,7 @@ void tables_close(struct tables *t)
 	*t = (struct tables){ 0 };
 }
 
-static bool wants(const struct model_tenant *tenant, enum inner kind)
+bool tables_wants(const struct model_tenant *tenant, enum inner kind)
 {
 	if (kind == INNER_CT6 || kind == INNER_HALF6 || kind == INNER_RECENT6)
 		return tenant->here6;
@@ -165,25 +165,46 @@ static bool pin_is_right(const struct root *root, const char *tenant, enum inner
 	return pinned == id;
 }
 
+/* `fd` is of what is in use, or -1. */
+static enum table_fault fault_of(struct tables *t, const struct root *root, size_t i,
+				 enum inner kind, int fd)
+{
+	uint32_t id, entries;
+
+	if (fd < 0 || inner_info(fd, &id, &entries))
+		return TABLE_MISSING;
+	if (entries != size_wanted(t, i, kind))
+		return TABLE_SIZE;
+	if (kind == INNER_ACL && !same_acl(fd, &t->acl[i]))
+		return TABLE_CONTENT;
+	return pin_is_right(root, t->m->tenants[i].name, kind, id) ? TABLE_RIGHT : TABLE_PIN;
+}
+
+enum table_fault tables_check(struct tables *t, const struct root *root,
+			      const struct sync *s, size_t i, enum inner kind)
+{
+	int fd = map_in_use(t, root, s, i, kind);
+	enum table_fault fault = fault_of(t, root, i, kind, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return fault;
+}
+
 /* Is what is in use as it should be? Then its pin is all that can be missing. */
 static int keep(struct tables *t, const struct root *root, size_t i, enum inner kind, int fd,
 		bool *kept, struct error *e)
 {
-	const char *tenant = t->m->tenants[i].name;
-	uint32_t id, entries;
+	enum table_fault fault = fault_of(t, root, i, kind, fd);
 
-	*kept = false;
-	if (fd < 0 || inner_info(fd, &id, &entries) || entries != size_wanted(t, i, kind) ||
-	    (kind == INNER_ACL && !same_acl(fd, &t->acl[i])))
-		return 0;
-	*kept = true;
+	*kept = fault == TABLE_RIGHT || fault == TABLE_PIN;
 	/* What an interrupted command had ready. */
-	if (t->everything)
-		inner_unstage(root, tenant, kind);
-	if (pin_is_right(root, tenant, kind, id))
+	if (*kept && t->everything)
+		inner_unstage(root, t->m->tenants[i].name, kind);
+	if (fault != TABLE_PIN)
 		return 0;
 	t->writes++;
-	return inner_pin(root, tenant, kind, fd, e);
+	return inner_pin(root, t->m->tenants[i].name, kind, fd, e);
 }
 
 static int fill(const struct tables *t, const struct root *root, const struct sync *s,
@@ -262,7 +283,7 @@ static int make_kind(struct tables *t, const struct root *root, struct sync *s, 
 		struct job job = { .tenant = i };
 		bool kept;
 
-		if (!t->touched[i] || !wants(&t->m->tenants[i], jobs->kind))
+		if (!t->touched[i] || !tables_wants(&t->m->tenants[i], jobs->kind))
 			continue;
 		job.old = map_in_use(t, root, s, i, jobs->kind);
 		if (keep(t, root, i, jobs->kind, job.old, &kept, e))

@@ -32,6 +32,15 @@ int tables_open(struct tables *t, const struct root *root, const struct model *m
 		const bool *touched, struct error *e);
 void tables_close(struct tables *t);
 
+/* Does the tenant need a map of this kind on this host? */
+bool tables_wants(const struct model_tenant *tenant, enum inner kind);
+
+/* What is wrong with the map that packets of the i-th tenant use, which tables_open() knows as touched. */
+enum table_fault { TABLE_RIGHT, TABLE_MISSING, TABLE_SIZE, TABLE_CONTENT, TABLE_PIN };
+
+enum table_fault tables_check(struct tables *t, const struct root *root,
+			      const struct sync *s, size_t i, enum inner kind);
+
 /*
  * Makes, fills, swaps in and pins what the touched tenants need here. Marks whose flows are to be
  * judged again.

@@ -17,6 +17,7 @@
 #include "loader/confirm.h"
 #include "loader/devices.h"
 #include "loader/grace.h"
+#include "loader/live.h"
 #include "loader/load.h"
 #include "loader/system.h"
 #include "loader/tunnel.h"
@@ -102,7 +103,7 @@ static int detach_all(const struct root *root, bool force, struct error *e)
 	int n = device_records(root, &list, e), err = n < 0 ? -1 : 0;
 
 	if (!err && !force)
-		err = check_netns(root, list, n, e);
+		err = check_netns(root, list, n, e) || live_check(root, list, n, e) ? -1 : 0;
 	grace_hurry(n);
 	for (int i = 0; i < n && !err; i++)
 		if (list[i].record.role != DEVICE_TUNNEL)

@@ -4,6 +4,7 @@
 #define WEFT_MAPS_CHAIN_BPF_H
 
 #include "include/chain.h"
+#include "include/probe.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -26,6 +27,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct chain_state);
 } chain_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PROBES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct probe_key);
+	__type(value, struct probe);
+} probes SEC(".maps");
 
 static __always_inline const struct chain *chain_at(__u32 slot)
 {

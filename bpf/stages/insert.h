@@ -13,9 +13,6 @@
 #include "lib/count.h"
 #include "lib/ops.h"
 
-/* A function that has returned nothing for a second, of at least as many frames, is taken for dead. */
-#define SILENT_FRAMES 4
-
 static __always_inline struct chain_traffic *chain_counters(__u32 slot)
 {
 	return bpf_map_lookup_elem(&chain_stats, &slot);

@@ -212,7 +212,7 @@ act_unload() {
 	readings h1 > "$STATE/with.h1"
 	claim 'with weft they say something else' not cmp "$STATE/before.h1" "$STATE/with.h1"
 	for host in h1 h2; do
-		run $host 'weft unload'
+		run $host 'weft unload --force'
 		claim "unloaded on $host" succeeded
 		readings $host > "$STATE/after.$host"
 		run $host "diff before.$host after.$host && echo no difference"

@@ -80,7 +80,7 @@ pace_measure() {
 
 pace_end() {
 	local host
-	for host in x1 x2; do weft_on $host unload >/dev/null; done
+	for host in x1 x2; do weft_on $host unload --force >/dev/null; done
 }
 
 pace_ratio() { awk -v a="$PACE_WEFT" -v b="$PACE_KERNEL" 'BEGIN { printf "%.1f\n", b ? a / b : 0 }'; }

@@ -83,7 +83,7 @@ chain() {
 nothing_left() {
 	local host left
 	for host in h1 h2; do
-		expect_ok -t "$host unloads" weft_on "$host" unload
+		expect_ok -t "$host unloads" weft_on "$host" unload --force
 		left=$(in_ns "$host" tc filter show dev p0 ingress; in_ns "$host" tc filter show dev u0 ingress
 			in_ns "$host" ip link show | grep -o 'prog/xdp.*'; ls "$(root_of "$host")" 2>/dev/null)
 		expect_eq '' "$left" "nothing is left on $host"

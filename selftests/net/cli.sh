@@ -23,13 +23,15 @@ in_help() {
 
 # mdoc, as far as the page uses it: "load Oo Fl -host Ar VALUE Oc" is "load [--host VALUE]".
 in_manual() {
-	local object form
+	local object form option
 	sed -n '/^\.Ss Commands/,/^\.Ss Keys/s/^\.It Ic //p' "$MAN" | grep -v ' Ta ' |
 		sed 's/Op Ar \(.*\)$/[\1]/; s/Oo /[/g; s/\[Ar /[/g; s/ Oc/]/g; s/Fl -/--/g; s/ Ar / /g'
-	sed -n 's/^\.It Ic \([a-z]*\) Ta Ar \(.*\)/\1 \2/p' "$MAN" | while read -r object form; do
-		echo "$object add $form KEY VALUE..."
-		echo "$object set $form KEY VALUE..."
-		echo "$object replace $form KEY VALUE..."
+	sed -n 's/ Ta Fl -/ --/; s/^\.It Ic \([a-z]*\) Ta Ar /\1 /p' "$MAN" |
+		while read -r object form option; do
+		option=${option:+ [$option]}
+		echo "$object add $form KEY VALUE...$option"
+		echo "$object set $form KEY VALUE...$option"
+		echo "$object replace $form KEY VALUE...$option"
 		echo "$object del $form"
 		echo "$object show [$form]"
 	done
@@ -91,7 +93,7 @@ for line in nonsense 'host ad1' s port '-z status' 'load --bogus' 'load --host' 
 	expect_status 1 "$WEFT" $line
 done
 # Unique prefixes; an exact name wins over longer ones.
-expect_output '^weft [0-9]' "$WEFT" ver
+expect_output '^weft [0-9]' "$WEFT" vers
 expect_output 'weft network add' "$WEFT" net help
 expect_eq "$("$WEFT" host help)" "$("$WEFT" help host)" "OBJECT help is help OBJECT"
 # An output that cannot be written is no success.
@@ -117,7 +119,7 @@ netns_add wire
 pair h1 u0 wire u0
 underlay_dev h1 u0
 workload_add h1 p0 02:00:00:00:00:0a 10.0.1.1/24
-function_wire h1 s0
+function_add h1 s0
 cat > "$STATE/lab.yaml" <<-YAML
 	version: 1
 	hosts:

@@ -199,5 +199,5 @@ expect_refused 'nobody confirmed it' weft_on h1 apply "$STATE/bad.yaml"
 ping_ok h1.p0 10.0.1.2
 
 apply "$STATE/bad.yaml" --confirm 1h
-weft_on h1 unload
+weft_on h1 unload --force
 expect_ok -t "unload ends it" eval '! waits && wait_for 1 nobody_waits'

@@ -130,7 +130,9 @@ expect_refused 'p9.*foreign' weft_on h1 apply "$STATE/foreign.yaml"
 ping_ok h1.p0 10.0.1.2
 in_ns h1 ip link del p9
 
-expect_ok -t "unload" weft_on h1 unload
+expect_refused 'unload: [23] ports are in use' weft_on h1 unload
+ping_ok h1.p0 10.0.1.2
+expect_ok -t "unload" weft_on h1 unload --force
 picture h1 > "$STATE/after"
 if diff "$STATE/before" "$STATE/after" > "$STATE/difference"; then
 	ok "nothing is left behind"

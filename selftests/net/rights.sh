@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# rights: host h1 with tenant red. Which capabilities the command needs and keeps: the three that it needs are enough,
+# rights: host h1 with tenant red. Which capabilities the command needs and keeps: the few that it needs are enough,
 # for root and for another user; without one it says which; a running command has no other. The members of one group
 # read what there is and change nothing, not even by holding the lock.
 . "$(dirname "$0")/../lib/net.sh"
@@ -57,17 +57,20 @@ life() {
 	for line in 'load --host h1' "apply $STATE/lab.yaml" 'acl add red/web direction in priority 5 protocol tcp action allow' \
 		'tenant set red conntrack.max_flows 2048' 'ct show' 'ct flush red' status save counters; do
 		# shellcheck disable=SC2086
-		expect_ok -t "user $uid with cap_bpf,cap_net_admin,cap_perfmon: weft ${line%% /*}" \
-			with "$uid" bpf,net_admin,perfmon "$root" $line
+		expect_ok -t "user $uid with cap_bpf,cap_net_admin,cap_perfmon,cap_net_raw: weft ${line%% /*}" \
+			with "$uid" bpf,net_admin,perfmon,net_raw "$root" $line
 	done
 	ping_ok h1.p0 10.0.1.2
 	# Idempotent too: what is in use is found without CAP_SYS_ADMIN.
 	expect_ok with "$uid" bpf,net_admin "$root" acl del red/web
 	expect_ok with "$uid" bpf,net_admin "$root" tenant set red conntrack.max_flows ''
-	expect_output '^nothing to change' with "$uid" bpf,net_admin "$root" apply "$STATE/lab.yaml"
+	expect_output '^nothing to change' with "$uid" bpf,net_admin,net_raw "$root" apply "$STATE/lab.yaml"
+	expect_status 4 with "$uid" bpf,net_admin "$root" apply "$STATE/lab.yaml"
+	expect_refused CAP_NET_RAW with "$uid" bpf,net_admin "$root" verify
+	expect_ok -t "user $uid: verify" with "$uid" bpf,net_admin,net_raw "$root" verify
 	expect_eq true "$(with "$uid" bpf,net_admin,perfmon "$root" -j status | jq '[.devices[].state == "attached"] | all')" \
 		"user $uid: all devices are attached"
-	expect_ok -t "user $uid: unload" with "$uid" bpf,net_admin "$root" unload
+	expect_ok -t "user $uid: unload" with "$uid" bpf,net_admin "$root" unload --force
 }
 life 0 "$(root_of h1)"
 life $U "$(root_of own)/r"
@@ -102,8 +105,9 @@ keeps() {
 	expect_eq "$want" "$got" "weft $* keeps these capabilities only"
 }
 keeps 8000001004 8000001004 diff    # dac_read_search net_admin bpf
-keeps c00080100f c000a0100f apply   # and chown dac_override fowner, sys_nice perfmon to revert; sys_admin aside
-keeps c00080100f c000a0100f -b
+# And chown dac_override fowner; sys_nice and perfmon to revert; net_raw for probes; sys_admin aside.
+keeps c00080300f c000a0300f apply
+keeps c00080300f c000a0300f -b
 
 # --- who may read ---
 
@@ -145,4 +149,4 @@ expect_status 1 as_member "$STATE/owner-tool" "$(root_of h1)/prog/port_tc" read
 expect_fail -t "a member cannot hold the root's lock" as_member flock -n "$(root_of h1)" true
 expect_status 0 weft_on h1 diff "$STATE/lab.yaml"
 ping_ok h1.p0 10.0.1.2
-expect_ok weft_on h1 unload
+expect_ok weft_on h1 unload --force

@@ -78,7 +78,7 @@ expect_counter_moved h1 drops acl_in ping_fail h1.a1 10.0.1.2
 ping_ok "h1.a$((TENANTS / 2))" 10.0.1.2
 
 # Killed while it attaches, weft leaves the kernel in a hurry; the next one takes that back.
-expect_ok weft_on h1 unload
+expect_ok weft_on h1 unload --force
 expect_eq "$before" "$(links_in)" "unload leaves the devices that were there, and no other"
 weft_load h1
 bg "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" apply "$STATE/tenants.yaml" >/dev/null 2>&1

@@ -30,6 +30,7 @@
 #include "include/flow.h"
 #include "include/host.h"
 #include "include/port.h"
+#include "include/probe.h"
 
 /* ---- every shared struct, every member ---- */
 
@@ -80,6 +81,9 @@ struct layout {
 #define SF_RETURN(X) X(port) X(chain) X(step) X(pad)
 #define CHAIN_STATE(X) X(waiting_since) X(outstanding) X(last_try) X(pad)
 #define CHAIN_TRAFFIC(X) X(sent) X(returned) X(bypassed) X(kept)
+#define PROBE_KEY(X) X(nonce)
+#define PROBE(X) X(asked) X(answered) X(chain) X(step) X(pcp) X(pad)
+#define PROBE_BODY(X) X(magic) X(chain) X(nonce) X(step) X(pcp) X(pad)
 #define RULE_KEY(X) X(name)
 #define PORT_RANGE(X) X(first) X(last)
 #define RULE(X) X(id) X(direction) X(action) X(priority) X(ethertype) X(has_protocol) X(protocol) \
@@ -103,7 +107,8 @@ struct layout {
 	S(ct6_key, CT_KEY) S(flow_dir, FLOW_DIR) S(flow, FLOW) S(chain_step, CHAIN_STEP) S(chain, CHAIN)      \
 	S(sf_key, SF_KEY) S(sf_return, SF_RETURN) S(chain_state, CHAIN_STATE)                                 \
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
-	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)
+	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
+	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)
 
 #define MEMBER(member) { #member, offsetof(TYPE, member), sizeof(((TYPE *)0)->member) },
 
@@ -302,6 +307,7 @@ static const struct map {
 	{ "chains", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct chain), WEFT_CHAINS_MAX },
 	{ "sf", BPF_MAP_TYPE_HASH, sizeof(struct sf_key), sizeof(struct sf_return), 65536 },
 	{ "chain_state", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct chain_state), WEFT_CHAINS_MAX },
+	{ "probes", BPF_MAP_TYPE_HASH, sizeof(struct probe_key), sizeof(struct probe), PROBES_MAX },
 	{ "tenant_slots", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct tenant), WEFT_TENANTS_MAX },
 	{ "ct4", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "ct6", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
@@ -403,7 +409,7 @@ static const char *const released[] = {
 	"icmp_unrelated", "outer_bad", "vtep_unknown", "vni_unknown", "wrong_host", "not_here", "host_unknown",
 	"no_route", "encap_failed", "decap_failed", "too_big", "port_unbound", "sf_unknown", "sf_untagged",
 	"sf_no_flow", "sf_down", "guard", "same_port", "flood_failed", "link_local",
-	"internal", "chain_reset",
+	"internal", "chain_reset", "sf_probe",
 };
 
 static const struct {

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * probe: weft's own frame comes back from a function's device. It ends here, answers its question if it is as it was
+ * sent, and counts as nobody's traffic; nor does the watch over the function (insert) learn of it.
+ * reads:  the packet, struct pkt, the chain
+ * writes: probes
+ * maps:   probes chains
+ * drops:  sf_probe
+ */
+#ifndef WEFT_STAGE_PROBE_H
+#define WEFT_STAGE_PROBE_H
+
+#include "lib/weft.h"
+
+static __always_inline bool probe_macs(const struct pkt *p)
+{
+	static const __u8 workload[ETH_ALEN] __attribute__((aligned(4))) = PROBE_MAC_WORKLOAD;
+	static const __u8 network[ETH_ALEN] __attribute__((aligned(4))) = PROBE_MAC_NETWORK;
+
+	return (mac_equal(p->source_mac, workload) && mac_equal(p->destination_mac, network)) ||
+	       (mac_equal(p->source_mac, network) && mac_equal(p->destination_mac, workload));
+}
+
+/* Did the frame come out of the arm that it did not enter, with the tag that it had? */
+static __always_inline bool probe_fits(const struct pkt *p, const struct probe *asked)
+{
+	const struct chain *chain = chain_at(asked->chain);
+	const struct chain_step *step;
+
+	if (!chain || asked->step >= CHAIN_STEPS || asked->step >= chain->steps)
+		return false;
+	step = &chain->step[asked->step];
+	return p->tci == (asked->pcp << PCP_SHIFT | chain->tag) &&
+	       p->ifindex == (asked->pcp == PCP_LEAVING ? step->towards_ifindex : step->leaving_ifindex);
+}
+
+__noinline int probe_returned(ctx_t *ctx, struct pkt *p)
+{
+	const struct probe_body *body;
+	struct probe_key key = {};
+	struct probe *asked;
+
+	if (!p)
+		return V_DROP;
+	if (!probe_macs(p))
+		return V_NEXT;
+	body = at(ctx, p->l3, sizeof(*body));
+	if (!body || body->magic != PROBE_MAGIC)
+		return drop(p, DROP_SF_PROBE);
+	__builtin_memcpy(&key.nonce, body->nonce, sizeof(key.nonce));
+	asked = bpf_map_lookup_elem(&probes, &key);
+	if (!asked || body->chain != asked->chain || body->step != asked->step || body->pcp != asked->pcp ||
+	    !probe_fits(p, asked))
+		return drop(p, DROP_SF_PROBE);
+	asked->answered = bpf_ktime_get_ns();
+	return V_CONSUMED;
+}
+
+/* A workload may use this ethertype like any other; and where XDP sees no tag, TC does. */
+static __always_inline enum verdict probe(ctx_t *ctx, struct pkt *p)
+{
+	return p->ethertype == PROBE_ETHERTYPE && p->tags == 1 ? probe_returned(ctx, p) : V_NEXT;
+}
+
+#endif

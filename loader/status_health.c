@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "include/chain.h"
+#include "include/config.h"
+#include "loader/applied.h"
+#include "loader/compile.h"
+#include "loader/config/tree.h"
+#include "loader/devices.h"
+#include "loader/digest.h"
+#include "loader/flows.h"
+#include "loader/status_health.h"
+#include "loader/tunnel.h"
+#include "loader/verify.h"
+
+#define BUILD_DIGITS 12
+
+/* ---- what was loaded ---- */
+
+static int info_of(const struct root *root, const char *program, struct bpf_prog_info *info)
+{
+	__u32 len = sizeof(*info);
+	int fd = root_prog(root, program, NULL), err;
+
+	memset(info, 0, sizeof(*info));
+	if (fd < 0)
+		return -1;
+	err = bpf_prog_get_info_by_fd(fd, info, &len);
+	close(fd);
+	return err;
+}
+
+/* The kernel's tags of all programs in one number: the same for the same build, whoever loaded it. */
+static void build_of(const struct root *root, char hex[DIGEST_TEXT])
+{
+	static const char *const names[] = { "port_tc", "port_xdp", "underlay_tc", "underlay_xdp",
+					     "sf_tc",   "sf_xdp",   "guard_tc",    "clock" };
+	unsigned char tags[sizeof(names) / sizeof(names[0])][BPF_TAG_SIZE];
+	struct bpf_prog_info info;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		info_of(root, names[i], &info);
+		memcpy(tags[i], info.tag, BPF_TAG_SIZE);
+	}
+	digest_of(tags, sizeof(tags), hex);
+	hex[BUILD_DIGITS] = '\0';
+}
+
+/* The kernel counts since boot. */
+static json_int_t load_time(const struct root *root)
+{
+	struct bpf_prog_info info;
+	struct timespec up;
+
+	if (info_of(root, "port_tc", &info) || clock_gettime(CLOCK_BOOTTIME, &up))
+		return 0;
+	return (json_int_t)time(NULL) - up.tv_sec + (json_int_t)(info.load_time / 1000000000u);
+}
+
+json_t *status_loaded(const struct root *root)
+{
+	int fd = root_map(root, "abi", NULL);
+	char build[DIGEST_TEXT];
+	struct abi abi = { 0 };
+	__u32 zero = 0;
+
+	if (fd >= 0) {
+		bpf_map_lookup_elem(fd, &zero, &abi);
+		close(fd);
+	}
+	abi.build[sizeof(abi.build) - 1] = '\0';
+	build_of(root, build);
+	return json_pack("{s:s, s:i, s:s, s:I}", "version", abi.build, "abi", (int)abi.version,
+			 "build", build, "time", load_time(root));
+}
+
+/* ---- what was applied ---- */
+
+json_t *status_applied(const struct root *root, const struct state *state)
+{
+	json_t *applied = applied_read(root, &state->host);
+
+	if (!applied)
+		return json_null();
+	json_object_set_new(applied, "changes",
+			    config_diff(json_object_get(applied, "tree"), state->tree));
+	json_object_del(applied, "tree");
+	json_object_del(applied, "load");
+	return applied;
+}
+
+static size_t by_hand(const struct root *root, enum sync_map map, size_t origin)
+{
+	const struct sync_map_type *type = &sync_maps[map];
+	int fd = root_map(root, type->name, NULL);
+	struct error unused = { 0 };
+	struct entries list;
+	size_t n = 0;
+
+	if (fd < 0)
+		return 0;
+	entries_init(&list, type->key_size, type->value_size);
+	if (!map_read(fd, type->name, &list, &unused))
+		for (size_t i = 0; i < list.n; i++)
+			n += ((const uint8_t *)entries_value(&list, i))[origin] == ORIGIN_MANUAL;
+	entries_free(&list);
+	close(fd);
+	return n;
+}
+
+size_t status_by_hand(const struct root *root)
+{
+	return by_hand(root, MAP_FDB, offsetof(struct fdb_entry, origin)) +
+	       by_hand(root, MAP_NEIGH, offsetof(struct neigh_entry, origin));
+}
+
+/* ---- what is not well ---- */
+
+/* As the datapath judges it (bpf/stages/insert.h). */
+static void find_silent(struct verify *v, const struct model_chain *c, int states, uint32_t now)
+{
+	uint32_t hz = v->state->host.hz ? v->state->host.hz : 250;
+	char object[FINDING_OBJECT_SIZE];
+	struct chain_state state;
+
+	if (!c->instance || c->flags & CHAIN_BYPASS || bpf_map_lookup_elem(states, &c->slot, &state) ||
+	    state.outstanding < SILENT_FRAMES || now - state.waiting_since < hz)
+		return;
+	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
+	finding_add(
+		v->findings, object,
+		"look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
+		"function %s/%s has returned nothing for %u s: what the chain protects is dropped (sf_down)",
+		c->instance->function, c->instance->name, (now - state.waiting_since) / hz);
+}
+
+static int check_functions(struct verify *v, struct error *e)
+{
+	int states = root_map(v->root, "chain_state", e);
+	uint64_t now;
+
+	if (states < 0 || flows_now(v->root, &now, e)) {
+		if (states >= 0)
+			close(states);
+		return -1;
+	}
+	for (size_t i = 0; i < v->model.n_chains; i++)
+		find_silent(v, &v->model.chains[i], states, (uint32_t)now);
+	close(states);
+	return 0;
+}
+
+static void check_tunnel(struct verify *v)
+{
+	struct device_info info;
+
+	if (!device_info(TUNNEL_DEVICE, &info, NULL) && info.up)
+		return;
+	finding_add(v->findings, "device " TUNNEL_DEVICE, "run `weft load`",
+		    "weft's tunnel device is missing or down: routes to other hosts are not found");
+}
+
+/* Who may read the root need not be one who may ask devices for their programs, and compare. */
+static bool may_look(const struct root *root)
+{
+	int fd = root_prog(root, "port_tc", NULL);
+
+	if (fd < 0)
+		return errno != EACCES;
+	close(fd);
+	return true;
+}
+
+json_t *status_degraded(const struct root *root, const struct state *state, struct error *e)
+{
+	struct error elsewhere = { 0 };
+	json_t *found = NULL;
+	struct verify v;
+
+	if (!may_look(root))
+		return json_null();
+	if (verify_open(&v, root, state, e))
+		return NULL;
+	verify_rules(&v);
+	if (devices_check_netns(root, &elsewhere)) {
+		/* From here its devices are not to be seen. */
+		finding_add(v.findings, "root", "look from there", "%s", elsewhere.text);
+		found = json_incref(v.findings);
+	} else if (!verify_devices(&v, e) && !check_functions(&v, e)) {
+		check_tunnel(&v);
+		found = json_incref(v.findings);
+	}
+	verify_close(&v);
+	return !found && geteuid() ? json_null() : found;
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * probe: weft's own frame through a function. It answers only as it was asked: nonce, chain, step, way, tag and arm;
+ * and neither counts as traffic nor tells the watch over the function anything.
+ */
+#include <errno.h>
+#include <bpf/bpf.h>
+
+#include "include/probe.h"
+#include "selftests/unit/lib/world.h"
+
+#define LEAVING (PCP_LEAVING << 13 | CHAIN_TAG)
+#define TOWARDS (PCP_TOWARDS << 13 | CHAIN_TAG)
+#define NONCE	0x1122334455667788ull
+
+static const uint8_t workload[6] = PROBE_MAC_WORKLOAD, network[6] = PROBE_MAC_NETWORK;
+
+/* What is wrong with the frame, if anything: each case changes what probe_frame() made. */
+struct probe_case {
+	const char *name;
+	uint16_t tci;
+	enum device_name device;
+	const char *edit;
+	bool two_arms;
+	bool answers; /* else it is dropped as sf_probe */
+};
+
+/* Offsets: 12 tag, 18 magic, 22 chain, 26 nonce, 34 step, 35 PCP. */
+static const struct probe_case cases[] = {
+	{ "leaving, one arm", LEAVING, DEVICE_S, NULL, false, true },
+	{ "towards, one arm", TOWARDS, DEVICE_S, NULL, false, true },
+	{ "leaving, from the second arm", LEAVING, DEVICE_T, NULL, true, true },
+	{ "towards, from the first arm", TOWARDS, DEVICE_S, NULL, true, true },
+
+	{ "leaving, from the arm that it entered", LEAVING, DEVICE_S, NULL, true },
+	{ "towards, from the arm that it entered", TOWARDS, DEVICE_T, NULL, true },
+	{ "from a device of no function", LEAVING, DEVICE_T },
+	{ "another nonce", LEAVING, DEVICE_S, "30=00" },
+	{ "another magic", LEAVING, DEVICE_S, "18=00" },
+	{ "another chain", LEAVING, DEVICE_S, "22=08" },
+	{ "another step", LEAVING, DEVICE_S, "34=01" },
+	{ "the other way", LEAVING, DEVICE_S, "35=02" },
+	{ "another tag", LEAVING, DEVICE_S, "15=2e" },
+	{ "the other PCP", LEAVING, DEVICE_S, "14=41" },
+	{ "no PCP", LEAVING, DEVICE_S, "14=01" },
+	{ "DEI", LEAVING, DEVICE_S, "14=31" },
+	{ "cut off", LEAVING, DEVICE_S, "len=37" },
+};
+
+static struct frame probe_frame(uint16_t tci)
+{
+	bool leaving = tci >> 13 == PCP_LEAVING;
+	struct probe_body body = { .magic = PROBE_MAGIC,
+				   .chain = CHAIN,
+				   .pcp = (uint8_t)(tci >> 13) };
+	uint8_t tag[6] = { 0x81, 0, (uint8_t)(tci >> 8), (uint8_t)tci, PROBE_ETHERTYPE >> 8,
+			   PROBE_ETHERTYPE & 0xff };
+	uint64_t nonce = NONCE;
+	struct frame f = { .len = 64 };
+
+	memcpy(body.nonce, &nonce, sizeof(nonce));
+	memcpy(f.data, leaving ? network : workload, 6);
+	memcpy(f.data + 6, leaving ? workload : network, 6);
+	memcpy(f.data + 12, tag, sizeof(tag));
+	memcpy(f.data + 18, &body, sizeof(body));
+	return f;
+}
+
+static void ask(uint8_t pcp)
+{
+	struct probe_key key = { .nonce = NONCE };
+	struct probe asked = { .asked = 1, .chain = CHAIN, .pcp = pcp };
+
+	map_put("probes", &key, &asked);
+}
+
+static bool answered(void)
+{
+	struct probe_key key = { .nonce = NONCE };
+	struct probe probe;
+
+	map_get("probes", &key, &probe);
+	return probe.answered;
+}
+
+/* The function is waited for: three frames have not come back. */
+static void wait_for_it(void)
+{
+	struct chain_state waiting = { .waiting_since = jiffies_now(), .outstanding = 3 };
+	uint32_t slot = CHAIN;
+
+	map_put("chain_state", &slot, &waiting);
+}
+
+static void nobody_noticed(void)
+{
+	struct chain_traffic traffic;
+	struct chain_state state;
+	uint32_t slot = CHAIN;
+
+	map_get("chain_state", &slot, &state);
+	per_cpu_sum("chain_stats", CHAIN, (uint64_t *)&traffic, sizeof(traffic) / 8);
+	case_assert(state.outstanding == 3);
+	case_assert(!traffic.sent && !traffic.returned && !traffic.bypassed);
+	case_assert(!port_traffic(A).from_packets && !port_traffic(A).to_packets &&
+		    !port_traffic(A).drops);
+	case_assert(!flow_count("ct4") && !flow_count("half4"));
+}
+
+static void every_probe(void **state)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		for_each_flavour(flavour)
+		{
+			const struct probe_case *c = &cases[i];
+			struct frame f = probe_frame(c->tci);
+
+			if (c->edit)
+				frame_edit(&f, c->edit);
+			world_reset(state);
+			chain_protect(A, c->two_arms);
+			ask((uint8_t)(c->tci >> 13));
+			wait_for_it();
+			world_case(c->name, flavour);
+			expect(HOOK_SF, flavour, c->device, &f, c->answers ? SPENT : DROPPED,
+			       c->answers ? DROP_NONE : DROP_SF_PROBE);
+			case_assert(answered() == c->answers);
+			nobody_noticed();
+		}
+}
+
+/* Asked of one chain, a probe is no answer once the chain is gone or has fewer steps. */
+static void of_a_chain_that_went(void **state)
+{
+	struct frame f = probe_frame(LEAVING);
+	uint32_t slot = CHAIN;
+
+	for_each_flavour(flavour)
+	{
+		world_reset(state);
+		ask(PCP_LEAVING);
+		map_put("chains", &slot, &(struct chain){ 0 });
+		world_case("no such chain", flavour);
+		expect(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_SF_PROBE);
+		case_assert(!answered());
+	}
+}
+
+/* What nobody has asked, or has stopped waiting for. */
+static void unasked(void **state)
+{
+	struct probe_key key = { .nonce = NONCE };
+	struct frame f = probe_frame(LEAVING);
+
+	for_each_flavour(flavour)
+	{
+		world_reset(state);
+		chain_protect(A, false);
+		map_delete("probes", &key);
+		world_case("unasked", flavour);
+		expect(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_SF_PROBE);
+	}
+}
+
+/* The ethertype is anybody's: between other MACs it is a workload's frame like any other. */
+static void of_a_workload(void **state)
+{
+	for_each_flavour(flavour)
+	{
+		struct frame f = probe_frame(LEAVING);
+		struct probe_key key = { .nonce = NONCE };
+
+		world_reset(state);
+		acl_allow_all();
+		chain_protect(A, false);
+		ask(PCP_LEAVING);
+		memcpy(f.data, people[B].mac, 6);
+		memcpy(f.data + 6, people[A].mac, 6);
+		world_case("a workload's", flavour);
+		expect(HOOK_SF, flavour, DEVICE_S, &f, SENT, DROP_NONE);
+		case_assert(!answered() && port_traffic(B).to_packets == 1);
+		/* A workload that takes one of weft's MACs for its peer is still none of weft. */
+		memcpy(f.data, network, 6);
+		expect_tc(HOOK_SF, flavour, DEVICE_S, &f, SPENT, DROP_NONE);
+		case_assert(!answered());
+		map_delete("probes", &key);
+	}
+}
+
+/* From a workload the probe's own frame is a tagged one, or of a stranger's MAC. */
+static void from_a_port(void **state)
+{
+	struct frame f = probe_frame(LEAVING);
+
+	(void)state;
+	chain_protect(A, false);
+	ask(PCP_LEAVING);
+	world_case("from a workload", IN_TC);
+	expect(HOOK_PORT, IN_TC, DEVICE_A, &f, DROPPED, DROP_VLAN_NOT_ALLOWED);
+	memmove(f.data + 12, f.data + 16, f.len - 16);
+	expect(HOOK_PORT, IN_TC, DEVICE_A, &f, DROPPED, DROP_SPOOFED_MAC);
+	case_assert(!answered());
+}
+
+/* Without its tag it is no probe: XDP may not have seen the tag, and TC knows. */
+static void untagged(void **state)
+{
+	struct frame f = probe_frame(LEAVING);
+
+	(void)state;
+	chain_protect(A, false);
+	ask(PCP_LEAVING);
+	memmove(f.data + 12, f.data + 16, f.len - 16);
+	for_each_flavour(flavour)
+	{
+		world_case("untagged", flavour);
+		expect_tc(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_SF_UNTAGGED);
+		case_assert(!answered());
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(every_probe, world_reset),
+		cmocka_unit_test_setup(of_a_chain_that_went, world_reset),
+		cmocka_unit_test_setup(unasked, world_reset),
+		cmocka_unit_test_setup(of_a_workload, world_reset),
+		cmocka_unit_test_setup(from_a_port, world_reset),
+		cmocka_unit_test_setup(untagged, world_reset),
+	};
+
+	return cmocka_run_group_tests(tests, world_open, world_close);
+}

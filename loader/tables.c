@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "loader/alloc.h"
+#include "loader/rights.h"
 #include "loader/table_copy.h"
 #include "loader/tables.h"
 
@@ -144,12 +145,22 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 {
 	const struct model_tenant *tenant = &t->m->tenants[i];
 	const struct tenant *owner = entries_value(&s->actual[MAP_TENANTS], tenant->slot);
+	bool raised;
 	uint32_t id;
+	int fd;
 
 	/* What a former owner of the slot has left is nobody's. */
 	if (owner->id != tenant->id || bpf_map_lookup_elem(t->outer[kind], &tenant->slot, &id))
 		return -1;
-	return inner_find(root, tenant->name, kind, id);
+	fd = inner_find(root, tenant->name, kind, id);
+	if (fd >= 0)
+		return fd;
+	/* Somebody has taken its pin away: who may ask the kernel keeps its flows all the same. */
+	raised = rights_raise(CAP_SYS_ADMIN);
+	fd = bpf_map_get_fd_by_id(id);
+	if (raised)
+		rights_lower(CAP_SYS_ADMIN);
+	return fd;
 }
 
 static bool pin_is_right(const struct root *root, const char *tenant, enum inner kind, uint32_t id)

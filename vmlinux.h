@@ -3,7 +3,7 @@
  * The kernel's types that weft's BPF programs use, and no others: `make vmlinux.h` cuts them out of a
  * kernel's BTF (bpf/vmlinux.py holds the list). All of them are UAPI or formats on the wire, which never
  * change, so any kernel's will do and CO-RE has nothing to relocate; with relocations clang 19 computes
- * ctx + offset in a register, which the verifier refuses.
+ * ctx + offset in a register, which the verifier refuses. The one type that does change is in bpf/lib/unfinished.h.
  */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__

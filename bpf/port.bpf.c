@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Hook `port`: frames from a workload. */
 #include "lib/weft.h"
+#include "stages/checksum.h"
 #include "stages/forward.h"
 
 /* The tag of the workload's frames tells the port; XDP leaves tagged frames to TC. */
 static __always_inline const struct port *find_port(struct pkt *p)
 {
-	__u16 vid = p->tags ? p->tci & VID_MASK : 0;
+	__u16 vid = p->tags && !p->service_tag ? p->tci & VID_MASK : 0;
 	const struct port *port = port_bound_to(p->ifindex, vid, &p->port);
 
-	/* A tag that no port has: say that it is the tag, if the device has a port. */
-	if (!port)
-		p->reason = vid && port_bound_to(p->ifindex, 0, &p->port) ? DROP_VLAN_NOT_ALLOWED :
-									      DROP_UNKNOWN_PORT;
-	return port;
+	/* A tag that no port has is the drop of the untagged frames' port, if the device has that. */
+	return !port && vid ? port_bound_to(p->ifindex, 0, &p->port) : port;
 }
 
 static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, bool *known)
@@ -29,7 +27,7 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 	port = find_port(p);
 	/* XDP may not have seen the tag: TC has. */
 	if (!port)
-		return WEFT_XDP ? V_UP : V_DROP;
+		return WEFT_XDP ? V_UP : drop(p, DROP_UNKNOWN_PORT);
 	*known = true;
 	if (parsed)
 		return parsed;
@@ -37,10 +35,13 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 	p->zone = port->network;
 	p->vni = port->vni;
 	p->from = FLOW_TARGET(TARGET_PORT, p->port);
-	/* The outer tag found the port; it may be the only one. */
+	/* The outer tag found the port; it may be the only one, and must have. */
 	if (p->tags > (port->vid ? 1 : 0))
 		return drop(p, DROP_VLAN_NOT_ALLOWED);
 	v = antispoof(p, port);
+	if (v)
+		return v;
+	v = checksum(ctx, p);
 	if (v)
 		return v;
 	v = neighbour(ctx, p, p->port);
@@ -48,11 +49,11 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 		return v;
 	chain = chain_on_wire(p, port, FROM_WORKLOAD);
 	if (chain && port->chain_since) {
-		v = existing_leaving(p, &chain);
+		v = existing_leaving(p);
 		if (v)
 			return v == V_RESET ? reset(ctx, p) : v;
 	}
-	if (!chain)
+	if (!chain || p->kept)
 		return forward(ctx, p, false);
 	if (WEFT_XDP && !chain_takes_xdp(chain))
 		return V_UP;

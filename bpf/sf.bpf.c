@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Hook `sf`: frames back from a function's device. Nothing is believed but what a chain sends there. */
 #include "lib/weft.h"
+#include "stages/checksum.h"
 #include "stages/forward.h"
 #include "stages/probe.h"
 #include "stages/returned.h"
@@ -18,6 +19,9 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 	if (v)
 		return v;
 	v = returned(p, &back);
+	if (v)
+		return v;
+	v = checksum(ctx, p);
 	if (v)
 		return v;
 	if (back.pcp == PCP_LEAVING)

@@ -56,7 +56,9 @@
 	X(LINK_LOCAL, "link_local", "a link-local multicast (802.1D) that no bridge hands on")          \
 	X(INTERNAL, "internal", "a look-up failed that cannot fail: please report it")                \
 	X(CHAIN_RESET, "chain_reset", "of a flow that is older than the chain on its wire, which resets such") \
-	X(SF_PROBE, "sf_probe", "a probe from a function's device that nobody waits for, or that was changed")
+	X(SF_PROBE, "sf_probe", "a probe from a function's device that nobody waits for, or that was changed") \
+	X(BAD_CHECKSUM, "bad_checksum", "an unfinished checksum that is not at the L4 header's own place") \
+	X(HIDDEN_IP, "hidden_ip", "IP or ARP behind an LLC header, where it is not looked at")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -11,6 +11,7 @@
 #include "loader/flow_moves.h"
 #include "loader/history.h"
 #include "loader/origin.h"
+#include "loader/progress.h"
 #include "loader/rules.h"
 #include "loader/verify.h"
 
@@ -65,6 +66,7 @@ void apply_print_notes(FILE *out, const struct commit *c)
 
 static void print_changes(const struct commit *c)
 {
+	progress_end();
 	config_diff_print(stdout, c->diff);
 	flow_moves_print(stdout, c->moves);
 	fflush(stdout);
@@ -73,9 +75,13 @@ static void print_changes(const struct commit *c)
 static void print_summary(const struct commit *c)
 {
 	if (!json_array_size(c->diff) && c->writes)
-		printf("maps: %zu entries brought up to date\n", c->writes);
+		printf(c->dry_run ? "maps: %zu entries to bring up to date\n" :
+				    "maps: %zu entries brought up to date\n",
+		       c->writes);
 	if (c->attached || c->detached)
-		printf("devices: %d attached, %d detached\n", c->attached, c->detached);
+		printf(c->dry_run ? "devices: %d to attach, %d to detach\n" :
+				    "devices: %d attached, %d detached\n",
+		       c->attached, c->detached);
 	if (commit_was_idle(c))
 		puts("nothing to change");
 	else if (c->dry_run)
@@ -149,7 +155,11 @@ int apply_commit(const struct command_line *cl, struct commit *c, struct error *
 	c->confirm_ms = confirm ? confirm_time(confirm, e) : 0;
 	if (c->confirm_ms < 0)
 		return -1;
+	/* Who reads JSON may read both streams together. */
+	if (!cl->json)
+		progress_show(cli_option(cl, "progress") != NULL);
 	result = commit_run(c, e);
+	progress_end();
 	if (result < 0 && e->exit_code == EXIT_PARTLY && c->confirm_ms)
 		error_set(e, EXIT_PARTLY,
 			  "%.850s; first `weft rollback`, or wait until it is taken back", e->text);

@@ -34,6 +34,12 @@ int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, bo
 		 struct error *e);
 int xdp_check(const struct root *root, const struct nl_link *link, struct error *e);
 
+/* A record of a device that is gone, or that came back as another one, or of another namespace than this one. */
+bool device_record_stale(const struct device *record, const struct nl_link *link, uint64_t netns);
+void attachment_fill(struct attachment *got, const char *device, const struct device *record, const char *note);
+/* Says in the note if what XDP sends by the device would be lost. */
+void attachment_note_lost(const struct root *root, struct attachment *a);
+
 /*
  * All of these, for a device with `flags` (enum device_flags) in its record. `beside`: the operator lets those stay that
  * come after weft's.

@@ -70,6 +70,12 @@ int xdp_decide(const struct root *root, const struct nl_link *link, enum role ro
 			"device %s: mode xdp: its driver (%s) has no native XDP: use mode tc or auto",
 			link->name, link->kind[0] ? link->kind : "hardware");
 	}
+	if (link->vnet_hdr) {
+		snprintf(
+			plan->note, sizeof(plan->note),
+			"TC alone: XDP loses the unfinished checksums of a guest with offloads; for XDP give it a tap without vnet_hdr (qemu: vnet_hdr=off)");
+		return 0;
+	}
 	plan->attach = true;
 	plan->tags_in_frame = role != ROLE_UNDERLAY && tags_can_be_in_frame(link);
 	if (role != ROLE_UNDERLAY && link->kind[0])

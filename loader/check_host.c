@@ -130,6 +130,8 @@ static struct finding check_helpers(void)
 		{ BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_clone_redirect, "clone_redirect" },
 		{ BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_redirect_peer, "redirect_peer" },
 		{ BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_fib_lookup, "fib_lookup" },
+		{ BPF_PROG_TYPE_SCHED_CLS, BPF_FUNC_probe_read_kernel,
+		  "probe_read_kernel (lockdown=confidentiality forbids it)" },
 		{ BPF_PROG_TYPE_XDP, BPF_FUNC_fib_lookup, "fib_lookup in XDP" },
 		{ BPF_PROG_TYPE_XDP, BPF_FUNC_loop, "loop" },
 	};

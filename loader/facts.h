@@ -9,6 +9,7 @@
 
 #include "loader/attach.h"
 #include "loader/model.h"
+#include "loader/netlink.h"
 
 struct fact {
 	char device[IFNAMSIZ];
@@ -20,6 +21,7 @@ struct fact {
 	bool present;
 	bool attached; /* all its hooks are there */
 	bool fresh; /* facts_attach() attached it */
+	bool switched; /* or gave it another role */
 	bool xdp; /* XDP among them */
 	bool takes_xdp; /* XDP may redirect to it */
 	char note[ATTACH_NOTE_SIZE]; /* why not XDP though asked for */
@@ -29,8 +31,9 @@ struct fact {
 
 struct facts {
 	struct fact *by_device;
-	struct attachment *attachments; /* all that weft has attached here */
+	struct attachment *attachments; /* all that weft has attached here, by device */
 	int n_attachments;
+	struct nl_links links; /* all devices, while facts are gathered */
 	bool beside; /* set by the caller: TC programs of others may stay, behind ours */
 };
 
@@ -40,6 +43,10 @@ int facts_gather(struct facts *facts, const struct root *root, const struct mode
 void facts_free(struct facts *facts);
 /* NULL if nothing on this host names the device. */
 struct fact *facts_find(const struct facts *facts, const char *device);
+/* What weft has attached to the device when the facts were gathered; NULL: nothing. */
+const struct attachment *facts_attachment(const struct facts *facts, const char *device);
+/* May XDP redirect to it? */
+bool facts_takes_xdp(const struct root *root, const struct fact *fact);
 /* The ifindex of a device that is there, else 0. */
 unsigned int facts_ifindex(const struct facts *facts, const char *device);
 
@@ -51,6 +58,10 @@ int facts_check(const struct facts *facts, const struct model *m, struct error *
 
 /* Refuses devices that facts_attach() would refuse, for foreign programs on them; touches nothing. */
 int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e);
+
+/* How many devices the two below are about. */
+int facts_to_attach(const struct facts *facts);
+int facts_to_detach(const struct facts *facts);
 
 /*
  * Attaches what is not attached yet and updates `facts`. On failure detaches again what it

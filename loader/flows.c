@@ -34,8 +34,8 @@ int flow_family(enum inner table)
 
 uint8_t flow_protocol_of(const void *key, enum inner table)
 {
-	return flow_family(table) == FAMILY_IPV4 ? ((const struct ct4_key *)key)->protocol :
-						   ((const struct ct6_key *)key)->protocol;
+	return flow_family(table) == FAMILY_IPV4 ? ((const struct ct4_key *)key)->protocol
+						 : ((const struct ct6_key *)key)->protocol;
 }
 
 int flows_read(const struct root *root, const char *tenant, enum inner table, int *fd,

@@ -24,6 +24,7 @@ struct identity {
 struct identities {
 	struct identity *by_path;
 	uint64_t next_id;
+	bool crowded; /* a slot was given that had another owner until now */
 };
 
 void identities_free(struct identities *ids);

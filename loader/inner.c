@@ -43,6 +43,9 @@ const struct inner_kind inner_kinds[INNERS] = {
 			  BPF_F_NO_PREALLOC, "rule_key", "rule" },
 };
 
+/* The pin of a map that is about to take another's place. */
+#define FRESH ",new"
+
 /* Programs whose types together cover all kinds. */
 static const char *const typed_programs[] = { "port_tc", "clock" };
 
@@ -120,9 +123,6 @@ int inner_create(const struct inner_types *types, enum inner kind, uint32_t entr
 	return fd;
 }
 
-/* Of the pin of a map that is to come: bpffs takes no dot, and no kind has a comma. */
-#define STAGED ",new"
-
 /* "<root>/tenants/<tenant>/<suffix>" */
 static void pin_path(char *path, size_t size, const struct root *root, const char *tenant,
 		     const char *name, const char *suffix)
@@ -159,7 +159,7 @@ int inner_stage(const struct root *root, const char *tenant, enum inner kind, in
 	struct stat had;
 
 	pin_path(path, sizeof(path), root, tenant, name, "");
-	pin_path(fresh, sizeof(fresh), root, tenant, name, STAGED);
+	pin_path(fresh, sizeof(fresh), root, tenant, name, FRESH);
 	unlink(fresh);
 	if (bpf_obj_pin(fd, fresh) &&
 	    (errno != ENOENT || make_directories(root, tenant) || bpf_obj_pin(fd, fresh)))
@@ -182,19 +182,11 @@ int inner_place(const struct root *root, const char *tenant, enum inner kind, st
 	char path[512], fresh[512];
 
 	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
-	pin_path(fresh, sizeof(fresh), root, tenant, inner_kinds[kind].name, STAGED);
+	pin_path(fresh, sizeof(fresh), root, tenant, inner_kinds[kind].name, FRESH);
 	if (rename(fresh, path))
 		return error_set(e, EXIT_REFUSED, "%s cannot be put in place: %s", path,
 				 strerror(errno));
 	return 0;
-}
-
-void inner_unstage(const struct root *root, const char *tenant, enum inner kind)
-{
-	char fresh[512];
-
-	pin_path(fresh, sizeof(fresh), root, tenant, inner_kinds[kind].name, STAGED);
-	unlink(fresh);
 }
 
 int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd, struct error *e)
@@ -240,7 +232,7 @@ bool inner_is_delegated(const struct root *root, const char *tenant, enum inner 
 
 int inner_find(const struct root *root, const char *tenant, enum inner kind, uint32_t id)
 {
-	static const char *const suffixes[] = { "", STAGED };
+	static const char *const suffixes[] = { "", FRESH };
 	char path[512];
 
 	for (int i = 0; i < 2; i++) {
@@ -258,7 +250,8 @@ int inner_find(const struct root *root, const char *tenant, enum inner kind, uin
 	return -1;
 }
 
-void inner_remove_tenant(const struct root *root, const char *tenant)
+/* Unpins what is pinned for the tenant; a suffix picks. */
+static void unpin_all(const struct root *root, const char *tenant, const char *suffix)
 {
 	char path[512], pin[800];
 	struct dirent *entry;
@@ -269,11 +262,27 @@ void inner_remove_tenant(const struct root *root, const char *tenant)
 	if (!directory)
 		return;
 	while ((entry = readdir(directory))) {
+		size_t len = strlen(entry->d_name), tail = strlen(suffix);
+
 		snprintf(pin, sizeof(pin), "%s%s", path, entry->d_name);
-		if (entry->d_name[0] != '.')
+		if (entry->d_name[0] != '.' && len >= tail &&
+		    !strcmp(entry->d_name + len - tail, suffix))
 			unlink(pin);
 	}
 	closedir(directory);
+}
+
+void inner_sweep_tenant(const struct root *root, const char *tenant)
+{
+	unpin_all(root, tenant, FRESH);
+}
+
+void inner_remove_tenant(const struct root *root, const char *tenant)
+{
+	char path[512];
+
+	unpin_all(root, tenant, "");
+	pin_path(path, sizeof(path), root, tenant, "", "");
 	rmdir(path);
 }
 

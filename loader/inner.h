@@ -54,7 +54,6 @@ int inner_create(const struct inner_types *types, enum inner kind, uint32_t entr
 int inner_stage(const struct root *root, const char *tenant, enum inner kind, int fd,
 		struct error *e);
 int inner_place(const struct root *root, const char *tenant, enum inner kind, struct error *e);
-void inner_unstage(const struct root *root, const char *tenant, enum inner kind);
 /* Both at once. */
 int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd,
 	      struct error *e);
@@ -66,6 +65,8 @@ int inner_find(const struct root *root, const char *tenant, enum inner kind, uin
 bool inner_exists(const struct root *root, const char *tenant, enum inner kind);
 /* May others than the root's owner write to the pinned map? */
 bool inner_is_delegated(const struct root *root, const char *tenant, enum inner kind);
+/* Unpins what a killed command was about to put in place. */
+void inner_sweep_tenant(const struct root *root, const char *tenant);
 /* Removes the tenant's directory and all that is pinned in it. */
 void inner_remove_tenant(const struct root *root, const char *tenant);
 

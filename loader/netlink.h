@@ -5,6 +5,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct nl_link {
@@ -16,6 +17,9 @@ struct nl_link {
 	bool peer_elsewhere;	/* `peer` is of another network namespace */
 	int32_t peer_netns;	/* its id in this namespace, or -1 */
 	bool up;
+	bool loopback;
+	bool vnet_hdr;		/* a tap whose user may leave checksums and segmentation to others */
+	bool vnifilter;		/* a VXLAN device that takes only the VNIs that it was told */
 	char kind[16];		/* "veth", "tun", …; "" for hardware */
 	uint8_t mac[6];
 	uint32_t xdp_program;	/* id of the XDP program on it, in whatever mode; 0: none */
@@ -25,6 +29,18 @@ struct nl_link {
 int nl_link_get(const char *name, struct nl_link *link);
 /* By index. */
 int nl_link_by_index(unsigned int ifindex, struct nl_link *link);
+
+/* All of them at once, to be looked up by name: much cheaper than a question each. */
+struct nl_links {
+	struct nl_link *list; /* by name */
+	size_t n, room;
+};
+
+/* Returns 0 or -errno. */
+int nl_links_read(struct nl_links *links);
+/* NULL if there is none. */
+const struct nl_link *nl_links_find(const struct nl_links *links, const char *name);
+void nl_links_free(struct nl_links *links);
 
 /* `vxlan external dstport PORT nolearning`, down. Returns 0 or -errno. */
 int nl_vxlan_create(const char *name, const uint8_t mac[6], uint16_t port);

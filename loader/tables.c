@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "loader/alloc.h"
+#include "loader/progress.h"
 #include "loader/rights.h"
 #include "loader/table_copy.h"
 #include "loader/tables.h"
@@ -45,6 +46,7 @@ int tables_open(struct tables *t, const struct root *root, const struct model *m
 	t->touched = alloc_zero(m->n_tenants, sizeof(*t->touched));
 	t->acl = alloc_zero(m->n_tenants, sizeof(*t->acl));
 	t->refused = alloc_zero(m->n_tenants, sizeof(*t->refused));
+	t->acl_state = alloc_zero(m->n_tenants, sizeof(*t->acl_state));
 	memcpy(t->touched, touched, m->n_tenants * sizeof(*t->touched));
 	for (int i = 0; i < INNERS; i++)
 		t->outer[i] = -1;
@@ -71,6 +73,7 @@ void tables_close(struct tables *t)
 	}
 	free(t->acl);
 	free(t->refused);
+	free(t->acl_state);
 	free(t->touched);
 	for (int i = 0; t->m && i < INNER_RULES; i++)
 		if (t->outer[i] >= 0)
@@ -124,7 +127,7 @@ static void acl_contents(const struct acl_list *acl, struct entries *list)
 	}
 }
 
-static bool same_acl(int fd, const struct acl_list *acl)
+static bool compare_acl(int fd, const struct acl_list *acl)
 {
 	struct entries wanted, actual;
 	struct error unused = { 0 };
@@ -137,6 +140,14 @@ static bool same_acl(int fd, const struct acl_list *acl)
 	entries_free(&wanted);
 	entries_free(&actual);
 	return same;
+}
+
+/* Read once: nobody else writes while the root is locked. */
+static bool same_acl(struct tables *t, size_t i, int fd)
+{
+	if (t->acl_state[i] == ACL_UNKNOWN)
+		t->acl_state[i] = compare_acl(fd, &t->acl[i]) ? ACL_SAME : ACL_OTHER;
+	return t->acl_state[i] == ACL_SAME;
 }
 
 /* The map that packets of the tenant use now: the outer map says so, not the pin. -1: none. */
@@ -163,6 +174,20 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 	return fd;
 }
 
+void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s)
+{
+	for (size_t i = 0; i < t->m->n_tenants; i++) {
+		int fd = t->touched[i] && t->m->tenants[i].here ? map_in_use(t, root, s, i, INNER_ACL) :
+								  -1;
+
+		if (fd < 0)
+			continue;
+		if (!same_acl(t, i, fd))
+			s->policy[t->m->tenants[i].slot] = true;
+		close(fd);
+	}
+}
+
 static bool pin_is_right(const struct root *root, const char *tenant, enum inner kind, uint32_t id)
 {
 	int fd = inner_open(root, tenant, kind);
@@ -186,7 +211,7 @@ static enum table_fault fault_of(struct tables *t, const struct root *root, size
 		return TABLE_MISSING;
 	if (entries != size_wanted(t, i, kind))
 		return TABLE_SIZE;
-	if (kind == INNER_ACL && !same_acl(fd, &t->acl[i]))
+	if (kind == INNER_ACL && !same_acl(t, i, fd))
 		return TABLE_CONTENT;
 	return pin_is_right(root, t->m->tenants[i].name, kind, id) ? TABLE_RIGHT : TABLE_PIN;
 }
@@ -202,6 +227,17 @@ enum table_fault tables_check(struct tables *t, const struct root *root,
 	return fault;
 }
 
+size_t tables_due(struct tables *t, const struct root *root, const struct sync *s)
+{
+	size_t due = 0;
+
+	for (size_t i = 0; i < t->m->n_tenants; i++)
+		for (enum inner kind = 0; kind < INNER_RULES && t->touched[i]; kind++)
+			due += tables_wants(&t->m->tenants[i], kind) &&
+			       tables_check(t, root, s, i, kind) != TABLE_RIGHT;
+	return due;
+}
+
 /* Is what is in use as it should be? Then its pin is all that can be missing. */
 static int keep(struct tables *t, const struct root *root, size_t i, enum inner kind, int fd,
 		bool *kept, struct error *e)
@@ -209,9 +245,6 @@ static int keep(struct tables *t, const struct root *root, size_t i, enum inner 
 	enum table_fault fault = fault_of(t, root, i, kind, fd);
 
 	*kept = fault == TABLE_RIGHT || fault == TABLE_PIN;
-	/* What an interrupted command had ready. */
-	if (*kept && t->everything)
-		inner_unstage(root, t->m->tenants[i].name, kind);
 	if (fault != TABLE_PIN)
 		return 0;
 	t->writes++;
@@ -287,6 +320,16 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 	return failed ? -1 : 0;
 }
 
+static const char *const phases[INNER_RULES] = {
+	[INNER_CT4] = "making flow tables",
+	[INNER_HALF4] = "making half-open tables",
+	[INNER_RECENT4] = "making reclaim queues",
+	[INNER_CT6] = "making IPv6 flow tables",
+	[INNER_HALF6] = "making IPv6 half-open tables",
+	[INNER_RECENT6] = "making IPv6 reclaim queues",
+	[INNER_ACL] = "making rules",
+};
+
 static int make_kind(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,
 		     struct error *e)
 {
@@ -312,6 +355,7 @@ static int make_kind(struct tables *t, const struct root *root, struct sync *s, 
 		jobs->job[jobs->n++] = job;
 		if (jobs->n == FLUSH_AT && flush(t, root, s, jobs, e))
 			return -1;
+		progress(phases[jobs->kind], i + 1, t->m->n_tenants);
 	}
 	return jobs->n ? flush(t, root, s, jobs, e) : 0;
 }

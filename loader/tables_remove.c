@@ -133,7 +133,7 @@ static int remove_kind(struct tables *t, const struct root *root, const struct s
 	return failed;
 }
 
-/* Directories of no tenant: left by a command that was interrupted. */
+/* Directories of no tenant, and maps of no use: left by a command that was interrupted. */
 static void remove_strangers(const struct root *root, const json_t *tenants)
 {
 	char path[320], safe[64];
@@ -146,10 +146,14 @@ static void remove_strangers(const struct root *root, const json_t *tenants)
 		json_object_set_new(known, root_name(safe, sizeof(safe), name), json_true());
 	snprintf(path, sizeof(path), "%s/tenants", root->path);
 	directory = opendir(path);
-	while (directory && (entry = readdir(directory)))
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, PLACEHOLDER) &&
-		    !json_object_get(known, entry->d_name))
+	while (directory && (entry = readdir(directory))) {
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, PLACEHOLDER))
+			continue;
+		if (json_object_get(known, entry->d_name))
+			inner_sweep_tenant(root, entry->d_name);
+		else
 			inner_remove_tenant(root, entry->d_name);
+	}
 	if (directory)
 		closedir(directory);
 	json_decref(known);

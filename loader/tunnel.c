@@ -82,6 +82,22 @@ static int set_up(unsigned int ifindex, struct error *e)
 	return 0;
 }
 
+/*
+ * Builds before the VNI filter made a device that decapsulates what is passed up. It goes for a new one: it sends nothing
+ * itself, and while it is not there the programs send by the next hops that they know (next_hop_refresh).
+ */
+static int remove_outdated(const struct nl_link *link, struct error *e)
+{
+	int err = nl_link_delete(link->ifindex);
+
+	if (err && err != -ENODEV)
+		return error_set(e, EXIT_REFUSED,
+				 "tunnel device " TUNNEL_DEVICE
+				 ": it was made by an older weft, and cannot be replaced: %s",
+				 strerror(-err));
+	return 0;
+}
+
 int tunnel_up(const struct root *root, unsigned int *ifindex, struct error *e)
 {
 	struct nl_link link;
@@ -96,6 +112,11 @@ int tunnel_up(const struct root *root, unsigned int *ifindex, struct error *e)
 			"device " TUNNEL_DEVICE
 			" exists and is not of root %s: unload the other root, or remove the device",
 			root->path);
+	if (!err && !link.vnifilter) {
+		if (remove_outdated(&link, e))
+			return -1;
+		err = -ENODEV;
+	}
 	if (err) {
 		if (create(root, e))
 			return -1;

@@ -8,6 +8,7 @@
 
 #include "loader/audit.h"
 #include "loader/batch.h"
+#include "loader/config/schema_types.h"
 #include "loader/show.h"
 #include "loader/sync.h"
 
@@ -32,9 +33,17 @@ struct where {
 	union where_value value;
 };
 
-static bool is_mac(const char *text)
+/* Of one machine, as in the YAML: no group's, not zero. */
+static int parse_as(const struct schema_type *type, const char *object, const char *text,
+		    struct error *e)
 {
-	return strlen(text) == 17 && strspn(text, "0123456789abcdefABCDEF:") == 17;
+	char why[160];
+	json_t *value = type->parse(NULL, text, why, sizeof(why));
+
+	if (!value)
+		return error_set(e, EXIT_USAGE, "%s: \"%s\" %s", object, text, why);
+	json_decref(value);
+	return 0;
 }
 
 static int parse_key(struct where *w, struct error *e)
@@ -44,20 +53,14 @@ static int parse_key(struct where *w, struct error *e)
 
 	if (w->map == MAP_FDB) {
 		w->key.fdb.vni = w->scope.network->vni;
-		if (!is_mac(rest) || model_mac(rest, w->key.fdb.mac))
-			return error_set(e, EXIT_USAGE,
-					 "fdb %s: write TENANT/NETWORK/MAC, the MAC as "
-					 "02:00:00:00:00:0a",
-					 w->cl->argv[0]);
-		return 0;
+		if (parse_as(&schema_type_mac, "fdb", rest, e))
+			return -1;
+		return model_mac(rest, w->key.fdb.mac);
 	}
 	w->key.neigh.vni = w->scope.network->vni;
-	if (strchr(rest, '/') || model_prefix(rest, &a))
-		return error_set(
-			e, EXIT_USAGE,
-			"neigh %s: write TENANT/NETWORK/ADDRESS, the address as 10.0.1.1 or "
-			"fd00:1::1",
-			w->cl->argv[0]);
+	if (parse_as(&schema_type_address, "neigh", rest, e))
+		return -1;
+	model_prefix(rest, &a);
 	w->key.neigh.family = a.family;
 	memcpy(w->key.neigh.address, a.addr.bytes, 16);
 	return 0;
@@ -103,12 +106,13 @@ static int parse_value(struct where *w, struct error *e)
 	if (w->map == MAP_FDB)
 		return parse_target(w, e);
 	w->value.neigh.origin = ORIGIN_MANUAL;
-	if (strcmp(w->cl->argv[1], "mac") || !is_mac(w->cl->argv[2]) ||
-	    model_mac(w->cl->argv[2], w->value.neigh.mac))
+	if (strcmp(w->cl->argv[1], "mac"))
 		return error_set(e, EXIT_USAGE,
 				 "neigh %s: write mac MAC, as in mac 02:00:00:00:00:0a",
 				 w->cl->argv[0]);
-	return 0;
+	if (parse_as(&schema_type_mac, "neigh", w->cl->argv[2], e))
+		return -1;
+	return model_mac(w->cl->argv[2], w->value.neigh.mac);
 }
 
 static int add(struct where *w, int fd, struct error *e)

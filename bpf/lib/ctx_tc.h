@@ -36,9 +36,10 @@ static __always_inline __u32 ctx_ifindex(const ctx_t *ctx)
 }
 
 /* The tag that the device or the driver keeps beside the data. */
-static __always_inline bool ctx_tag_beside(const ctx_t *ctx, __u16 *tci)
+static __always_inline bool ctx_tag_beside(const ctx_t *ctx, __u16 *tci, __u16 *type)
 {
 	*tci = ctx->vlan_tci;
+	*type = bpf_ntohs(ctx->vlan_proto);
 	return ctx->vlan_present;
 }
 

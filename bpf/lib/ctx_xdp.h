@@ -30,7 +30,7 @@ static __always_inline __u32 ctx_ifindex(const ctx_t *ctx)
  * A tag that the device keeps beside the frame is not seen here; NICs are told to leave it in the frame. On a veth
  * the frame counts as untagged, with all that follows for it, and the tag is gone when it is sent on.
  */
-static __always_inline bool ctx_tag_beside(ctx_t *ctx, __u16 *tci)
+static __always_inline bool ctx_tag_beside(ctx_t *ctx, __u16 *tci, __u16 *type)
 {
 	return false;
 }

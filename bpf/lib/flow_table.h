@@ -89,18 +89,18 @@ static __always_inline __u32 flow_timeout(const struct flow *f, __u8 protocol, c
 	return t->timeout[CT_OTHER];
 }
 
+static __always_inline bool flow_has_expired(const struct flow *f, __u8 protocol, const struct tenant *t)
+{
+	__u32 now = jiffies32();
+	__u32 idle0 = now - f->dir[0].last_seen, idle1 = now - f->dir[1].last_seen;
+
+	return (idle0 < idle1 ? idle0 : idle1) > flow_timeout(f, protocol, t);
+}
+
 /* Verified once, since it has many outcomes. */
 __noinline int flow_expired(const struct flow *f, __u8 protocol, const struct tenant *t)
 {
-	__u32 now = jiffies32();
-	__u32 idle0, idle1;
-
-	if (!f || !t)
-		return 1;
-	idle0 = now - f->dir[0].last_seen;
-	idle1 = now - f->dir[1].last_seen;
-
-	return (idle0 < idle1 ? idle0 : idle1) > flow_timeout(f, protocol, t);
+	return !f || !t || flow_has_expired(f, protocol, t);
 }
 
 enum reclaimed {
@@ -116,41 +116,44 @@ static __always_inline __u8 *stamp_of(union flow_key *key, bool ipv4)
 	return ipv4 ? &key->v4.pad : &key->v6.pad;
 }
 
-/* Looks at the queue's oldest key. */
-static __noinline enum reclaimed reclaim_one(void *ct, void *recent, bool ipv4, const struct tenant *t)
-{
-	union flow_key key = {};
-	struct flow *f;
-	__u8 stamp;
-
-	if (bpf_map_pop_elem(recent, &key))
-		return RECLAIM_NOTHING;
-	stamp = *stamp_of(&key, ipv4);
-	*stamp_of(&key, ipv4) = 0;
-	f = bpf_map_lookup_elem(ct, &key);
-	if (!f || f->stamp != stamp)
-		return RECLAIM_STALE;
-	if (flow_expired(f, ipv4 ? key.v4.protocol : key.v6.protocol, t))
-		return bpf_map_delete_elem(ct, &key) ? RECLAIM_STALE : RECLAIM_FREED;
-	*stamp_of(&key, ipv4) = stamp;
-	bpf_map_push_elem(recent, &key, 0);
-	return RECLAIM_ALIVE;
-}
-
-/* bpf_loop: unrolled, the verifier would walk through every sequence of outcomes. */
+/*
+ * bpf_loop: unrolled, the verifier would walk through every sequence of outcomes. Small, since it lies deep in the
+ * stack: the verifier of older kernels counts each call's share in steps of 32 bytes.
+ */
 struct reclaim {
 	void *ct, *recent;
 	union flow_key *key;	/* of the new flow */
 	const struct flow *flow;
 	const struct tenant *tenant;
-	long error;
-	__u32 ipv4, alive, freed;
+	__s32 error;
+	__u8 ipv4, alive, freed;
 };
+
+/* Looks at the queue's oldest key. */
+static __noinline enum reclaimed reclaim_one(struct reclaim *r)
+{
+	union flow_key key = {};
+	struct flow *f;
+	__u8 stamp;
+
+	if (bpf_map_pop_elem(r->recent, &key))
+		return RECLAIM_NOTHING;
+	stamp = *stamp_of(&key, r->ipv4);
+	*stamp_of(&key, r->ipv4) = 0;
+	f = bpf_map_lookup_elem(r->ct, &key);
+	if (!f || f->stamp != stamp)
+		return RECLAIM_STALE;
+	if (flow_has_expired(f, r->ipv4 ? key.v4.protocol : key.v6.protocol, r->tenant))
+		return bpf_map_delete_elem(r->ct, &key) ? RECLAIM_STALE : RECLAIM_FREED;
+	*stamp_of(&key, r->ipv4) = stamp;
+	bpf_map_push_elem(r->recent, &key, 0);
+	return RECLAIM_ALIVE;
+}
 
 static long queue_step(__u32 i, struct reclaim *r)
 {
 	r->error = bpf_map_push_elem(r->recent, r->key, 0);
-	return !r->error || !reclaim_one(r->ct, r->recent, r->ipv4, r->tenant);
+	return !r->error || !reclaim_one(r);
 }
 
 /*
@@ -171,7 +174,7 @@ static __always_inline void queue_key(struct reclaim *r)
 /* A stale key is met once and is gone, so there may be many; live ones come again. */
 static long insert_step(__u32 i, struct reclaim *r)
 {
-	enum reclaimed found = reclaim_one(r->ct, r->recent, r->ipv4, r->tenant);
+	enum reclaimed found = reclaim_one(r);
 
 	if (found == RECLAIM_NOTHING)
 		return 1;

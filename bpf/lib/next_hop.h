@@ -58,6 +58,9 @@ __noinline int next_hop_refresh(ctx_t *ctx, __u32 slot)
 	fib.ipv4_src = *(const __be32 *)us->vtep4;
 	fib.ipv4_dst = *(const __be32 *)to->vtep4;
 	error = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	/* No answer at all: that device is gone; `weft load` may be replacing it. What is known holds meanwhile. */
+	if (error < 0 && next_hop_fresh(hop, slot, 10))
+		return 0;
 	if (error && error != BPF_FIB_LKUP_RET_NO_NEIGH) {
 		hop->ifindex = 0;
 		return error;

@@ -16,6 +16,7 @@ const volatile bool decap_l3 = true;
 #define BPF_F_ADJ_ROOM_ENCAP_L2_ETH_ (1ULL << 6)
 #define BPF_CSUM_LEVEL_DEC 2
 #define PACKET_HOST 0
+#define DECAPSULATED_MIN (ETH_HLEN + 20)
 
 static __always_inline int op_push_tag(ctx_t *ctx, __u16 tci)
 {
@@ -54,21 +55,29 @@ static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struc
 	return bpf_skb_store_bytes(ctx, 0, &head, sizeof(head), 0);
 }
 
-/* What follows the outer Ethernet header goes, and that header becomes the inner frame's, which has no tag. */
+/*
+ * What follows the outer Ethernet header goes, and that header becomes the inner frame's, which has no tag. The kernel
+ * leaves room for an IPv4 header at least, so what is shorter, and no IP, is lengthened meanwhile.
+ */
 static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
+	bool shorter = p->len < DECAPSULATED_MIN;
 	struct ethhdr eth;
 
 	__builtin_memcpy(eth.h_dest, p->destination_mac, ETH_ALEN);
 	__builtin_memcpy(eth.h_source, p->source_mac, ETH_ALEN);
 	eth.h_proto = bpf_htons(p->ethertype);
+	if (shorter && bpf_skb_change_tail(ctx, OUTER_LEN + DECAPSULATED_MIN, 0))
+		return -1;
 	if (decap_l3 && p->family == FAMILY_IPV6)
 		flags |= BPF_F_ADJ_ROOM_DECAP_L3_IPV6;
 	if (bpf_skb_adjust_room(ctx, -OUTER_LEN, BPF_ADJ_ROOM_MAC, flags))
 		return -1;
 	/* GRO has verified the tunnel's checksum, not the inner one: the receiver is to look at that. */
 	bpf_csum_level(ctx, BPF_CSUM_LEVEL_DEC);
+	if (shorter && bpf_skb_change_tail(ctx, p->len, 0))
+		return -1;
 	return bpf_skb_store_bytes(ctx, 0, &eth, sizeof(eth), 0);
 }
 

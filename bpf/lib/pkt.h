@@ -55,6 +55,7 @@ struct pkt {
 	__u16 tci;		/* of the outer tag */
 	__u8 tags;		/* 0–2 */
 	__u8 tag_in_data;	/* the outer tag is in the data, not beside it */
+	__u8 service_tag;	/* the outer tag is 802.1ad's, which is nobody's here */
 	__u8 family;		/* enum weft_family */
 	__u8 protocol;		/* of the packet */
 	__u8 flow_protocol;	/* of its flow: differs for ICMP errors */

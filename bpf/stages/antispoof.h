@@ -11,6 +11,8 @@
 
 #include "lib/weft.h"
 
+#define ICMP_REDIRECT 5
+#define ICMP_ROUTER_ADVERT 9
 #define ND_ROUTER_SOLICIT 133
 #define ND_ROUTER_ADVERT 134
 #define ND_NEIGHBOR_SOLICIT 135
@@ -51,6 +53,21 @@ static __always_inline bool owns_ipv6(const struct port *port, const union weft_
 	return port->addresses6 && is_link_local_of(address, port->mac);
 }
 
+static __always_inline bool is_nd(const struct pkt *p)
+{
+	return p->protocol == IPPROTO_ICMPV6 && p->family == FAMILY_IPV6 &&
+	       (p->icmp_type == ND_NEIGHBOR_SOLICIT || p->icmp_type == ND_NEIGHBOR_ADVERT);
+}
+
+/* Who advertises routes or redirects is a router, and that is weft (RFC 6105); IPv4 has both too (RFC 792, RFC 1256). */
+static __always_inline bool speaks_as_router(const struct pkt *p)
+{
+	if (p->family == FAMILY_IPV4)
+		return p->protocol == IPPROTO_ICMP && (p->icmp_type == ICMP_REDIRECT || p->icmp_type == ICMP_ROUTER_ADVERT);
+	return p->family == FAMILY_IPV6 && p->protocol == IPPROTO_ICMPV6 &&
+	       (p->icmp_type == ND_ROUTER_ADVERT || p->icmp_type == ND_REDIRECT);
+}
+
 static __always_inline bool is_unspecified(const union weft_addr *a)
 {
 	return !a->halves[0] && !a->halves[1];
@@ -71,9 +88,6 @@ static __always_inline enum verdict antispoof_ipv6(struct pkt *p, const struct p
 {
 	bool icmp = p->protocol == IPPROTO_ICMPV6;
 
-	/* Who advertises routes or redirects is a router, and that is weft (RFC 6105). */
-	if (icmp && (p->icmp_type == ND_ROUTER_ADVERT || p->icmp_type == ND_REDIRECT))
-		return drop(p, DROP_ROUTER_ADVERT);
 	if (owns_ipv6(port, &p->source))
 		return V_NEXT;
 	/* Duplicate address detection, and the multicast reports that go with it (RFC 4862, RFC 3590). */
@@ -90,6 +104,8 @@ __noinline int antispoof(struct pkt *p, const struct port *port)
 		return V_DROP;
 	if (!mac_equal(p->source_mac, port->mac))
 		return drop(p, DROP_SPOOFED_MAC);
+	if (speaks_as_router(p))
+		return drop(p, DROP_ROUTER_ADVERT);
 	if (p->family == FAMILY_IPV4)
 		return antispoof_ipv4(p, port);
 	if (p->family == FAMILY_IPV6)

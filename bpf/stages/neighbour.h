@@ -32,12 +32,6 @@ struct nd_message {		/* NS and NA (RFC 4861, 4.3 and 4.4) */
 	union weft_addr target;
 };
 
-static __always_inline bool is_nd(const struct pkt *p)
-{
-	return p->protocol == IPPROTO_ICMPV6 && p->family == FAMILY_IPV6 &&
-	       (p->icmp_type == ND_NEIGHBOR_SOLICIT || p->icmp_type == ND_NEIGHBOR_ADVERT);
-}
-
 #if !WEFT_XDP
 
 static __always_inline const struct neigh_entry *neigh_find(const struct pkt *p, __u8 family,

@@ -4,7 +4,7 @@
  * reads:  the packet
  * writes: every "parse" field of struct pkt
  * maps:   none
- * drops:  short_frame bad_vlan bad_arp bad_ipv4 bad_ipv6 bad_extension bad_l4 fragment
+ * drops:  short_frame bad_vlan hidden_ip bad_arp bad_ipv4 bad_ipv6 bad_extension bad_l4 fragment
  */
 #ifndef WEFT_STAGE_PARSE_H
 #define WEFT_STAGE_PARSE_H
@@ -12,6 +12,9 @@
 #include "lib/weft.h"
 #include "stages/parse_l4.h"
 
+#define ETHERTYPE_MIN 0x600	/* below it is a length (IEEE 802.3) */
+#define LLC_SNAP 0xaa		/* the lowest bit says "to a group" */
+#define LLC_IP 0x06
 #define EXTENSIONS_MAX 6	/* RFC 8200 names six that may precede the upper layer, once each */
 
 struct arp_ipv4 {
@@ -109,14 +112,28 @@ static __always_inline enum verdict parse_ipv6(ctx_t *ctx, struct pkt *p)
 	return parse_l4(ctx, p, payload - skipped);
 }
 
+/*
+ * An 802.3 frame has a length for an ethertype, and an LLC header. Some stacks take IP and ARP out of what LLC calls
+ * SNAP, or IP (the SAPs 0xaa and 0x06): there anti-spoofing would not find them. Linux takes neither.
+ */
+static __always_inline enum verdict parse_llc(ctx_t *ctx, struct pkt *p)
+{
+	const __u8 *sap = at(ctx, p->l3, 1);
+
+	if (sap && ((*sap & ~1) == LLC_SNAP || (*sap & ~1) == LLC_IP))
+		return drop(p, DROP_HIDDEN_IP);
+	return V_NEXT;
+}
+
 /* Up to two tags: the first may be kept beside the data. */
 static __always_inline enum verdict parse_tags(ctx_t *ctx, struct pkt *p)
 {
-	__u16 beside;
+	__u16 beside, type;
 
-	if (ctx_tag_beside(ctx, &beside)) {
+	if (ctx_tag_beside(ctx, &beside, &type)) {
 		p->tci = beside;
 		p->tags = 1;
+		p->service_tag = type == ETH_P_8021AD;
 	}
 	for (int i = 0; i < 2; i++) {
 		const struct vlan_hdr *tag;
@@ -129,6 +146,7 @@ static __always_inline enum verdict parse_tags(ctx_t *ctx, struct pkt *p)
 		if (p->tags == 0) {
 			p->tci = bpf_ntohs(tag->h_vlan_TCI);
 			p->tag_in_data = 1;
+			p->service_tag = p->ethertype == ETH_P_8021AD;
 		}
 		p->tags++;
 		p->ethertype = bpf_ntohs(tag->h_vlan_encapsulated_proto);
@@ -175,7 +193,7 @@ __noinline int parse(ctx_t *ctx, struct pkt *p, __u32 l2)
 	case ETH_P_ARP:
 		return parse_arp(ctx, p);
 	}
-	return V_NEXT;
+	return p->ethertype < ETHERTYPE_MIN ? parse_llc(ctx, p) : V_NEXT;
 }
 
 #endif

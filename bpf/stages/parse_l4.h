@@ -156,6 +156,7 @@ static __always_inline enum verdict parse_l4(ctx_t *ctx, struct pkt *p, __u32 le
 			return drop(p, DROP_BAD_L4);
 		p->source_port = ports->source;
 		p->destination_port = ports->destination;
+		p->l4_len = 12;
 		return V_NEXT;
 	}
 	case IPPROTO_ICMP:

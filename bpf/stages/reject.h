@@ -10,6 +10,7 @@
 #ifndef WEFT_STAGE_REJECT_H
 #define WEFT_STAGE_REJECT_H
 
+#include "lib/unfinished.h"
 #include "stages/neighbour.h"
 #include "stages/output.h"
 
@@ -116,19 +117,6 @@ static __always_inline __u32 pseudo_header(const struct pkt *p, __u32 len, __u8 
 }
 
 /*
- * A locally sent segment has an unfinished checksum: the sum of the pseudo header alone, which the device
- * or the receiver is told of beside the data. The kernel keeps telling, so the answer's must be unfinished
- * in the same way; BPF cannot see the mark, but the value tells.
- */
-static __always_inline bool checksum_is_unfinished(ctx_t *ctx, const struct pkt *p, __u32 len)
-{
-	__be16 found;
-	__u16 pseudo = ~fold(pseudo_header(p, len, IPPROTO_TCP));
-
-	return !bpf_skb_load_bytes(ctx, p->l4 + 16, &found, 2) && found == pseudo;
-}
-
-/*
  * Cuts the segment to what a RST needs. An skb that kept the mark of a tunnel cannot be cut (see op_resize, which would
  * move its checksum): there the RST is as long as the segment was, no-operation options fill its header, and data, which
  * it may have (RFC 9293, 3.5.3), stays, if only the receiver's device is to sum it up.
@@ -172,15 +160,22 @@ __noinline int reject_tcp(ctx_t *ctx, struct pkt *p)
 {
 	__u32 ip_len, len, options, sum;
 	struct rst rst = {};
+	struct unfinished u;
 	bool unfinished;
 
 	if (!p)
 		return -1;
 	ip_len = p->family == FAMILY_IPV4 ? 20 : 40;
-	/* With options or extension headers the unfinished checksum would be finished in the wrong place. */
+	/*
+	 * A locally sent segment has an unfinished checksum: the sum of the pseudo header alone. The kernel goes on
+	 * saying so beside the data, so the answer's must be unfinished too, in the same place: behind options or
+	 * extension headers that would be another one.
+	 */
 	if (p->tcp_flags & TCP_RST || p->l4 != ETH_HLEN + ip_len)
 		return -1;
-	unfinished = checksum_is_unfinished(ctx, p, p->l4_len + p->payload);
+	unfinished = find_unfinished(ctx, &u);
+	if (unfinished && !is_in_place(&u, p))
+		return -1;
 	rst_fill(&rst, p);
 	if (!rst_cut(ctx, p, ip_len, unfinished))
 		return -1;

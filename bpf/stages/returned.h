@@ -62,7 +62,8 @@ static __always_inline enum verdict returned_towards(struct pkt *p, const struct
 	const struct fdb_entry *entry;
 	const struct port *port;
 
-	if (!chain)
+	/* Where it is leaving, antispoof says so. */
+	if (!chain || speaks_as_router(p))
 		return drop(p, DROP_SF_UNKNOWN);
 	p->flags |= PKT_NO_CREATE;
 	if (p->flags & PKT_MULTICAST)
@@ -92,7 +93,8 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 		found = sf_find(p, p->source_mac);
 	else
 		found = sf_find(p, p->flags & PKT_MULTICAST ? all_ones : p->destination_mac);
-	if (!found || p->tags != 1)
+	/* ARP and ND end at the port; none ever went to a function. */
+	if (!found || p->tags != 1 || p->service_tag || p->ethertype == ETH_P_ARP || is_nd(p))
 		return drop(p, DROP_SF_UNKNOWN);
 	back->chain = found->chain;
 	if (back->pcp != PCP_LEAVING)

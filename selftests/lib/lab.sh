@@ -5,7 +5,8 @@
 #
 #	lab_two_hosts: hosts h1 and h2, and the tenant red with one network (VNI 101) and three workloads:
 #	    h1.pa 10.0.1.1 fd00:1::1     h1.pc 10.0.1.3 fd00:1::3     h2.pb 10.0.1.2 fd00:1::2
-#	lab_yaml [TENANT LINES]: the configuration; each line of stdin goes under the tenant, two levels deep
+#	lab_yaml: the configuration; each line of stdin goes under the tenant, two levels deep. LAB_H1 and LAB_H2 are the
+#	    hosts' endpoint and devices, "VTEP, underlay: [DEVICES]"
 #	each_mode FUNCTION: calls it once for tc and once for xdp (MODES=xdp for one of them alone)
 
 # shellcheck source=selftests/lib/net.sh
@@ -35,8 +36,8 @@ lab_yaml() {
 	cat <<-YAML
 	version: 1
 	hosts:
-	  h1: {vtep: 192.168.50.1, underlay: [u0], mode: $MODE}
-	  h2: {vtep: 192.168.50.2, underlay: [u0], mode: $MODE}
+	  h1: {vtep: ${LAB_H1:-192.168.50.1, underlay: [u0]}, mode: $MODE}
+	  h2: {vtep: ${LAB_H2:-192.168.50.2, underlay: [u0]}, mode: $MODE}
 	YAML
 	[ -z "${LAB_FUNCTIONS:-}" ] || printf 'service_functions:\n%s\n' "$LAB_FUNCTIONS"
 	cat <<-YAML

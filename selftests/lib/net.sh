@@ -600,10 +600,11 @@ tshark_fields() {
 
 tshark_count() { tshark -r "$1" "${TSHARK_OPTIONS[@]}" -Y "$2" 2>/dev/null | wc -l; }
 
-# A TCP checksum of 0xffff is 0 in the other spelling, which NAT in the kernel writes now and then (RFC 1624).
+# A TCP checksum of 0xffff where it should be 0 is 0 in the other spelling, which NAT in the kernel writes now and then
+# (RFC 1624); tshark knows it apart.
 # The segment that an ICMP error quotes may have an unfinished checksum: it was quoted before any wire.
 TSHARK_BAD='_ws.malformed || (_ws.expert.severity == error && !(icmp || icmpv6)) || ip.checksum.status == Bad ||
-	(((tcp.checksum.status == Bad && tcp.checksum != 0xffff) || udp.checksum.status == Bad) && !(icmp || icmpv6)) ||
+	(((tcp.checksum.status == Bad && !tcp.checksum.ffff) || udp.checksum.status == Bad) && !(icmp || icmpv6)) ||
 	icmp.checksum.status == Bad || icmpv6.checksum.status == Bad'
 
 # tshark_clean FILE [MINIMUM]: every frame dissects, every checksum is right, and there are frames at all.

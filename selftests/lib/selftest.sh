@@ -90,6 +90,15 @@ content_filter() {
 	expect_output 'untagged frames=[0-9]+ dropped=[1-9]' cat "$STATE/function.log"
 }
 
+# A TCP checksum of 0xffff is right where it should be 0, and nowhere else.
+checksum_ffff() {
+	have tshark || return
+	printf '000000 %s\n' "$(sed 's/../& /g' <<< "00000000000000000000000008004500002a00010000400664cb0a0001010a00010203e807d0000000010000000150100064ffff00008db2")" | text2pcap -q - "$STATE/right.pcap" 2>/dev/null
+	printf '000000 %s\n' "$(sed 's/../& /g' <<< "00000000000000000000000008004500002a00010000400664cb0a0001010a00010203e807d0000000010000000150100064ffff00006162")" | text2pcap -q - "$STATE/wrong.pcap" 2>/dev/null
+	expect_eq 0 "$(tshark_count "$STATE/right.pcap" "$TSHARK_BAD")" "a checksum of 0xffff that stands for 0 is right"
+	expect_eq 1 "$(tshark_count "$STATE/wrong.pcap" "$TSHARK_BAD")" "another one of 0xffff is not"
+}
+
 # Every kind of frame that flood makes, its checksums seen by tshark and its number by sink.
 flooding() {
 	local kind
@@ -143,4 +152,5 @@ web
 function_between
 content_filter
 flooding
+checksum_ffff
 killed

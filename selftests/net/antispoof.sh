@@ -58,11 +58,15 @@ neighbours() {
 }
 
 tags() {
+	before=$(counter_get h1 ports red/a:drops)
 	expect_drop h1 vlan_not_allowed h1.pa "eth('$B', '$A', vlan(7, ip4('$A4', '$B4', udp(999, 999))))" "a tag"
+	expect_eq $((before + 1)) "$(counter_get h1 ports red/a:drops)" "which is the untagged port's drop"
 	expect_drop h1 vlan_not_allowed h1.pa "eth('$B', '$A', vlan(0, ip4('$A4', '$B4', udp(999, 999)), pcp=3))" \
 		"a priority tag"
 	expect_drop h1 vlan_not_allowed h1.pa \
 		"eth('$B', '$A', vlan(7, vlan(8, ip4('$A4', '$B4', udp(999, 999))), as_type=SVLAN))" "two tags"
+	expect_drop h1 unknown_port h1.pt \
+		"eth('$B', '$T', vlan(7, ip4('$T4', '$B4', udp(999, 999)), as_type=SVLAN))" "the right tag, but 802.1ad's"
 	expect_drop h1 unknown_port h1.pt "eth('$B', '$T', ip4('$T4', '$B4', udp(999, 999)))" "no tag where one must be"
 	expect_drop h1 unknown_port h1.pt "eth('$B', '$T', vlan(8, ip4('$T4', '$B4', udp(999, 999))))" "the wrong tag"
 	expect_drop h1 vlan_not_allowed h1.pt \

@@ -153,6 +153,16 @@ expect_status 0 weft_on h1 apply "$STATE/lab.yaml"
 expect_status 0 weft_on h1 diff "$STATE/lab.yaml"
 expect_output 'p9' weft_on h1 status
 
+# An entry put in by hand is one machine's.
+for mac in 01:00:5e:00:00:01 33:33:00:00:00:01 ff:ff:ff:ff:ff:ff; do
+	expect_refused 'fdb: ".*" is a multicast MAC' weft_on h1 fdb add "red/web/$mac" host h2
+	expect_refused 'neigh: ".*" is a multicast MAC' weft_on h1 neigh add red/web/10.0.1.77 mac "$mac"
+done
+for address in 224.0.0.1 255.255.255.255 ff02::1 0.0.0.0 ::; do
+	expect_refused 'neigh: ".*" is (a multicast or reserved|the unspecified) address' \
+		weft_on h1 neigh add "red/web/$address" mac 02:00:00:00:00:77
+done
+
 json() {
 	if run_quietly weft_on h1 "$@" && jq -e . "$STATE/output" >/dev/null 2>&1; then
 		ok "JSON: weft $*"

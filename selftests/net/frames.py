@@ -201,13 +201,18 @@ class Unfinished(bytes):
     """A frame whose sender leaves a checksum, from `start` on, to whoever comes later."""
 
 
+def unfinished(frame, start, offset=0):
+    """The sum of all from `start` on is to be written `offset` bytes behind that."""
+    frame = Unfinished(frame)
+    frame.start, frame.offset = start, offset
+    return frame
+
+
 def forged(frame, start, value):
     """The checksum is said to stand at `start` itself, and finishing it writes `value` there."""
     frame = bytes(frame[:-2])
     known = ~checksum(frame[start:] + b"\0\0") & 0xFFFF
-    frame = Unfinished(frame + struct.pack("!H", ((~value & 0xFFFF) - known) % 0xFFFF))
-    frame.start = start
-    return frame
+    return unfinished(frame + struct.pack("!H", ((~value & 0xFFFF) - known) % 0xFFFF), start)
 
 
 def damage(dice, frame, keep, shortest):
@@ -246,17 +251,17 @@ libc = ctypes.CDLL(None, use_errno=True)
 sockets = {}
 
 
-def socket_on(namespace, device):
-    """A raw socket outlives the stay in its namespace, so each is opened once."""
-    if (namespace, device) not in sockets:
+def socket_on(namespace, device, protocol=0):
+    """A raw socket outlives the stay in its namespace, so each is opened once. Protocol 0 receives nothing."""
+    if (namespace, device, protocol) not in sockets:
         fd = os.open(namespace, os.O_RDONLY)
         if libc.setns(fd, CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), namespace)
         os.close(fd)
         out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-        out.bind((device, 0))
-        sockets[namespace, device] = out
-    return sockets[namespace, device]
+        out.bind((device, protocol))
+        sockets[namespace, device, protocol] = out
+    return sockets[namespace, device, protocol]
 
 
 def transmit(out, frame):
@@ -265,7 +270,7 @@ def transmit(out, frame):
         out.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, struct.pack("=I", mark))
     if start is not None:
         out.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
-        frame = struct.pack("=BBHHHH", 1, 0, 0, 0, start, 0) + frame
+        frame = struct.pack("=BBHHHH", 1, 0, 0, 0, start, frame.offset) + frame
     try:
         out.send(frame)
     except OSError as error:
@@ -288,9 +293,14 @@ def send(line):
             time.sleep(int(gap) / 1000)
 
 
-for line in sys.stdin:
-    try:
-        send(line)
-        print("ok", flush=True)
-    except Exception as error:
-        print(f"{type(error).__name__}: {error}", flush=True)
+def main():
+    for line in sys.stdin:
+        try:
+            send(line)
+            print("ok", flush=True)
+        except Exception as error:
+            print(f"{type(error).__name__}: {error}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -42,6 +42,9 @@ picture() {
 	in_ns "$1" bpftool net show 2>/dev/null
 }
 
+# The tunnel device takes only VNIs that it was told, of which there are none.
+filtered() { in_ns "$1" ip -d link show weft-vxlan | grep -qw vnifilter; }
+
 picture h1 > "$STATE/before"
 configuration > "$STATE/lab.yaml"
 weft_load h1
@@ -129,6 +132,24 @@ expect_refused 'p9.*foreign' weft_on h1 apply --dry-run "$STATE/foreign.yaml"
 expect_refused 'p9.*foreign' weft_on h1 apply "$STATE/foreign.yaml"
 ping_ok h1.p0 10.0.1.2
 in_ns h1 ip link del p9
+
+# Nor is the loopback device anybody's wire.
+for change in 's/device: p0,/device: lo,/' 's/underlay: \[u0\]/underlay: [lo]/'; do
+	sed "$change" "$STATE/lab.yaml" > "$STATE/lo.yaml"
+	expect_refused 'device lo is the host.s loopback device' weft_on h1 apply --dry-run "$STATE/lo.yaml"
+done
+
+# The tunnel device of an older build would decapsulate what weft passes up: load replaces it, and nothing is lost.
+mac=$(mac_of h1 weft-vxlan)
+in_ns h1 ip link del weft-vxlan
+in_ns h1 ip link add weft-vxlan address "$mac" type vxlan external dstport 4789
+expect_fail -t "an older tunnel device has no filter" filtered h1
+bg in_ns h1.p0 ping -n -q -i 0.02 -c 200 -W 1 10.0.1.2 > "$STATE/ping"
+pinging=$BG_PID
+expect_counter_still h1 drops no_route weft_load h1
+wait_gone "$pinging"
+expect_ok -t "load has made it anew" filtered h1
+expect_eq 200 "$(awk '/received/ {print $4}' "$STATE/ping")" "no ping is lost meanwhile"
 
 expect_refused 'unload: [23] ports are in use' weft_on h1 unload
 ping_ok h1.p0 10.0.1.2

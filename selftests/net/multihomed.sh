@@ -9,21 +9,13 @@ HOST_A=192.0.2.1 HOST_B=192.0.2.2
 
 lab() {
 	local n
-	need_weft
-	for n in 1 2; do
-		host_add h$n 192.168.50.$n/24
-		in_ns h$n ip addr add 192.0.2.$n/32 dev lo
-	done
-	underlay_link h1 u0 h2 u0
+	lab_two_hosts
+	for n in 1 2; do in_ns h$n ip addr add 192.0.2.$n/32 dev lo; done
 	pair h1 u1 h2 u1
 	for n in 1 2; do
 		in_ns h$n ip link set u1 mtu "$UNDERLAY_MTU"
 		addr_add h$n u1 192.168.51.$n/24
 	done
-	workload_add h1 pa $A $A4/24,$A6/64
-	workload_add h2 pb $B $B4/24,$B6/64
-	weft_load h1
-	weft_load h2
 }
 
 # way HOST DEVICE: the route to the other host's endpoint.
@@ -34,21 +26,11 @@ way() {
 }
 
 configure() {
-	weft_apply h1 h2 <<-YAML >/dev/null
-	version: 1
-	hosts:
-	  h1: {vtep: $HOST_A, underlay: [${1:-u0, u1}], mode: $MODE}
-	  h2: {vtep: $HOST_B, underlay: [u0, u1], mode: $MODE}
-	tenants:
-	  red:
-	    networks:
-	      web: {vni: 101, subnets: [10.0.1.0/24, "fd00:1::/64"]}
-	    ports:
-	      a: {network: web, host: h1, device: pa, mac: "$A", addresses: [$A4, "$A6"]}
-	      b: {network: web, host: h2, device: pb, mac: "$B", addresses: [$B4, "$B6"]}
-	    acl:
-	      - {name: ping, direction: in, priority: 50, protocol: icmp, action: allow}
-	      - {name: ping6, direction: in, priority: 50, protocol: icmpv6, action: allow}
+	LAB_H1="$HOST_A, underlay: [${1:-u0, u1}]" LAB_H2="$HOST_B, underlay: [u0, u1]"
+	lab_apply <<-YAML
+	acl:
+	  - {name: ping, direction: in, priority: 50, protocol: icmp, action: allow}
+	  - {name: ping6, direction: in, priority: 50, protocol: icmpv6, action: allow}
 	YAML
 }
 
@@ -89,7 +71,6 @@ run() {
 }
 
 lab
-LAB_WORKLOADS="h1.pa h2.pb"
 each_mode run
 
 # What comes by a cable that is no underlay device reaches the host's stack, where nobody takes it for a workload's.

@@ -4,7 +4,8 @@
 # tap: workload a is a virtual machine on h1, behind a tap with all of virtio's offloads: it hands over unfinished
 # checksums and super-packets, and takes them. b is on h2, c on h1. What the VM sends and gets arrives whole, also where
 # the underlay cuts to its MTU, and through a function, which gets finished and cut frames alone; what is forged or
-# denied does not arrive. At the end it does without its offloads, and is on XDP.
+# denied does not arrive. With its offloads it stays on TC, whatever is asked for; at the end it takes another tap, which
+# gives it none, and is on XDP.
 # timeout: 240
 . "$(dirname "$0")/../lib/lab.sh"
 # shellcheck source=selftests/kernels/guest.sh
@@ -57,17 +58,22 @@ vm_image() {
 	image_end "$STATE/initramfs" <<< "$VM_INIT"
 }
 
-# The tap is there before the VM, and is its only wire. Its offloads are what the guest's driver asks for.
+# The taps are there before the VM, pa its wire and px a spare one. pa's offloads are what the guest's driver asks for; px
+# can have none.
 vm_start() {
 	fetch_kernel bookworm
 	vm_image
 	in_ns h1 ip tuntap add dev pa mode tap vnet_hdr || skip "no tap devices here"
+	in_ns h1 ip tuntap add dev px mode tap
 	in_ns h1 ip link set pa up
+	in_ns h1 ip link set px up
 	mkfifo "$STATE/line.in" "$STATE/line.out"
 	guest_command "$STATE/initramfs" "addresses=$A4/24,$A6/64"
 	bg in_ns h1 "${GUEST[@]}" -m 256M -serial "file:$STATE/console" -serial "pipe:$STATE/line" \
 		-netdev tap,id=wire,ifname=pa,script=no,downscript=no,vhost=off \
-		-device "virtio-net-pci,netdev=wire,mac=$A,host_mtu=$WORKLOAD_MTU,romfile=" > "$STATE/qemu" 2>&1
+		-device "virtio-net-pci,netdev=wire,mac=$A,host_mtu=$WORKLOAD_MTU,romfile=" \
+		-netdev tap,id=spare,ifname=px,script=no,downscript=no,vhost=off,vnet_hdr=off \
+		-device "virtio-net-pci,netdev=spare,host_mtu=$WORKLOAD_MTU,romfile=" > "$STATE/qemu" 2>&1
 	# Read-write, so that neither end waits for qemu to open the other.
 	exec {VM_IN}<> "$STATE/line.in" {VM_OUT}<> "$STATE/line.out"
 }
@@ -314,27 +320,39 @@ through_a_function() {
 	expect_counter_moved h1 chains red/inspect:returned can_ping vm $B4
 }
 
-# What XDP sends on does not come by a capture on the tap; now and then TC asks for the next hop.
-by_xdp() {
-	local seen
-	capture_start h1 pa "$STATE/xdp.pa"
-	expect_ok in_ns vm ping -n -c 20 -i 0.1 -W 1 -q $B4
-	capture_stop
-	seen=$(captured "$STATE/xdp.pa" "icmp and ether src $A")
-	[ "$seen" -lt 10 ] && ok "XDP takes what the VM sends ($seen of 20 went by TC)" || fail "TC sent $seen of 20"
-}
-
-# weft says what XDP needs. Without it TCP and UDP would be silent: the receivers drop the unfinished checksums.
-without_offloads() {
+# XDP would lose what a checksum still lacks, and no receiver would take TCP or UDP: weft keeps to TC, and says so.
+not_by_xdp() {
 	# shellcheck disable=SC2034
 	LAB_FUNCTIONS='' MODE=xdp
 	workload_xdp_ready h1.pc
 	workload_xdp_ready h2.pb
-	vm ethtool -K eth0 tx off > "$STATE/output"
+	# h2 takes from the underlay by XDP what a NIC would have finished; the veth is no NIC.
+	offloads h1 u0 tx off
 	LAB_HOSTS=h2 configure < /dev/null
-	expect_output 'pa: XDP never finishes checksums: the other end must have its offload off' \
-		weft_on h1 apply "$STATE/apply.yaml"
-	expect_output 'pa .* mode xdp .*attached.*xdp' weft_on h1 status
+	expect_output 'pa: TC alone: XDP loses the unfinished checksums' weft_on h1 apply "$STATE/apply.yaml"
+	expect_output 'nothing to change' weft_on h1 apply "$STATE/apply.yaml"
+	expect_output 'pa .* mode xdp .*attached (tcx|clsact)\+guard; TC alone' weft_on h1 status
+	tcp_ok vm $B4 7
+	udp_ok h2.pb $A6 7
+	tcp_ok h1.pc $A4 7
+}
+
+# What XDP sends on does not come by a capture on the tap; now and then TC asks for the next hop.
+by_xdp() {
+	local seen
+	capture_start h1 px "$STATE/xdp.px"
+	expect_ok in_ns vm ping -n -c 20 -i 0.1 -W 1 -q $B4
+	capture_stop
+	seen=$(captured "$STATE/xdp.px" "icmp and ether src $A")
+	[ "$seen" -lt 10 ] && ok "XDP takes what the VM sends ($seen of 20 went by TC)" || fail "TC sent $seen of 20"
+}
+
+without_offloads() {
+	vm "ip addr flush dev eth0; ip link set eth0 down; ip link set eth1 address $A; ip link set eth1 up"
+	vm "ip addr add $A4/24 dev eth1; ip addr add $A6/64 dev eth1"
+	sed -i 's/device: pa,/device: px,/' "$STATE/apply.yaml"
+	expect_output 'px: XDP never finishes checksums' weft_on h1 apply "$STATE/apply.yaml"
+	expect_output 'px .* mode xdp .*attached.*xdp' weft_on h1 status
 	small
 	by_xdp
 	fetch_ok vm $B4
@@ -355,4 +373,5 @@ here
 through_the_tunnel
 cut_to_the_mtu
 through_a_function
+not_by_xdp
 without_offloads

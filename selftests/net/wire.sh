@@ -64,6 +64,8 @@ configure() {
 	      d: {network: db, host: h3, device: pd, mac: "$D", addresses: [$D4, "$D6"]}
 	    acl:
 	      - {name: no, direction: in, priority: 50, protocol: udp, destination_port: 997, action: deny}
+	      - {name: refuse, direction: in, priority: 50, protocol: tcp, destination_port: 996, action: reject}
+	      - {name: refuse-out, direction: out, priority: 50, protocol: tcp, destination_port: 995, action: reject}
 	YAML
 }
 
@@ -123,6 +125,19 @@ cut() {
 	for host in h1 h2 h3; do offloads $host u0 tso on gso on; done
 }
 
+# A SYN's checksum is unfinished when it is refused, and so is that of the answer which takes its place.
+refused() {
+	local address
+	capture_start h1.pa eth0 "$STATE/refused"
+	for address in $R14 $R16; do
+		tcp_refused h1.pa $address 995
+		tcp_refused h1.pa $address 996
+	done
+	capture_stop
+	expect_captured 4 "$STATE/refused" "ether dst $A and (tcp[13] & 4 != 0 or ip6[53] & 4 != 0)" "a RST for each"
+	tshark_clean "$STATE/refused" 8
+}
+
 udp_errors() { in_ns h2.r1 cat /proc/net/snmp | awk '/^Udp:/ { n = $8 } END { print n }'; }
 
 # GRO vouches for the tunnel's checksum; the inner one is still the receiver's to look at.
@@ -161,6 +176,7 @@ echo_serve h3.pd 7
 MODE=tc
 configure
 whole
+refused
 cut
 too_big
 MODE=xdp

@@ -409,7 +409,7 @@ static const char *const released[] = {
 	"icmp_unrelated", "outer_bad", "vtep_unknown", "vni_unknown", "wrong_host", "not_here", "host_unknown",
 	"no_route", "encap_failed", "decap_failed", "too_big", "port_unbound", "sf_unknown", "sf_untagged",
 	"sf_no_flow", "sf_down", "guard", "same_port", "flood_failed", "link_local",
-	"internal", "chain_reset", "sf_probe",
+	"internal", "chain_reset", "sf_probe", "bad_checksum", "hidden_ip",
 };
 
 static const struct {

@@ -81,7 +81,7 @@ static struct question pick_question(uint8_t family)
 		 * An echo, its answer (invalid without one), and a query that weft keeps no state
 		 * of.
 		 */
-		q.icmp_type = family == 4 ? one_of(8, 0, 9) : one_of(128, 129, 130);
+		q.icmp_type = family == 4 ? one_of(8, 0, 10) : one_of(128, 129, 130);
 		q.icmp_code = below(2);
 		q.state = q.icmp_type == 0 || q.icmp_type == 129 ? CT_STATE_INVALID : CT_STATE_NEW;
 	}
@@ -90,7 +90,7 @@ static struct question pick_question(uint8_t family)
 
 static bool is_kept(const struct question *q)
 {
-	return q->icmp_type != 9 && q->icmp_type != 130;
+	return q->icmp_type != 10 && q->icmp_type != 130;
 }
 
 static struct frame frame_of(const struct question *q)
@@ -151,7 +151,7 @@ static struct acl_entry pick_rule(uint32_t id)
 	e.protocol = one_of(TCP, TCP, UDP, SCTP, 47, ICMP4, ICMP6);
 	if (e.protocol == ICMP4 || e.protocol == ICMP6) {
 		e.flags |= one_of(0, ENTRY_ICMP_TYPE, ENTRY_ICMP_TYPE | ENTRY_ICMP_CODE);
-		e.icmp_type = one_of(8, 0, 9, 128, 129, 130);
+		e.icmp_type = one_of(8, 0, 10, 128, 129, 130);
 		e.icmp_code = below(2);
 	} else {
 		pick_range(&e.source_first, &e.source_last);

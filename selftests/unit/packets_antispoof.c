@@ -59,6 +59,8 @@ static const struct spoof_case cases[] = {
 	  DROP_SPOOFED_IPV6 },
 	{ ":: in a ping", { A, B, 6, ICMP6, 0x8000, 1, .edit = UNSPECIFIED }, DROP_SPOOFED_IPV6 },
 	{ "router advertisement", { A, B, 6, ICMP6, 0x8600, .payload = 8 }, DROP_ROUTER_ADVERT },
+	{ "redirect of IPv4", { A, B, 4, ICMP4, 0x0500, .payload = 28 }, DROP_ROUTER_ADVERT },
+	{ "router advertisement of IPv4", { A, B, 4, ICMP4, 0x0900, .payload = 8 }, DROP_ROUTER_ADVERT },
 	{ "redirect", { A, B, 6, ICMP6, 0x8900, .payload = 32 }, DROP_ROUTER_ADVERT },
 	{ "router advertisement behind hop-by-hop",
 	  { A, B, 6, ICMP6, 0x8600, .payload = 8, .extensions = "3a00 0104 00000000" },

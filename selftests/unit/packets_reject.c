@@ -188,11 +188,10 @@ static void through_the_tunnel(void **state)
 }
 
 /*
- * A local sender leaves its checksum unfinished, the sum of the pseudo header alone; what is told
- * of that beside the data stays with the answer, so that must be unfinished too: folded, and not
- * complemented.
+ * A local sender leaves its checksum unfinished, the sum of the pseudo header alone, and what is told of that beside
+ * the data stays with the answer. A frame that only looks so gets an answer whose checksum is whole.
  */
-static void unfinished_checksum(void **state)
+static void seemingly_unfinished(void **state)
 {
 	(void)state;
 	acl_put(&reject_out, 1);
@@ -201,14 +200,12 @@ static void unfinished_checksum(void **state)
 		uint32_t l4 = family == 4 ? 34 : 54, addresses = family == 4 ? 26 : 22, sum;
 		struct result r;
 
-		world_case("unfinished checksum", IN_TC);
+		world_case("seemingly unfinished checksum", IN_TC);
 		sum = sum_bytes(f.data + addresses, l4 - addresses, TCP + 20);
 		f.data[l4 + 16] = (uint16_t)~sum_fold(sum) >> 8;
 		f.data[l4 + 17] = ~sum_fold(sum);
 		r = expect(HOOK_PORT, IN_TC, DEVICE_A, &f, SENT, DROP_REJECTED);
-		/* The same addresses, the same length: the same sum. */
-		case_assert(r.out.len == l4 + 20 &&
-			    !memcmp(r.out.data + l4 + 16, f.data + l4 + 16, 2));
+		case_assert(r.out.len == l4 + 20 && frame_sums_right(&r.out, 0));
 	}
 }
 
@@ -242,7 +239,7 @@ int main(void)
 		cmocka_unit_test_setup(no_error_about_errors, world_reset),
 		cmocka_unit_test_setup(no_answer_to_broadcast, world_reset),
 		cmocka_unit_test_setup(through_the_tunnel, world_reset),
-		cmocka_unit_test_setup(unfinished_checksum, world_reset),
+		cmocka_unit_test_setup(seemingly_unfinished, world_reset),
 		cmocka_unit_test_setup(monitored, world_reset),
 	};
 

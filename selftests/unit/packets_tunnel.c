@@ -23,6 +23,8 @@ static const struct tunnel_case cases[] = {
 	{ "IPv6", { UDP_6 }, {}, SENT },
 	{ "TCP", { R, A, 4, TCP, 1000, 80, .flags = SYN }, {}, SENT },
 	{ "neither", { UDP_4, .edit = "12=9000" }, {}, SENT },
+	{ "neither, and shorter than any IP", { UDP_4, .edit = "12=9000 len=33" }, {}, SENT },
+	{ "neither, and nothing", { UDP_4, .edit = "12=9000 len=14" }, {}, SENT },
 	{ "reserved bits, which a receiver ignores (RFC 7348)",
 	  { UDP_4 },
 	  { .edit = "42=fb 43=ffffff 49=ff" },

@@ -9,7 +9,7 @@ BUILD := build
 
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
-LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle
+LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle -lcap-ng
 
 # A hook is compiled once for TC and once for XDP (bpf/lib/weft.h).
 BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc handover_tc handover_xdp clock
@@ -38,6 +38,7 @@ include examples/module.mk
 include selftests/unit/module.mk
 include selftests/verifier/module.mk
 include selftests/upgrade/module.mk
+include selftests/sanitize/module.mk
 
 all: $(TOOLS)
 
@@ -45,7 +46,7 @@ NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
 GUEST_NET_TESTS := selftests/kernels/net-6.12
-CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(NET_TESTS) $(KERNEL_TESTS)
+CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(SAN_TESTS) $(NET_TESTS) $(KERNEL_TESTS)
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
@@ -90,7 +91,7 @@ $(BUILD)/weft: $(LOADER_OBJECTS)
 demo: all ## the main job on two hosts and two tenants, shown (./setup demo installs first)
 	./selftests/demo/demo.sh
 
-check: all upgrade-wefts ## every test
+check: all upgrade-wefts sanitize ## every test
 	./selftests/run -j 2 -t 300 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs

@@ -297,6 +297,7 @@ static int diff_files(struct command_line *cl, struct error *e)
 	if (root_open(&root, cl->root, false, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
+		state_print_rejected(&state);
 		if (!apply_read(cl, &state, &wish, e)) {
 			result = diff(cl, &root, &state, wish.wanted, e);
 			apply_forget(&wish);

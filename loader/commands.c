@@ -21,7 +21,8 @@
 /* clang-format on */
 
 const struct command commands[] = {
-	{ "load", NULL, "", "host= clsact previous build=", 0, 0, WRITES, cmd_load,
+	{ "load", NULL, "", "host= clsact previous build=", 0, 0, WRITES | COMMAND_LOADS,
+	  cmd_load,
 	  "load the programs and make the maps, or renew the programs in place" },
 	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
 	{ "apply", NULL, "FILE...", "prune force dry-run confirm= no-verify progress", 1, -1, WRITES, cmd_apply,
@@ -38,7 +39,8 @@ const struct command commands[] = {
 	{ "status", NULL, "", "", 0, 0, 0, cmd_status, "what is loaded, applied, pending and not well; exit code 4 if the last" },
 	{ "verify", NULL, "", "", 0, 0, WRITES, cmd_verify,
 	  "does what packets meet hold to the configuration? exit code 4 if not" },
-	{ "check-host", NULL, "", "", 0, 0, 0, cmd_check_host, "can this machine run weft?" },
+	{ "check-host", NULL, "", "", 0, 0, COMMAND_TRIES, cmd_check_host,
+	  "can this machine run weft?" },
 	{ "counters", NULL, "", "", 0, 0, 0, cmd_counters, "drops by reason, and totals" },
 	{ "version", NULL, "", "", 0, 0, 0, cmd_version, "version of the command and of the maps" },
 

@@ -206,3 +206,23 @@ int objects_load(struct objects *o, const struct root *root,
 		err = pin_program(root, o->open[i], objects[i].name, e);
 	return err ? -1 : 0;
 }
+
+struct btf *objects_types(const char *name)
+{
+	struct btf *copy = NULL;
+	size_t i = 0;
+
+	while (i < OBJECTS && strcmp(objects[i].name, name))
+		i++;
+	if (i < OBJECTS) {
+		struct bpf_object *obj = open_object(&objects[i], NULL);
+		const void *data;
+		__u32 size;
+
+		/* The object's own goes with it. */
+		data = obj ? btf__raw_data(bpf_object__btf(obj), &size) : NULL;
+		copy = data ? btf__new(data, size) : NULL;
+		bpf_object__close(obj);
+	}
+	return copy;
+}

@@ -33,4 +33,9 @@ int objects_each_map(const struct objects *o, int (*fn)(struct bpf_map *map, voi
 int objects_load(struct objects *o, const struct root *root, bool (*aside)(const char *name, void *arg), void *arg,
 		 struct error *e);
 
+struct btf;
+
+/* The types in an object, for the kernel to take; to be freed. NULL if there is no such object. */
+struct btf *objects_types(const char *name);
+
 #endif

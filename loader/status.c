@@ -23,7 +23,7 @@ static const char *const modes[] = { "auto", "tc", "xdp" };
 static json_t *device_json(const struct attachment *a)
 {
 	json_t *hooks = json_array();
-	bool whole = a->present && a->ifindex;
+	bool whole = a->present && a->ifindex && !a->hidden;
 
 	if (whole)
 		json_array_append_new(hooks, json_string(a->clsact ? "clsact" : "tcx"));
@@ -31,13 +31,14 @@ static json_t *device_json(const struct attachment *a)
 		json_array_append_new(hooks, json_string("guard"));
 	if (whole && a->xdp)
 		json_array_append_new(hooks, json_string("xdp"));
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "device", a->device, "role",
-			 roles[a->role], "mode", modes[a->mode], "ifindex", (int)a->ifindex,
-			 "state",
-			 !a->present ? "absent"
-			 : whole     ? "attached"
-				     : "damaged",
-			 "note", a->note, "hooks", hooks);
+	return json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "device", a->device, "role", roles[a->role],
+		"mode", modes[a->mode], "ifindex", (int)a->ifindex, "state",
+		!a->present ? "absent"
+		: a->hidden ? "unknown"
+		: whole     ? "attached"
+			    : "damaged",
+		"note", a->hidden ? "only root may look at its hooks" : a->note, "hooks", hooks);
 }
 
 static const struct attachment *find(const struct attachment *list, int n, const char *device)

@@ -3,8 +3,8 @@
 # selftests/upgrade/NAME.sh has edited. Included by the top Makefile.
 
 UPGRADE_WEFTS := $(patsubst selftests/upgrade/%.sh,$(BUILD)/upgrade/%/weft,$(wildcard selftests/upgrade/*.sh))
-UPGRADE_SOURCES := $(filter Makefile %.mk,$(MAKEFILE_LIST)) $(wildcard vmlinux.h bpf/*.c bpf/*/*.h include/*.h maps/*.h \
-	loader/*.[ch] loader/*/*.[ch])
+UPGRADE_SOURCES := Makefile $(wildcard *.mk */*.mk selftests/*/*.mk) $(wildcard vmlinux.h bpf/*.c bpf/*/*.h include/*.h maps/*.h \
+	loader/*.[ch] loader/*/*.[ch] agent/*.[ch])
 
 .PHONY: upgrade-wefts
 upgrade-wefts: $(UPGRADE_WEFTS)

@@ -9,11 +9,12 @@ BUILD := build
 
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
-LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle
+LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle -lcap-ng
 
 # A hook is compiled once for TC and once for XDP (bpf/lib/weft.h).
-BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc clock
-BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 -I. -Ibpf
+BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc handover_tc handover_xdp clock
+BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 \
+	-ffile-prefix-map=$(CURDIR)=. -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
 
 LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c agent/*.c)
@@ -36,6 +37,8 @@ include selftests/bench/module.mk
 include examples/module.mk
 include selftests/unit/module.mk
 include selftests/verifier/module.mk
+include selftests/upgrade/module.mk
+include selftests/sanitize/module.mk
 
 all: $(TOOLS)
 
@@ -43,7 +46,7 @@ NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
 GUEST_NET_TESTS := selftests/kernels/net-6.12
-CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(NET_TESTS) $(KERNEL_TESTS)
+CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(SAN_TESTS) $(NET_TESTS) $(KERNEL_TESTS)
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
@@ -64,7 +67,12 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.o
 	$(call say,SKEL)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
-$(BUILD)/loader/%.o: loader/%.c $(SKELETONS)
+# Which programs are in the command: `load` labels a root with it.
+$(BUILD)/bpf/build_hash.h: $(BPF_OBJECTS:%=$(BUILD)/bpf/%.o)
+	$(call say,ID)
+	$(Q)cd $(BUILD)/bpf && cat $(BPF_OBJECTS:%=%.o) | sha256sum | sed 's/^\(.\{12\}\).*/#define WEFT_BUILD_HASH "\1"/' > $(@F)
+
+$(BUILD)/loader/%.o: loader/%.c $(SKELETONS) $(BUILD)/bpf/build_hash.h
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
@@ -83,13 +91,13 @@ $(BUILD)/weft: $(LOADER_OBJECTS)
 demo: all ## the main job on two hosts and two tenants, shown (./setup demo installs first)
 	./selftests/demo/demo.sh
 
-check: all ## every test
+check: all upgrade-wefts sanitize ## every test
 	./selftests/run -j 2 -t 300 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs
 	./selftests/run -j 2 $(UNIT_TESTS)
 
-net: all ## real packets between network namespaces
+net: all upgrade-wefts ## real packets between network namespaces
 	./selftests/run -j 2 -t 300 $(NET_TESTS)
 
 verifier: all ## every program loads, with both values of every switch

@@ -119,9 +119,7 @@ static int conclude(const struct command_line *cl, const struct commit *c, json_
 {
 	struct error why = { 0 };
 
-	/* What goes back to a former state applies no file. */
-	if (c->marks &&
-	    applied_write(cl, c->root, &c->state->host, c->marks, c->wanted, c->origin, &why))
+	if (applied_write(c->root, &c->state->host, c->origin, c->wanted, &why))
 		json_array_append_new(c->notes, json_string(why.text));
 	return cli_option(cl, "no-verify") ? EXIT_DONE : verify_after(c->root, verified, e);
 }
@@ -134,6 +132,7 @@ static int tell(const struct command_line *cl, const struct commit *c, json_t *v
 	if (!cl->json) {
 		print_summary(c);
 		print_unconfirmed(c);
+		fflush(stdout);
 		findings_print(stderr, "not verified:", json_object_get(verified, "findings"));
 		return 0;
 	}
@@ -161,12 +160,16 @@ int apply_commit(const struct command_line *cl, struct commit *c, struct error *
 		progress_show(cli_option(cl, "progress") != NULL);
 	result = commit_run(c, e);
 	progress_end();
-	if (result < 0 && e->exit_code == EXIT_PARTLY && c->confirm_ms)
-		error_set(e, EXIT_PARTLY,
-			  "%.850s; first `weft rollback`, or wait until it is taken back", e->text);
-	if (result >= 0 && !c->dry_run)
+	if (result < 0) {
+		if (e->exit_code == EXIT_PARTLY && c->confirm_ms)
+			error_set(e, EXIT_PARTLY,
+				  "%.850s; first `weft rollback`, or wait until it is taken back",
+				  e->text);
+		return -1;
+	}
+	if (!c->dry_run)
 		result = conclude(cl, c, &verified, e);
-	if (result >= 0 && tell(cl, c, verified, e))
+	if (tell(cl, c, verified, e))
 		result = -1;
 	json_decref(verified);
 	return result;
@@ -294,6 +297,7 @@ static int diff_files(struct command_line *cl, struct error *e)
 	if (root_open(&root, cl->root, false, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
+		state_print_rejected(&state);
 		if (!apply_read(cl, &state, &wish, e)) {
 			result = diff(cl, &root, &state, wish.wanted, e);
 			apply_forget(&wish);

@@ -281,7 +281,8 @@ int attach_renew(const struct root *root, struct error *e)
 	int n = device_records(root, &list, e), err = 0;
 
 	grace_hurry(n);
-	for (int i = 0; i < n && !err; i++) {
+	/* One that cannot be renewed keeps what it has; the others do not wait for it. */
+	for (int i = 0; i < n; i++) {
 		const struct device *r = &list[i].record;
 		struct error why = { 0 };
 
@@ -291,7 +292,7 @@ int attach_renew(const struct root *root, struct error *e)
 		if (attach(root, list[i].name, r->role, r->mode, r->flags & DEVICE_FINISH,
 			   false, NULL,
 			   &why) &&
-		    why.exit_code)
+		    why.exit_code && !err)
 			err = error_set(e, EXIT_PARTLY, "%s", why.text);
 	}
 	grace_relax();

@@ -25,6 +25,7 @@ struct attachment {
 	bool guard;		/* the egress guard is attached (ports and functions) */
 	bool clsact;		/* the TC hooks are clsact filters, not TCX links */
 	bool present;		/* the device still exists, with this ifindex */
+	bool hidden;		/* its links are not this user's to look at: nothing is known of its hooks */
 	bool finish;		/* offloads: finish */
 	enum device_mode mode;	/* as asked for */
 	char note[ATTACH_NOTE_SIZE];	/* why XDP does not do all that it was asked for; "" else */

@@ -24,6 +24,8 @@ int link_set(const struct root *root, const char *device, unsigned int ifindex, 
 void link_drop(const struct root *root, const char *device, enum hook hook);
 /* Id of the link if it is pinned and attached to this device, else 0. */
 __u32 link_live(const struct root *root, const char *device, unsigned int ifindex, enum hook hook);
+/* May this user not look at the device's links? A link is opened for writing or not at all. */
+bool links_hidden(const struct root *root, const char *device);
 
 /* Each refuses with its name and id a program at the hook that is not weft's. */
 int tcx_check(const struct root *root, const struct nl_link *link, enum hook hook, struct error *e);

@@ -44,6 +44,9 @@ static void look(const struct root *root, const struct nl_link *link, struct att
 	struct xdp_plan plan;
 	bool tc;
 
+	a->hidden = links_hidden(root, a->device);
+	if (a->hidden)
+		return;
 	if (a->clsact) {
 		tc = clsact_live(link, HOOK_TC);
 		a->guard = a->guard && clsact_live(link, HOOK_GUARD);

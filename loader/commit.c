@@ -94,6 +94,34 @@ static int find_touched(struct work *w, struct error *e)
 	return 0;
 }
 
+/*
+ * Rules that are too many are their own tenant's trouble, whoever wrote them: they refuse what is about that tenant,
+ * and nothing else.
+ */
+static int find_refused(struct work *w, struct error *e)
+{
+	struct commit *c = w->c;
+	json_t *changed = commit_tenants(c->diff);
+	int failed = 0;
+
+	for (size_t i = 0; i < w->model.n_tenants && !failed; i++) {
+		const struct error *why = w->tables.refused[i];
+		const char *name = w->model.tenants[i].name;
+
+		if (!why)
+			continue;
+		if ((is_named(c, name) && !c->each_alone) || json_object_get(changed, name)) {
+			*e = *why;
+			failed = -1;
+			continue;
+		}
+		c->left_out++;
+		note(c, "%s; until then the tenant's live ACL stays as it is", why->text);
+	}
+	json_decref(changed);
+	return failed;
+}
+
 static bool changes(const struct commit *c, const char *path)
 {
 	const json_t *entry;
@@ -141,7 +169,7 @@ static int plan(struct work *w, struct error *e)
 	if (sync_plan(w->sync, w->c->root, &w->desired, e))
 		return -1;
 	w->has_sync = true;
-	tables_mark_policy(&w->tables, w->sync);
+	tables_mark_policy(&w->tables, w->c->root, w->sync);
 	sync_plan_strict(w->sync, &w->desired, w->c->state->interrupted || w->ids.crowded);
 	return 0;
 }
@@ -173,7 +201,7 @@ static int check(struct work *w, struct error *e)
 		return -1;
 	find_pending(w);
 	if (facts_check(&w->facts, &w->model, e) ||
-	    tables_open(&w->tables, c->root, &w->model, w->touched, e))
+	    tables_open(&w->tables, c->root, &w->model, w->touched, e) || find_refused(w, e))
 		return -1;
 	w->tables.everything = c->state->interrupted;
 	if (plan(w, e))

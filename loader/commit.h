@@ -35,6 +35,7 @@ struct commit {
 	 * attached, and nothing is written where nothing is due.
 	 */
 	bool lenient;
+	bool each_alone; /* a named tenant whose rules cannot be compiled is no reason to refuse the others */
 	bool count_flows; /* fill `moves` */
 	bool changed_only; /* note what is pending only of objects that change */
 	void (*announce)(const struct commit
@@ -51,6 +52,7 @@ struct commit {
 	json_t *diff; /* of config_diff() */
 	json_t *moves; /* of flow_moves(): flows that enter and leave functions */
 	json_t *notes; /* strings: what is pending, and what was found odd */
+	size_t left_out; /* tenants whose live ACL stays, since their rules cannot be compiled */
 	size_t writes; /* entries and maps that differed */
 	int attached, detached; /* devices */
 	unsigned long number; /* of the new state in the history; 0: there is none */

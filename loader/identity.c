@@ -44,6 +44,13 @@ bool identity_has_slot(const char *path)
 	return class_of(path) >= 0;
 }
 
+bool identity_slot_fits(const char *path, uint32_t slot)
+{
+	int class = class_of(path);
+
+	return class < 0 || (slot >= classes[class].first && slot < classes[class].end);
+}
+
 void identities_free(struct identities *ids)
 {
 	struct identity *one, *next;

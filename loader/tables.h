@@ -17,6 +17,7 @@ struct tables {
 	const struct model *m;
 	bool *touched; /* by tenant, as in m->tenants: the others are left alone */
 	struct acl_list *acl; /* likewise: what the touched ones shall have */
+	struct error **refused; /* likewise: why its rules cannot be compiled; then it is not touched */
 	enum acl_state { ACL_UNKNOWN, ACL_SAME, ACL_OTHER } *acl_state; /* and what is in use */
 	bool everything; /* look into every slot: a command was interrupted */
 	int outer[INNERS];
@@ -24,13 +25,16 @@ struct tables {
 	size_t writes;
 };
 
-/* Compiles the ACLs of the touched tenants and opens what is needed; writes nothing. */
+/*
+ * Compiles the ACLs of the touched tenants and opens what is needed; writes nothing. Whether a tenant whose rules
+ * cannot be compiled is left alone, or all is refused, is for the caller to say.
+ */
 int tables_open(struct tables *t, const struct root *root, const struct model *m,
 		const bool *touched, struct error *e);
 void tables_close(struct tables *t);
 
 /* Marks the tenants whose rules will change. */
-void tables_mark_policy(struct tables *t, struct sync *s);
+void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s);
 /* Does the tenant need a map of this kind on this host? */
 bool tables_wants(const struct model_tenant *tenant, enum inner kind);
 

@@ -5,24 +5,24 @@ CC ?= gcc
 CLANG ?= clang-19
 BPFTOOL ?= bpftool
 CFLAGS ?= -O2 -g
-PREFIX ?= /usr/local
 BUILD := build
 
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
-LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle
+LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle -lcap-ng
 
 # A hook is compiled once for TC and once for XDP (bpf/lib/weft.h).
-BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc clock
-BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 -I. -Ibpf
+BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc handover_tc handover_xdp clock
+BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 \
+	-ffile-prefix-map=$(CURDIR)=. -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
 
-LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c)
+LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c agent/*.c)
 LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
 
-.PHONY: all demo check unit net verifier kernels net-guest bench format lint install uninstall clean help
+.PHONY: all demo check unit net verifier kernels net-guest bench bench-safe format lint install uninstall clean help
 # make V=1 shows the commands themselves.
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
@@ -37,6 +37,8 @@ include selftests/bench/module.mk
 include examples/module.mk
 include selftests/unit/module.mk
 include selftests/verifier/module.mk
+include selftests/upgrade/module.mk
+include selftests/sanitize/module.mk
 
 all: $(TOOLS)
 
@@ -44,7 +46,7 @@ NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
 GUEST_NET_TESTS := selftests/kernels/net-6.12
-CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(NET_TESTS) $(KERNEL_TESTS)
+CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(SAN_TESTS) $(NET_TESTS) $(KERNEL_TESTS)
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
@@ -65,7 +67,17 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.o
 	$(call say,SKEL)
 	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@
 
-$(BUILD)/loader/%.o: loader/%.c $(SKELETONS)
+# Which programs are in the command: `load` labels a root with it.
+$(BUILD)/bpf/build_hash.h: $(BPF_OBJECTS:%=$(BUILD)/bpf/%.o)
+	$(call say,ID)
+	$(Q)cd $(BUILD)/bpf && cat $(BPF_OBJECTS:%=%.o) | sha256sum | sed 's/^\(.\{12\}\).*/#define WEFT_BUILD_HASH "\1"/' > $(@F)
+
+$(BUILD)/loader/%.o: loader/%.c $(SKELETONS) $(BUILD)/bpf/build_hash.h
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/agent/%.o: agent/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -MMD -MP -c $< -o $@
@@ -79,13 +91,13 @@ $(BUILD)/weft: $(LOADER_OBJECTS)
 demo: all ## the main job on two hosts and two tenants, shown (./setup demo installs first)
 	./selftests/demo/demo.sh
 
-check: all ## every test
+check: all upgrade-wefts sanitize ## every test
 	./selftests/run -j 2 -t 300 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs
 	./selftests/run -j 2 $(UNIT_TESTS)
 
-net: all ## real packets between network namespaces
+net: all upgrade-wefts ## real packets between network namespaces
 	./selftests/run -j 2 -t 300 $(NET_TESTS)
 
 verifier: all ## every program loads, with both values of every switch
@@ -100,26 +112,25 @@ net-guest: all ## the net tests on another kernel, in an emulated machine (half 
 bench: all ## figures against the kernel's own overlay and plain veth, name=value
 	./selftests/bench/bench.sh
 
+bench-safe: all ## what it costs and risks to use weft: kills, upgrades, confirmation, boot; name=value
+	./selftests/bench/safe.sh
+
 # Headers and programs have their comments aligned by hand, which clang-format undoes.
 format: ## clang-format over the command's sources
-	clang-format -i loader/*.c loader/config/*.c
+	clang-format -i loader/*.c loader/config/*.c agent/*.c
 
 lint: ## shell and C linters: cppcheck and shellcheck
-	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh
+	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh \
+		completion/weft.bash
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr -I. -Iinclude \
-		--include=selftests/lib/cppcheck.h --suppress=missingInclude --suppress=ctuuninitvar loader
-	shellcheck -S warning -e SC2034,SC2154,SC1007 setup selftests/run selftests/*/*.sh
+		--include=selftests/lib/cppcheck.h --suppress=missingInclude --suppress=ctuuninitvar loader agent
+	shellcheck -S warning -e SC2034,SC2154,SC1007 setup selftests/run selftests/*/*.sh completion/weft.bash
 
 vmlinux.h: bpf/vmlinux.py ## cut the kernel types we use out of a kernel's BTF
 	@[ -s $@ ] || { [ -r /sys/kernel/btf/vmlinux ] || { echo "no BTF in this kernel" >&2; exit 1; }; \
 	$(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c | python3 bpf/vmlinux.py > $@; }
 
-install: all ## weft into $(PREFIX)
-	install -D -m 755 $(BUILD)/weft $(DESTDIR)$(PREFIX)/sbin/weft
-	for page in docs/man/*.8; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/}; done
-
-uninstall: ## and out of it again
-	rm -f $(DESTDIR)$(PREFIX)/sbin/weft $(DESTDIR)$(PREFIX)/share/man/man8/weft*.8
+include install.mk
 
 clean: ## all that was built
 	rm -rf $(BUILD)

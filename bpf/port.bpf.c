@@ -49,11 +49,11 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 		return v;
 	chain = chain_on_wire(p, port, FROM_WORKLOAD);
 	if (chain && port->chain_since) {
-		v = existing_leaving(p, &chain);
+		v = existing_leaving(p);
 		if (v)
 			return v == V_RESET ? reset(ctx, p) : v;
 	}
-	if (!chain)
+	if (!chain || p->kept)
 		return forward(ctx, p, false);
 	if (WEFT_XDP && !chain_takes_xdp(chain))
 		return V_UP;

@@ -17,7 +17,7 @@
 #define weft_static_assert(cond) static_assert(cond, #cond)
 #endif
 
-/* The layout of all maps together. A loader of another version refuses (see abi in maps/README.md). */
+/* The layout of all maps together. A loader of another version converts them or refuses (flow_versions.h). */
 #define WEFT_ABI 2
 
 #define WEFT_NAME_LEN 32	/* names are [a-z0-9][a-z0-9._-]{0,31}; not NUL-terminated at full length */

@@ -28,11 +28,11 @@ struct config_value {
 weft_static_assert(sizeof(struct config_key) == 96);
 weft_static_assert(sizeof(struct config_value) == 856);
 
-/* abi[0]: written once by load; a loader of another version refuses to touch the root. */
+/* abi[0]: written by load; whoever has another version leaves the root alone, but for `load`, which may know a way. */
 struct abi {
 	__u32 version;		/* WEFT_ABI */
 	__u32 pad;
-	char build[32];		/* version string of the loader that made the root */
+	char build[32];		/* the programs that are loaded: version of the command, and a hash of its objects */
 };
 
 #endif

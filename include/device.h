@@ -21,6 +21,7 @@ enum device_flags {
 	DEVICE_CLSACT = 1 << 3,		/* the TC hooks are clsact filters, not TCX links */
 	DEVICE_QDISC = 1 << 4,		/* the clsact qdisc is weft's too */
 	DEVICE_FINISH = 1 << 5,		/* offloads: finish */
+	DEVICE_UNFINISHED = 1 << 6,	/* what is written here was begun, and may not be done */
 	DEVICE_BESIDE = 1 << 7,		/* the operator wants it so although others have TC programs there */
 };
 

@@ -11,89 +11,87 @@
 
 #define FILE_NAME "applied.json"
 
-/* Absolute, since whoever reads it is elsewhere. */
-static json_t *files_read(const struct command_line *cl, const struct marks *marks)
+/* The names absolute, since whoever reads them is elsewhere. */
+static json_t *files_of(const json_t *origin)
 {
-	json_t *files = json_array();
+	json_t *files = json_array(), *file;
 	char path[PATH_MAX];
+	size_t i;
 
-	for (unsigned int i = 0; i < marks_files(marks); i++) {
-		const char *name = marks_file_name(marks, i);
+	json_array_foreach (json_object_get(origin, "files"), i, file) {
+		json_t *named = json_copy(file);
 
-		if (i < (unsigned int)cl->argc && strcmp(cl->argv[i], "-") && realpath(name, path))
-			name = path;
-		json_array_append_new(files, json_pack("{s:s, s:s}", "name", name, "sha256",
-						       marks_file_digest(marks, i)));
+		if (realpath(json_string_value(json_object_get(file, "name")), path))
+			json_object_set_new(named, "name", origin_text(path));
+		json_array_append_new(files, named);
 	}
 	return files;
 }
 
-/* One for all: that of the file, or that of what `sha256sum FILE...` prints. */
-static void hash_of(const struct marks *marks, char hash[DIGEST_TEXT])
+static void add_text(struct digest *all, const json_t *file, const char *key, const char *end)
 {
+	const char *text = json_string_value(json_object_get(file, key));
+
+	digest_add(all, text, strlen(text));
+	digest_add(all, end, strlen(end));
+}
+
+/* One for all. */
+static json_t *hash_of(const json_t *files)
+{
+	char hash[DIGEST_TEXT];
 	struct digest all;
+	json_t *file;
+	size_t i;
 
-	if (marks_files(marks) == 1) {
-		snprintf(hash, DIGEST_TEXT, "%s", marks_file_digest(marks, 0));
-		return;
-	}
+	if (json_array_size(files) == 1)
+		return json_incref(json_object_get(json_array_get(files, 0), "sha256"));
 	digest_begin(&all);
-	for (unsigned int i = 0; i < marks_files(marks); i++) {
-		const char *name = marks_file_name(marks, i);
-
-		digest_add(&all, marks_file_digest(marks, i), DIGEST_TEXT - 1);
-		digest_add(&all, "  ", 2);
-		digest_add(&all, name, strlen(name));
-		digest_add(&all, "\n", 1);
+	json_array_foreach ((json_t *)files, i, file) {
+		add_text(&all, file, "sha256", "  ");
+		add_text(&all, file, "name", "\n");
 	}
 	digest_end(&all, hash);
+	return json_string(hash);
 }
 
-/* The mark is drawn anew by each load that begins from nothing. */
-static json_t *load_of(const struct host_config *host)
+int applied_write(const struct root *root, const struct host_config *host, const json_t *origin,
+		  const json_t *tree, struct error *e)
 {
-	return json_integer(host->mark);
-}
-
-int applied_write(const struct command_line *cl, const struct root *root,
-		  const struct host_config *host, const struct marks *marks, const json_t *tree,
-		  const json_t *origin, struct error *e)
-{
-	char path[PATH_MAX], hash[DIGEST_TEXT], *text;
-	json_t *applied;
+	json_t *applied = json_copy((json_t *)origin), *files = json_object_get(origin, "files");
+	char path[PATH_MAX], *text;
 	int failed;
 
-	if (statedir_path(root, FILE_NAME, path, sizeof(path), e))
+	if (statedir_path(root, FILE_NAME, path, sizeof(path), e)) {
+		json_decref(applied);
 		return -1;
-	hash_of(marks, hash);
-	applied = json_pack("{s:o, s:s, s:I, s:s, s:o, s:O}", "files", files_read(cl, marks),
-			    "hash", hash, "time", (json_int_t)time(NULL), "user",
-			    origin_user(origin), "load", load_of(host), "tree", tree);
-	text = applied ? json_dumps(applied, JSON_COMPACT) : NULL;
+	}
+	if (files)
+		json_object_set_new(applied, "hash", hash_of(files));
+	json_object_set_new(applied, "files", files_of(origin));
+	json_object_set_new(applied, "time", json_integer((json_int_t)time(NULL)));
+	/* The mark is drawn anew by each load that begins from nothing. */
+	json_object_set_new(applied, "load", json_integer(host->mark));
+	json_object_set(applied, "tree", (json_t *)tree);
+	text = json_dumps(applied, JSON_COMPACT);
 	json_decref(applied);
-	if (!text)
-		return error_set(e, EXIT_PARTLY,
-				 "file %s: cannot be made: a file's name is no UTF-8", path);
-	failed = statedir_write(path, text, strlen(text), e);
+	failed = statedir_write(path, text ? text : "", text ? strlen(text) : 0, e);
 	free(text);
 	return failed;
 }
 
 json_t *applied_read(const struct root *root, const struct host_config *host)
 {
-	json_t *applied, *load = load_of(host);
 	struct error unused = { 0 };
+	json_t *applied, *load;
 	char path[PATH_MAX];
 
-	if (statedir_path(root, FILE_NAME, path, sizeof(path), &unused)) {
-		json_decref(load);
+	if (statedir_path(root, FILE_NAME, path, sizeof(path), &unused))
 		return NULL;
-	}
 	applied = json_load_file(path, 0, NULL);
-	if (!json_equal(json_object_get(applied, "load"), load)) {
-		json_decref(applied);
-		applied = NULL;
-	}
-	json_decref(load);
-	return applied;
+	load = json_object_get(applied, "load");
+	if (json_is_integer(load) && json_integer_value(load) == (json_int_t)host->mark)
+		return applied;
+	json_decref(applied);
+	return NULL;
 }

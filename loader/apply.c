@@ -8,9 +8,11 @@
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
 #include "loader/confirm.h"
+#include "loader/files.h"
 #include "loader/flow_moves.h"
 #include "loader/history.h"
 #include "loader/origin.h"
+#include "loader/progress.h"
 #include "loader/rules.h"
 #include "loader/verify.h"
 
@@ -65,6 +67,7 @@ void apply_print_notes(FILE *out, const struct commit *c)
 
 static void print_changes(const struct commit *c)
 {
+	progress_end();
 	config_diff_print(stdout, c->diff);
 	flow_moves_print(stdout, c->moves);
 	fflush(stdout);
@@ -73,9 +76,13 @@ static void print_changes(const struct commit *c)
 static void print_summary(const struct commit *c)
 {
 	if (!json_array_size(c->diff) && c->writes)
-		printf("maps: %zu entries brought up to date\n", c->writes);
+		printf(c->dry_run ? "maps: %zu entries to bring up to date\n" :
+				    "maps: %zu entries brought up to date\n",
+		       c->writes);
 	if (c->attached || c->detached)
-		printf("devices: %d attached, %d detached\n", c->attached, c->detached);
+		printf(c->dry_run ? "devices: %d to attach, %d to detach\n" :
+				    "devices: %d attached, %d detached\n",
+		       c->attached, c->detached);
 	if (commit_was_idle(c))
 		puts("nothing to change");
 	else if (c->dry_run)
@@ -85,10 +92,10 @@ static void print_summary(const struct commit *c)
 
 json_t *apply_report(const struct commit *c)
 {
-	json_t *report = json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff,
-				   "flows", c->moves, "notes", c->notes, "writes",
-				   (json_int_t)c->writes, "attached", c->attached, "detached",
-				   c->detached, "dry_run", c->dry_run);
+	json_t *report =
+		json_pack("{s:O, s:O, s:O, s:I, s:i, s:i, s:b}", "changes", c->diff, "flows",
+			  c->moves, "notes", c->notes, "writes", (json_int_t)c->writes, "attached",
+			  c->attached, "detached", c->detached, "dry_run", c->dry_run);
 
 	if (c->number)
 		json_object_set_new(report, "state", json_integer((json_int_t)c->number));
@@ -112,9 +119,7 @@ static int conclude(const struct command_line *cl, const struct commit *c, json_
 {
 	struct error why = { 0 };
 
-	/* What goes back to a former state applies no file. */
-	if (c->marks &&
-	    applied_write(cl, c->root, &c->state->host, c->marks, c->wanted, c->origin, &why))
+	if (applied_write(c->root, &c->state->host, c->origin, c->wanted, &why))
 		json_array_append_new(c->notes, json_string(why.text));
 	return cli_option(cl, "no-verify") ? EXIT_DONE : verify_after(c->root, verified, e);
 }
@@ -127,6 +132,7 @@ static int tell(const struct command_line *cl, const struct commit *c, json_t *v
 	if (!cl->json) {
 		print_summary(c);
 		print_unconfirmed(c);
+		fflush(stdout);
 		findings_print(stderr, "not verified:", json_object_get(verified, "findings"));
 		return 0;
 	}
@@ -149,13 +155,21 @@ int apply_commit(const struct command_line *cl, struct commit *c, struct error *
 	c->confirm_ms = confirm ? confirm_time(confirm, e) : 0;
 	if (c->confirm_ms < 0)
 		return -1;
+	/* Who reads JSON may read both streams together. */
+	if (!cl->json)
+		progress_show(cli_option(cl, "progress") != NULL);
 	result = commit_run(c, e);
-	if (result < 0 && e->exit_code == EXIT_PARTLY && c->confirm_ms)
-		error_set(e, EXIT_PARTLY,
-			  "%.850s; first `weft rollback`, or wait until it is taken back", e->text);
-	if (result >= 0 && !c->dry_run)
+	progress_end();
+	if (result < 0) {
+		if (e->exit_code == EXIT_PARTLY && c->confirm_ms)
+			error_set(e, EXIT_PARTLY,
+				  "%.850s; first `weft rollback`, or wait until it is taken back",
+				  e->text);
+		return -1;
+	}
+	if (!c->dry_run)
 		result = conclude(cl, c, &verified, e);
-	if (result >= 0 && tell(cl, c, verified, e))
+	if (tell(cl, c, verified, e))
 		result = -1;
 	json_decref(verified);
 	return result;
@@ -200,12 +214,33 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 	return result;
 }
 
-int cmd_apply(struct command_line *cl, struct error *e)
+/* Directories without files: at the first boot of a host, say. That is no wish for nothing, whatever --prune says. */
+static int no_files(const struct command_line *cl, struct error *e)
+{
+	struct commit nothing = {
+		.diff = json_array(),
+		.moves = json_array(),
+		.notes = json_pack("[s]", "there is no *.yaml in what was given: nothing to do"),
+		.dry_run = cli_option(cl, "dry-run") != NULL,
+	};
+	int result = EXIT_DONE;
+
+	if (cl->json)
+		result = cli_json(cl, apply_report(&nothing), e);
+	else
+		apply_print_notes(stdout, &nothing);
+	commit_free(&nothing);
+	return result;
+}
+
+static int apply_files(struct command_line *cl, struct error *e)
 {
 	struct state state;
 	struct root root;
 	int result = -1;
 
+	if (!cl->argc)
+		return no_files(cl, e);
 	if (root_open(&root, cl->root, true, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
@@ -250,16 +285,19 @@ static int diff(const struct command_line *cl, const struct root *root, const st
 	return result;
 }
 
-int cmd_diff(struct command_line *cl, struct error *e)
+static int diff_files(struct command_line *cl, struct error *e)
 {
 	struct state state;
 	struct wish wish;
 	struct root root;
 	int result = -1;
 
+	if (!cl->argc)
+		return cl->json ? cli_json(cl, json_array(), e) : EXIT_DONE;
 	if (root_open(&root, cl->root, false, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
+		state_print_rejected(&state);
 		if (!apply_read(cl, &state, &wish, e)) {
 			result = diff(cl, &root, &state, wish.wanted, e);
 			apply_forget(&wish);
@@ -268,4 +306,31 @@ int cmd_diff(struct command_line *cl, struct error *e)
 	}
 	root_close(&root);
 	return result;
+}
+
+/* The command sees files only: directories among its operands are what is in them. */
+static int with_files(struct command_line *cl, int (*run)(struct command_line *cl, struct error *e),
+		      struct error *e)
+{
+	struct command_line expanded = *cl;
+	struct files files;
+	int result;
+
+	if (files_expand(&files, cl->argc, cl->argv, e))
+		return -1;
+	expanded.argc = files.n;
+	expanded.argv = files.names;
+	result = run(&expanded, e);
+	files_free(&files);
+	return result;
+}
+
+int cmd_apply(struct command_line *cl, struct error *e)
+{
+	return with_files(cl, apply_files, e);
+}
+
+int cmd_diff(struct command_line *cl, struct error *e)
+{
+	return with_files(cl, diff_files, e);
 }

@@ -28,12 +28,6 @@ struct work {
 	struct xdp_plan plan;
 };
 
-/* A record of a device that is gone, or that came back as another one. */
-static bool is_stale(const struct device *record, const struct nl_link *link)
-{
-	return record->ifindex != link->ifindex || record->netns != netns_cookie();
-}
-
 static int find_link(const char *device, struct nl_link *link, struct error *e)
 {
 	int err = nl_link_get(device, link);
@@ -63,7 +57,7 @@ static int begin(struct work *w, struct error *e)
 
 	if (found < 0)
 		return -1;
-	if (found && is_stale(&w->record, &w->link)) {
+	if (found && device_record_stale(&w->record, &w->link, netns_cookie())) {
 		if (detach_device(w->root, w->link.name, e))
 			return -1;
 		found = 0;
@@ -92,10 +86,11 @@ static int detach_renamed(const struct work *w, bool *any, struct error *e)
 {
 	struct device_item *list;
 	int n = device_records(w->root, &list, e), err = n < 0 ? -1 : 0;
+	const uint64_t netns = netns_cookie();
 
 	*any = false;
 	for (int i = 0; i < n && !err; i++) {
-		if (is_stale(&list[i].record, &w->link) || !strcmp(list[i].name, w->link.name))
+		if (device_record_stale(&list[i].record, &w->link, netns) || !strcmp(list[i].name, w->link.name))
 			continue;
 		*any = true;
 		err = detach_device(w->root, list[i].name, e);
@@ -115,7 +110,7 @@ static int announce(struct work *w, enum device_mode mode, unsigned int offloads
 	for (int i = 0; i < DEVICE_FEATURE_BLOCKS; i++)
 		w->record.features[i] |= off[i];
 	w->record.mode = (__u8)mode;
-	w->record.flags |= DEVICE_TC | (w->role == ROLE_UNDERLAY ? 0 : DEVICE_GUARD) |
+	w->record.flags |= DEVICE_UNFINISHED | DEVICE_TC | (w->role == ROLE_UNDERLAY ? 0 : DEVICE_GUARD) |
 			   (w->plan.attach ? DEVICE_XDP : 0);
 	if (w->record.flags & DEVICE_CLSACT && clsact_qdisc_missing(&w->link))
 		w->record.flags |= DEVICE_QDISC;
@@ -182,31 +177,9 @@ static int set_all(struct work *w, enum device_mode mode, bool finish, struct er
 		return error_set(e, EXIT_REFUSED, "device %s: cannot turn its offloads off: %s%s",
 				 w->link.name, strerror(-err),
 				 finish ? ": use `offloads: keep`" : "");
-	w->record.flags = (__u8)((w->record.flags & ~DEVICE_FINISH) | (finish ? DEVICE_FINISH : 0));
+	w->record.flags &= (__u8) ~(DEVICE_FINISH | DEVICE_UNFINISHED);
+	w->record.flags |= finish ? DEVICE_FINISH : 0;
 	return device_record_put(w->root, w->link.name, &w->record, e);
-}
-
-static void fill(struct attachment *got, const char *device, const struct device *record,
-		 const char *note)
-{
-	memset(got, 0, sizeof(*got));
-	snprintf(got->device, sizeof(got->device), "%s", device);
-	got->ifindex = record->ifindex;
-	got->role = record->role;
-	got->mode = record->mode;
-	got->xdp = record->flags & DEVICE_XDP;
-	got->guard = record->flags & DEVICE_GUARD;
-	got->clsact = record->flags & DEVICE_CLSACT;
-	got->present = true;
-	snprintf(got->note, sizeof(got->note), "%s", note);
-}
-
-static void note_lost(const struct root *root, struct attachment *a)
-{
-	if (a->role == ROLE_UNDERLAY && a->xdp && !device_takes_xdp(root, a->device))
-		snprintf(
-			a->note, sizeof(a->note),
-			"TC sends, since what XDP sends here would be lost (a veth: `ethtool -K DEVICE gro on` at its other end, then apply)");
 }
 
 /* Refuses what is to be refused. What the operator lets stay is noted in the record, for every later attach. */
@@ -250,8 +223,8 @@ static int attach(const struct root *root, const char *device, enum role role,
 		return -1;
 	}
 	if (got) {
-		fill(got, device, &w.record, w.plan.note);
-		note_lost(root, got);
+		attachment_fill(got, device, &w.record, w.plan.note);
+		attachment_note_lost(root, got);
 	}
 	return 0;
 }
@@ -265,10 +238,24 @@ int attach_device(const struct root *root, const char *device, enum role role,
 	return attach(root, device, role, mode, offloads_finish, beside, got, e);
 }
 
+int attach_switch_role(const struct root *root, const char *device, enum role role, struct error *e)
+{
+	struct device record;
+	int found = device_record_get(root, device, &record, e);
+
+	if (found <= 0)
+		return found;
+	record.role = (__u8)role;
+	/* Killed before the programs follow, it is attached again by the next apply. */
+	record.flags |= DEVICE_UNFINISHED;
+	return device_record_put(root, device, &record, e);
+}
+
 int attach_check(const struct root *root, const char *device, enum role role, bool beside,
 		 struct error *e)
 {
 	struct work w = { .root = root, .role = role };
+	const uint64_t netns = netns_cookie();
 	struct device_item *list;
 	bool ours = false;
 	int n;
@@ -280,7 +267,7 @@ int attach_check(const struct root *root, const char *device, enum role role, bo
 		return -1;
 	/* By ifindex: a device that was renamed has its record under the old name, and weft's programs. */
 	for (int i = 0; i < n; i++)
-		if (!is_stale(&list[i].record, &w.link)) {
+		if (!device_record_stale(&list[i].record, &w.link, netns)) {
 			ours = true;
 			w.record = list[i].record;
 		}
@@ -294,7 +281,8 @@ int attach_renew(const struct root *root, struct error *e)
 	int n = device_records(root, &list, e), err = 0;
 
 	grace_hurry(n);
-	for (int i = 0; i < n && !err; i++) {
+	/* One that cannot be renewed keeps what it has; the others do not wait for it. */
+	for (int i = 0; i < n; i++) {
 		const struct device *r = &list[i].record;
 		struct error why = { 0 };
 
@@ -304,7 +292,7 @@ int attach_renew(const struct root *root, struct error *e)
 		if (attach(root, list[i].name, r->role, r->mode, r->flags & DEVICE_FINISH,
 			   false, NULL,
 			   &why) &&
-		    why.exit_code)
+		    why.exit_code && !err)
 			err = error_set(e, EXIT_PARTLY, "%s", why.text);
 	}
 	grace_relax();
@@ -348,56 +336,4 @@ int detach_device(const struct root *root, const char *device, struct error *e)
 				  strerror(-err));
 	}
 	return device_record_delete(root, device, e);
-}
-
-/* The record tells what was begun; the kernel, what is there. */
-static void look(const struct root *root, const struct nl_link *link, struct attachment *a)
-{
-	struct xdp_plan plan;
-	bool tc;
-
-	if (a->clsact) {
-		tc = clsact_live(link, HOOK_TC);
-		a->guard = a->guard && clsact_live(link, HOOK_GUARD);
-	} else {
-		tc = link_live(root, a->device, a->ifindex, HOOK_TC);
-		a->guard = a->guard && link_live(root, a->device, a->ifindex, HOOK_GUARD);
-	}
-	a->xdp = a->xdp && link_live(root, a->device, a->ifindex, HOOK_XDP);
-	if (!tc || (a->role != ROLE_UNDERLAY && !a->guard))
-		a->ifindex = 0;
-	note_lost(root, a);
-	if (a->mode == MODE_XDP && !xdp_decide(root, link, a->role, a->mode, &plan, NULL) &&
-	    (!a->xdp || !plan.attach)) {
-		memcpy(a->note, plan.note, sizeof(a->note));
-		/* What opened the tap since has made it one that XDP is not for. */
-		a->xdp_unfit = a->xdp;
-	}
-}
-
-int attachments(const struct root *root, struct attachment **list, struct error *e)
-{
-	struct device_item *items;
-	int n = device_records(root, &items, e), got = 0;
-
-	*list = n > 0 ? calloc((size_t)n, sizeof(**list)) : NULL;
-	if (n > 0 && !*list) {
-		free(items);
-		return error_set(e, EXIT_REFUSED, "out of memory");
-	}
-	for (int i = 0; i < n; i++) {
-		struct attachment *a = &(*list)[got];
-		struct nl_link link;
-
-		if (items[i].record.role == DEVICE_TUNNEL)
-			continue;
-		fill(a, items[i].name, &items[i].record, "");
-		a->present =
-			!nl_link_get(items[i].name, &link) && !is_stale(&items[i].record, &link);
-		if (a->present)
-			look(root, &link, a);
-		got++;
-	}
-	free(items);
-	return n < 0 ? -1 : got;
 }

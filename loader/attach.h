@@ -18,13 +18,15 @@ enum device_mode { MODE_AUTO, MODE_TC, MODE_XDP };
 
 struct attachment {
 	char device[IFNAMSIZ];
-	unsigned int ifindex;	/* 0: some of its TC hooks are missing; attach it again */
+	unsigned int ifindex;	/* 0: not all of it is there; attach it again */
 	enum role role;
 	bool xdp;		/* XDP is attached besides TC */
 	bool xdp_unfit;		/* and must not be any more: attach the device again */
 	bool guard;		/* the egress guard is attached (ports and functions) */
 	bool clsact;		/* the TC hooks are clsact filters, not TCX links */
 	bool present;		/* the device still exists, with this ifindex */
+	bool hidden;		/* its links are not this user's to look at: nothing is known of its hooks */
+	bool finish;		/* offloads: finish */
 	enum device_mode mode;	/* as asked for */
 	char note[ATTACH_NOTE_SIZE];	/* why XDP does not do all that it was asked for; "" else */
 };
@@ -44,6 +46,11 @@ int attach_device(const struct root *root, const char *device, enum role role, e
 /* What attach_device() would refuse the device for, without touching it: foreign programs, another role. */
 int attach_check(const struct root *root, const char *device, enum role role, bool beside,
 		 struct error *error);
+/*
+ * A port's device becomes a function's, or the reverse: attach_device() then changes its programs in place, so that
+ * at no moment the host's own stack may speak to what is behind it.
+ */
+int attach_switch_role(const struct root *root, const char *device, enum role role, struct error *error);
 /* After a load: puts the present programs on all devices that have weft's. Exit code 4 if one cannot be renewed. */
 int attach_renew(const struct root *root, struct error *error);
 /* Detaches and unpins everything of weft's on the device; the device may be gone. */
@@ -61,6 +68,8 @@ struct device_info {
 	bool loopback;
 };
 
+struct nl_link;
+void device_info_of(const struct nl_link *link, struct device_info *info);
 int device_info(const char *device, struct device_info *info, struct error *error);	/* -1 and exit_code 0 if absent */
 /* True if a frame redirected by XDP was seen to reach the veth's peer (NAPI there): PORT_XDP_DELIVER. */
 bool device_takes_xdp(const struct root *root, const char *device);

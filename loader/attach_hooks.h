@@ -24,6 +24,8 @@ int link_set(const struct root *root, const char *device, unsigned int ifindex, 
 void link_drop(const struct root *root, const char *device, enum hook hook);
 /* Id of the link if it is pinned and attached to this device, else 0. */
 __u32 link_live(const struct root *root, const char *device, unsigned int ifindex, enum hook hook);
+/* May this user not look at the device's links? A link is opened for writing or not at all. */
+bool links_hidden(const struct root *root, const char *device);
 
 /* Each refuses with its name and id a program at the hook that is not weft's. */
 int tcx_check(const struct root *root, const struct nl_link *link, enum hook hook, struct error *e);
@@ -31,6 +33,12 @@ int tcx_check(const struct root *root, const struct nl_link *link, enum hook hoo
 int clsact_check(const struct nl_link *link, enum hook hook, bool own_filter, bool beside, bool clsact,
 		 struct error *e);
 int xdp_check(const struct root *root, const struct nl_link *link, struct error *e);
+
+/* A record of a device that is gone, or that came back as another one, or of another namespace than this one. */
+bool device_record_stale(const struct device *record, const struct nl_link *link, uint64_t netns);
+void attachment_fill(struct attachment *got, const char *device, const struct device *record, const char *note);
+/* Says in the note if what XDP sends by the device would be lost. */
+void attachment_note_lost(const struct root *root, struct attachment *a);
 
 /*
  * All of these, for a device with `flags` (enum device_flags) in its record. `beside`: the operator lets those stay that

@@ -2,12 +2,14 @@
 /* Links of TCX and XDP, pinned as <root>/link/<device>:<hook>. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "loader/attach_hooks.h"
+#include "loader/rights.h"
 
 const char *hook_name(enum hook hook)
 {
@@ -69,6 +71,14 @@ __u32 link_live(const struct root *root, const char *device, unsigned int ifinde
 	return id;
 }
 
+bool links_hidden(const struct root *root, const char *device)
+{
+	char path[512];
+
+	pin_path(path, sizeof(path), root, device, HOOK_TC);
+	return faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) && errno == EACCES;
+}
+
 static int link_make(const char *path, unsigned int ifindex, enum hook hook, int program)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
@@ -126,8 +136,11 @@ const char *program_text(__u32 id, char *buf, size_t size)
 {
 	struct bpf_prog_info info = { 0 };
 	__u32 len = sizeof(info);
+	bool raised = rights_raise(CAP_SYS_ADMIN);
 	int fd = bpf_prog_get_fd_by_id(id);
 
+	if (raised)
+		rights_lower(CAP_SYS_ADMIN);
 	if (fd >= 0) {
 		if (bpf_prog_get_info_by_fd(fd, &info, &len))
 			info.name[0] = '\0';

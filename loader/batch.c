@@ -45,6 +45,7 @@ int batch_commit(struct batch *b, struct error *e)
 		.force = true,
 		.any_device = b->any_device,
 		.changed_only = true,
+		.each_alone = b->each_alone,
 		.origin = b->origin,
 	};
 	int result = commit_run(&c, e);
@@ -53,6 +54,7 @@ int batch_commit(struct batch *b, struct error *e)
 		result = cli_json(b->cl, apply_report(&c), e) ? -1 : result;
 	else if (result >= 0)
 		apply_print_notes(stderr, &c);
+	b->left_out = c.left_out;
 	commit_free(&c);
 	json_decref(wanted);
 	return result;

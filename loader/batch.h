@@ -16,6 +16,8 @@ struct batch {
 	json_t *named; /* tenants that were spoken of */
 	bool any_device; /* --force: see struct commit */
 	json_t *judged; /* tenants whose flows are judged again even if nothing changes */
+	bool each_alone; /* see struct commit */
+	bool left_out; /* after the commit: some tenant's rules could not be compiled */
 	json_t *origin; /* who asks */
 };
 

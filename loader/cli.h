@@ -15,6 +15,8 @@ struct batch;
 enum command_flags {
 	COMMAND_WRITES = 1 << 0, /* opens the root for writing: root_open(&root, cl->root, true, e) */
 	COMMAND_BATCH = 1 << 1,	 /* may stand in a file given to -b */
+	COMMAND_LOADS = 1 << 2,	 /* loads programs: see rights.c */
+	COMMAND_TRIES = 1 << 3,	 /* tries things in a namespace of its own */
 };
 
 /*

@@ -21,16 +21,17 @@
 /* clang-format on */
 
 const struct command commands[] = {
-	{ "load", NULL, "", "host= clsact", 0, 0, WRITES, cmd_load,
+	{ "load", NULL, "", "host= clsact previous build=", 0, 0, WRITES | COMMAND_LOADS,
+	  cmd_load,
 	  "load the programs and make the maps, or renew the programs in place" },
 	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
-	{ "apply", NULL, "FILE...", "prune force dry-run confirm= no-verify", 1, -1, WRITES, cmd_apply,
-	  "make the configuration what the files say; - is standard input" },
+	{ "apply", NULL, "FILE...", "prune force dry-run confirm= no-verify progress", 1, -1, WRITES, cmd_apply,
+	  "make the configuration what the files say; a directory is its *.yaml, - standard input" },
 	{ "confirm", NULL, "", "", 0, 0, WRITES, cmd_confirm,
 	  "keep what was applied with --confirm, which else takes itself back" },
 	{ "history", NULL, "[N]", "", 0, 1, 0, cmd_history,
 	  "the last states, or all about the one N states back" },
-	{ "rollback", NULL, "[N]", "dry-run force confirm= no-verify", 0, 1, WRITES, cmd_rollback,
+	{ "rollback", NULL, "[N]", "dry-run force no-verify confirm=", 0, 1, WRITES, cmd_rollback,
 	  "go back N states, one if N is not given" },
 	{ "diff", NULL, "FILE...", "prune", 1, -1, 0, cmd_diff,
 	  "what apply would change; exit code 3 if anything" },
@@ -38,7 +39,8 @@ const struct command commands[] = {
 	{ "status", NULL, "", "", 0, 0, 0, cmd_status, "what is loaded, applied, pending and not well; exit code 4 if the last" },
 	{ "verify", NULL, "", "", 0, 0, WRITES, cmd_verify,
 	  "does what packets meet hold to the configuration? exit code 4 if not" },
-	{ "check-host", NULL, "", "", 0, 0, 0, cmd_check_host, "can this machine run weft?" },
+	{ "check-host", NULL, "", "", 0, 0, COMMAND_TRIES, cmd_check_host,
+	  "can this machine run weft?" },
 	{ "counters", NULL, "", "", 0, 0, 0, cmd_counters, "drops by reason, and totals" },
 	{ "version", NULL, "", "", 0, 0, 0, cmd_version, "version of the command and of the maps" },
 
@@ -71,6 +73,10 @@ const struct command commands[] = {
 	{ "epoch", "bump", "TENANT", "", 1, 1, WRITES, cmd_epoch_bump,
 	  "judge the tenant's flows again" },
 
-	{ "help", NULL, "[OBJECT]", "", 0, 1, 0, cmd_help, "this, or all about one object" },
+	{ "agent", "run", "", "", 0, 0, WRITES, cmd_agent_run,
+	  "attach devices when they come, until it is stopped" },
+
+	{ "help", NULL, "[OBJECT]", "completion", 0, 1, 0, cmd_help,
+	  "this, or all about one object; --completion: as the shell's completion reads it" },
 	{ 0 },
 };

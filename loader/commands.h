@@ -47,6 +47,8 @@ int cmd_neigh_show(struct command_line *cl, struct error *e);	/* [TENANT/NETWORK
 int cmd_neigh_add(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/ADDRESS mac MAC */
 int cmd_neigh_del(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/ADDRESS */
 
+int cmd_agent_run(struct command_line *cl, struct error *e);
+
 /*
  * `-b FILE`: main opens one batch, runs each line with cl->batch set (handlers with COMMAND_BATCH change the batch's
  * tree and commit nothing), then commits all in one swap, or drops all at the first error.

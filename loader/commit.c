@@ -94,6 +94,34 @@ static int find_touched(struct work *w, struct error *e)
 	return 0;
 }
 
+/*
+ * Rules that are too many are their own tenant's trouble, whoever wrote them: they refuse what is about that tenant,
+ * and nothing else.
+ */
+static int find_refused(struct work *w, struct error *e)
+{
+	struct commit *c = w->c;
+	json_t *changed = commit_tenants(c->diff);
+	int failed = 0;
+
+	for (size_t i = 0; i < w->model.n_tenants && !failed; i++) {
+		const struct error *why = w->tables.refused[i];
+		const char *name = w->model.tenants[i].name;
+
+		if (!why)
+			continue;
+		if ((is_named(c, name) && !c->each_alone) || json_object_get(changed, name)) {
+			*e = *why;
+			failed = -1;
+			continue;
+		}
+		c->left_out++;
+		note(c, "%s; until then the tenant's live ACL stays as it is", why->text);
+	}
+	json_decref(changed);
+	return failed;
+}
+
 static bool changes(const struct commit *c, const char *path)
 {
 	const json_t *entry;
@@ -141,6 +169,8 @@ static int plan(struct work *w, struct error *e)
 	if (sync_plan(w->sync, w->c->root, &w->desired, e))
 		return -1;
 	w->has_sync = true;
+	tables_mark_policy(&w->tables, w->c->root, w->sync);
+	sync_plan_strict(w->sync, &w->desired, w->c->state->interrupted || w->ids.crowded);
 	return 0;
 }
 
@@ -165,12 +195,13 @@ static int check(struct work *w, struct error *e)
 	if (find_touched(w, e) || facts_gather(&w->facts, c->root, &w->model, e))
 		return -1;
 	w->has_facts = true;
+	w->facts.lenient = c->lenient;
 	w->facts.beside = c->any_device;
 	if (!c->any_device && lockout_check(&w->facts, e))
 		return -1;
 	find_pending(w);
 	if (facts_check(&w->facts, &w->model, e) ||
-	    tables_open(&w->tables, c->root, &w->model, w->touched, e))
+	    tables_open(&w->tables, c->root, &w->model, w->touched, e) || find_refused(w, e))
 		return -1;
 	w->tables.everything = c->state->interrupted;
 	if (plan(w, e))
@@ -218,8 +249,8 @@ static void mark_tenants(struct work *w)
 }
 
 /*
- * Unbind and detach what goes; then policy; then all that leads traffic to it; then bindings and
- * epochs.
+ * Unbind and detach what goes, and be strict about what changes; then policy; then all that leads
+ * traffic to it; then bindings and epochs.
  */
 static int run(struct work *w, struct error *e)
 {
@@ -228,16 +259,17 @@ static int run(struct work *w, struct error *e)
 
 	if (write_host(w, false, e) || state_set_interrupted(root, true, e) ||
 	    sync_delete(s, MAP_PORTS, e) || facts_detach(&w->facts, root, &w->c->detached, e) ||
+	    sync_restrict_ports(s, e) || sync_delete(s, MAP_NETWORKS, e) ||
 	    sync_restrict_tenants(s, e) || tables_make(&w->tables, root, s, e) ||
-	    sync_delete(s, MAP_NETWORKS, e) || sync_delete(s, MAP_FDB, e) ||
-	    sync_delete(s, MAP_NEIGH, e) || sync_delete(s, MAP_VTEPS, e) ||
+	    sync_delete(s, MAP_FDB, e) || sync_delete(s, MAP_NEIGH, e) ||
+	    sync_delete(s, MAP_VTEPS, e) || sync_judge_early(s, e) ||
 	    sync_clear_owned(s, root, e) || write_host(w, true, e) || sync_write(s, MAP_HOSTS, e) ||
-	    sync_write(s, MAP_VTEPS, e) || sync_write(s, MAP_CHAINS, e) ||
+	    sync_write(s, MAP_VTEPS, e) || sync_write_owned(s, MAP_CHAINS, e) ||
 	    sync_write(s, MAP_SF, e) || sync_write(s, MAP_PORT_SLOTS, e) ||
-	    sync_write(s, MAP_FDB, e) || sync_write(s, MAP_NEIGH, e) ||
-	    sync_write(s, MAP_FLOOD, e) || sync_write(s, MAP_NETWORKS, e) ||
-	    sync_delete(s, MAP_FLOOD, e) || sync_delete(s, MAP_SF, e) ||
-	    sync_write(s, MAP_PORTS, e))
+	    sync_write_free(s, MAP_CHAINS, e) || sync_write(s, MAP_FDB, e) ||
+	    sync_write(s, MAP_NEIGH, e) || sync_write(s, MAP_FLOOD, e) ||
+	    sync_write(s, MAP_NETWORKS, e) || sync_delete(s, MAP_FLOOD, e) ||
+	    sync_delete(s, MAP_SF, e) || sync_write(s, MAP_PORTS, e))
 		return -1;
 	mark_tenants(w);
 	if (sync_finish_tenants(s, e) ||
@@ -245,6 +277,41 @@ static int run(struct work *w, struct error *e)
 	    tables_remove(&w->tables, root, s, w->c->state->tree, w->c->wanted, e))
 		return -1;
 	return state_set_interrupted(root, false, e);
+}
+
+/*
+ * A binding of a device that has gone means nothing, until another one gets the same index: then
+ * what is behind that would be taken for the old port from the moment of its attachment.
+ */
+static int drop_void_bindings(struct work *w, struct error *e)
+{
+	const struct entries *gone = &w->sync->gone[MAP_PORTS];
+	struct entries bare, list;
+	int failed;
+
+	entries_init(&bare, sizeof(uint32_t), 1);
+	entries_init(&list, sizeof(struct port_key), 0);
+	for (const struct fact *f = w->facts.by_device; f; f = f->hh.next)
+		if (f->present && !f->attached)
+			entries_add(&bare, &f->info.ifindex, NULL);
+	entries_sort(&bare);
+	for (size_t i = 0; i < gone->n; i++) {
+		const struct port_key *key = entries_key(gone, i);
+
+		if (entries_find(&bare, &key->ifindex))
+			entries_add(&list, key, NULL);
+	}
+	failed = map_delete(w->sync->fd[MAP_PORTS], "ports", &list, e);
+	entries_free(&bare);
+	entries_free(&list);
+	return failed;
+}
+
+/* Is there anything to do for who changes no policy? */
+static bool is_due(const struct work *w)
+{
+	return w->c->state->interrupted || json_array_size(w->c->diff) || w->sync->writes ||
+	       facts_to_attach(&w->facts);
 }
 
 static int execute(struct work *w, struct error *e)
@@ -256,12 +323,15 @@ static int execute(struct work *w, struct error *e)
 	 * A fresh attachment drops everything until its binding is written; one that fails refuses
 	 * all.
 	 */
-	if (facts_attach(&w->facts, c->root, &c->attached, e))
+	if (drop_void_bindings(w, e) || facts_attach(&w->facts, c->root, &c->attached, e))
 		return -1;
-	if (c->attached && plan(w, e)) {
+	if ((c->attached || w->facts.refused) && plan(w, e)) {
 		facts_undo_attach(&w->facts, c->root);
 		return -1;
 	}
+	/* What could not be attached is all that there was to do. */
+	if (c->lenient && !c->attached && !is_due(w))
+		return EXIT_DONE;
 	find_odd(w);
 	if (c->announce)
 		c->announce(c);
@@ -299,12 +369,16 @@ int commit_run(struct commit *c, struct error *e)
 	if (!result && c->dry_run)
 		result = facts_check_foreign(&w.facts, c->root, e);
 	if (!result && c->dry_run) {
-		c->writes = w.sync->writes;
+		c->writes = w.sync->writes + tables_due(&w.tables, c->root, w.sync);
+		c->attached = facts_to_attach(&w.facts);
+		c->detached = facts_to_detach(&w.facts);
 		if (c->announce)
 			c->announce(c);
-	} else if (!result) {
+	} else if (!result && (!c->lenient || is_due(&w))) {
 		result = execute_recorded(&w, e);
 	}
+	if (result >= 0 && c->learn)
+		c->learn(c, &w.facts);
 	drop_plan(&w);
 	free(w.sync);
 	tables_close(&w.tables);

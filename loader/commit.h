@@ -15,6 +15,8 @@
 #include "loader/root.h"
 #include "loader/state.h"
 
+struct facts;
+
 struct commit {
 	const struct root *root;
 	struct state *state; /* as read from the maps */
@@ -28,10 +30,19 @@ struct commit {
 	/* devices over which the host itself is reached, and TC programs of others on them, are no reason to refuse */
 	bool any_device;
 	bool dry_run;
+	/*
+	 * The agent's: devices that cannot be taken stay pending and keep no other from being
+	 * attached, and nothing is written where nothing is due.
+	 */
+	bool lenient;
+	bool each_alone; /* a named tenant whose rules cannot be compiled is no reason to refuse the others */
 	bool count_flows; /* fill `moves` */
 	bool changed_only; /* note what is pending only of objects that change */
 	void (*announce)(const struct commit
 				 *c); /* when all is checked, and before it is done; may be NULL */
+	/* at the end, with what has become of the devices; may be NULL */
+	void (*learn)(const struct commit *c, const struct facts *facts);
+	void *data; /* the caller's */
 	json_t *origin; /* who asks, and how: origin_make() */
 	long long confirm_ms; /* take it back by itself unless confirmed; 0: no */
 	bool ends_confirmation; /* may be done although another change awaits confirmation */
@@ -41,6 +52,7 @@ struct commit {
 	json_t *diff; /* of config_diff() */
 	json_t *moves; /* of flow_moves(): flows that enter and leave functions */
 	json_t *notes; /* strings: what is pending, and what was found odd */
+	size_t left_out; /* tenants whose live ACL stays, since their rules cannot be compiled */
 	size_t writes; /* entries and maps that differed */
 	int attached, detached; /* devices */
 	unsigned long number; /* of the new state in the history; 0: there is none */

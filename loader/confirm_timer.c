@@ -90,11 +90,15 @@ static void leave_directory(void)
 static void detach(int keep)
 {
 	int null = open("/dev/null", O_RDWR);
+	sigset_t none;
 
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
+	/* The agent has them blocked. */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_NAME, "weft-confirm");
 	leave_control_group();
 	leave_directory();

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/alloc.h"
 #include "loader/attach.h"
 #include "loader/devices.h"
+#include "loader/entries.h"
 #include "loader/netlink.h"
 #include "loader/system.h"
 #include "loader/tunnel.h"
@@ -78,38 +80,27 @@ static int compare(const void *a, const void *b)
 
 int device_records(const struct root *root, struct device_item **list, struct error *e)
 {
-	struct device_key key, *previous = NULL;
-	int fd = root_map(root, "devices", e), n = 0, room = 0;
+	int fd = root_map(root, "devices", e), failed;
+	struct entries all;
+	size_t n;
 
 	*list = NULL;
 	if (fd < 0)
 		return -1;
-	while (!bpf_map_get_next_key(fd, previous, &key)) {
-		struct device_item item = { 0 };
-
-		previous = &key;
-		memcpy(item.name, key.name, sizeof(key.name));
-		if (bpf_map_lookup_elem(fd, &key, &item.record))
-			continue;
-		if (n == room) {
-			struct device_item *more;
-
-			room = room ? 2 * room : 64;
-			more = realloc(*list, (size_t)room * sizeof(**list));
-			if (!more) {
-				free(*list);
-				*list = NULL;
-				close(fd);
-				return error_set(e, EXIT_REFUSED, "out of memory");
-			}
-			*list = more;
-		}
-		(*list)[n++] = item;
-	}
+	entries_init(&all, sizeof(struct device_key), sizeof(struct device));
+	failed = map_read(fd, "devices", &all, e);
 	close(fd);
+	n = failed ? 0 : all.n;
 	if (n)
-		qsort(*list, (size_t)n, sizeof(**list), compare);
-	return n;
+		*list = alloc_zero(n, sizeof(**list));
+	for (size_t i = 0; i < n; i++) {
+		memcpy((*list)[i].name, entries_key(&all, i), sizeof(struct device_key));
+		memcpy(&(*list)[i].record, entries_value(&all, i), sizeof(struct device));
+	}
+	if (n)
+		qsort(*list, n, sizeof(**list), compare);
+	entries_free(&all);
+	return failed ? -1 : (int)n;
 }
 
 int devices_check_netns(const struct root *root, struct error *e)
@@ -132,6 +123,17 @@ int devices_check_netns(const struct root *root, struct error *e)
 		root->path);
 }
 
+void device_info_of(const struct nl_link *link, struct device_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->ifindex = link->ifindex;
+	info->mtu = link->mtu;
+	info->up = link->up;
+	info->loopback = link->loopback;
+	info->peer_elsewhere = !strcmp(link->kind, "veth") && link->peer_elsewhere;
+	memcpy(info->kind, link->kind, sizeof(info->kind));
+}
+
 int device_info(const char *device, struct device_info *info, struct error *e)
 {
 	struct nl_link link;
@@ -142,11 +144,6 @@ int device_info(const char *device, struct device_info *info, struct error *e)
 		return error_set(e, 0, "device %s does not exist", device);
 	if (err)
 		return error_set(e, EXIT_REFUSED, "device %s: %s", device, strerror(-err));
-	info->ifindex = link.ifindex;
-	info->mtu = link.mtu;
-	info->up = link.up;
-	info->loopback = link.loopback;
-	info->peer_elsewhere = !strcmp(link.kind, "veth") && link.peer_elsewhere;
-	memcpy(info->kind, link.kind, sizeof(info->kind));
+	device_info_of(&link, info);
 	return 0;
 }

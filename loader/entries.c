@@ -32,12 +32,12 @@ static void entries_reserve(struct entries *list, size_t n)
 
 void *entries_key(const struct entries *list, size_t n)
 {
-	return list->keys + n * list->key_size;
+	return list->keys ? list->keys + n * list->key_size : NULL;
 }
 
 void *entries_value(const struct entries *list, size_t n)
 {
-	return list->value_size ? list->values + n * list->value_size : NULL;
+	return list->values ? list->values + n * list->value_size : NULL;
 }
 
 static void put(void *to, const void *from, size_t size)

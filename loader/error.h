@@ -25,8 +25,8 @@ int error_set(struct error *e, int exit_code, const char *fmt, ...)
 
 /*
  * Puts text that somebody else wrote into `buf`, in double quotes, shortened, and with whatever
- * could move the cursor of a terminal shown as \xNN. Returns buf, for use as an argument of
- * error_set().
+ * could move the cursor of a terminal, or is not UTF-8 and so cannot stand in JSON, shown as \xNN.
+ * Returns buf, for use as an argument of error_set().
  */
 const char *error_quote(char *buf, size_t size, const char *text);
 

@@ -6,9 +6,6 @@
 
 #include "loader/alloc.h"
 #include "loader/facts.h"
-#include "loader/grace.h"
-
-#define TUNNEL_BYTES 50 /* outer IPv4, UDP and VXLAN headers, and the inner Ethernet header */
 
 struct fact *facts_find(const struct facts *facts, const char *device)
 {
@@ -36,15 +33,25 @@ void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS
 			list[n++] = f->info.ifindex;
 }
 
-static const struct attachment *attachment_of(const struct facts *facts, const char *device)
+static int by_device(const void *a, const void *b)
 {
-	for (int i = 0; i < facts->n_attachments; i++)
-		if (!strcmp(facts->attachments[i].device, device))
-			return &facts->attachments[i];
-	return NULL;
+	const struct attachment *x = a, *y = b;
+
+	return strcmp(x->device, y->device);
 }
 
-static bool takes_xdp(const struct root *root, const struct fact *fact)
+const struct attachment *facts_attachment(const struct facts *facts, const char *device)
+{
+	struct attachment wanted;
+
+	if (!facts->n_attachments || strlen(device) >= sizeof(wanted.device))
+		return NULL;
+	snprintf(wanted.device, sizeof(wanted.device), "%s", device);
+	return bsearch(&wanted, facts->attachments, (size_t)facts->n_attachments, sizeof(wanted),
+		       by_device);
+}
+
+bool facts_takes_xdp(const struct root *root, const struct fact *fact)
 {
 	/* An underlay device may have to send what came in by XDP elsewhere. */
 	return (fact->xdp || fact->role == ROLE_UNDERLAY) && device_takes_xdp(root, fact->device);
@@ -59,21 +66,18 @@ static void note_attachment(struct fact *fact, const struct root *root, const st
 			 a->role == fact->role && a->mode == fact->mode && guarded &&
 			 !a->xdp_unfit;
 	fact->xdp = fact->attached && a->xdp;
-	fact->takes_xdp = takes_xdp(root, fact);
+	fact->takes_xdp = facts_takes_xdp(root, fact);
 	memcpy(fact->note, a->note, sizeof(fact->note));
 }
 
 static int look(struct facts *facts, const struct root *root, struct fact *fact, struct error *e)
 {
-	const struct attachment *a = attachment_of(facts, fact->device);
-	struct error why = { 0 };
+	const struct attachment *a = facts_attachment(facts, fact->device);
+	const struct nl_link *link = nl_links_find(&facts->links, fact->device);
 
-	if (device_info(fact->device, &fact->info, &why)) {
-		if (!why.exit_code)
-			return 0; /* not there: pending */
-		*e = why;
-		return -1;
-	}
+	if (!link)
+		return 0; /* not there: pending */
+	device_info_of(link, &fact->info);
 	if (fact->info.loopback)
 		return error_set(e, EXIT_REFUSED,
 				 "%s: device %s is the host's loopback device, which leads to no "
@@ -182,15 +186,25 @@ static int want_all(struct facts *facts, const struct root *root, const struct m
 int facts_gather(struct facts *facts, const struct root *root, const struct model *m,
 		 struct error *e)
 {
+	int failed;
+
 	*facts = (struct facts){ 0 };
 	facts->n_attachments = attachments(root, &facts->attachments, e);
 	if (facts->n_attachments < 0)
 		return -1;
-	if (m->self && want_all(facts, root, m, e)) {
+	if (facts->n_attachments)
+		qsort(facts->attachments, (size_t)facts->n_attachments,
+		      sizeof(*facts->attachments), by_device);
+	failed = nl_links_read(&facts->links);
+	if (failed)
+		error_set(e, EXIT_REFUSED, "this host's devices cannot be listed: %s",
+			  strerror(-failed));
+	else if (m->self)
+		failed = want_all(facts, root, m, e);
+	nl_links_free(&facts->links);
+	if (failed)
 		facts_free(facts);
-		return -1;
-	}
-	return 0;
+	return failed ? -1 : 0;
 }
 
 void facts_free(struct facts *facts)
@@ -200,80 +214,28 @@ void facts_free(struct facts *facts)
 	HASH_ITER (hh, facts->by_device, fact, next) {
 		HASH_DEL(facts->by_device, fact);
 		free(fact->user);
+		free(fact->refusal);
 		free(fact);
 	}
 	free(facts->attachments);
 	*facts = (struct facts){ 0 };
 }
 
-/* The underlay device here that carries least; NULL if none is there. */
-static const struct fact *narrowest(const struct facts *facts)
+bool facts_excuse(struct facts *facts, struct fact *fact, const struct error *e)
 {
-	const struct fact *least = NULL;
-
-	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
-		if (f->role == ROLE_UNDERLAY && f->present &&
-		    (!least || f->info.mtu < least->info.mtu))
-			least = f;
-	return least;
-}
-
-static int check_underlay(const struct fact *underlay, const struct model_network *n,
-			  struct error *e)
-{
-	bool elsewhere = false;
-
-	for (size_t i = 0; i < n->n_ports; i++)
-		elsewhere |= !n->ports[i]->here;
-	if (!elsewhere || n->mtu + TUNNEL_BYTES <= underlay->info.mtu)
-		return 0;
-	return error_set(
-		e, EXIT_REFUSED,
-		"network %s/%s: mtu %u and %d bytes of tunnel do not fit the MTU %u of the "
-		"underlay device %s: set mtu to %d or less, or the device's MTU to %u",
-		n->tenant->name, n->name, n->mtu, TUNNEL_BYTES, underlay->info.mtu,
-		underlay->device, (int)underlay->info.mtu - TUNNEL_BYTES, n->mtu + TUNNEL_BYTES);
-}
-
-/* A function's frames carry a tag besides, for which Linux devices have room beyond their MTU. */
-static int check_function(const struct facts *facts, const struct model_port *p, const char *device,
-			  struct error *e)
-{
-	const struct fact *fact = facts_find(facts, device);
-
-	if (!fact || !fact->present || p->network->mtu <= fact->info.mtu)
-		return 0;
-	return error_set(
-		e, EXIT_REFUSED,
-		"network %s/%s: mtu %u does not fit the MTU %u of %s, the device of %s, in "
-		"the wire of port %s: set mtu to %u or less, or the device's MTU to %u",
-		p->tenant->name, p->network->name, p->network->mtu, fact->info.mtu, device,
-		fact->user, p->name, fact->info.mtu, p->network->mtu);
-}
-
-int facts_check(const struct facts *facts, const struct model *m, struct error *e)
-{
-	const struct fact *underlay = narrowest(facts);
-
-	for (size_t i = 0; underlay && i < m->n_networks; i++)
-		if (m->networks[i].here && check_underlay(underlay, &m->networks[i], e))
-			return -1;
-	for (size_t i = 0; i < m->n_ports; i++) {
-		const struct model_port *p = &m->ports[i];
-		const struct model_instance *instance =
-			p->here && p->chain ? p->chain->instance : NULL;
-
-		if (instance && (check_function(facts, p, instance->leaving, e) ||
-				 check_function(facts, p, instance->towards, e)))
-			return -1;
-	}
-	return 0;
+	if (!facts->lenient)
+		return false;
+	free(fact->refusal);
+	fact->refusal = alloc_text(e->text);
+	fact->present &= fact->attached;
+	facts->refused++;
+	return true;
 }
 
 int facts_check_foreign(const struct facts *facts, const struct root *root, struct error *e)
 {
 	for (const struct fact *f = facts->by_device; f; f = f->hh.next) {
-		const struct attachment *had = attachment_of(facts, f->device);
+		const struct attachment *had = facts_attachment(facts, f->device);
 
 		/* What is there in another role is detached first. */
 		if (f->present && !f->attached && !had &&
@@ -281,106 +243,4 @@ int facts_check_foreign(const struct facts *facts, const struct root *root, stru
 			return -1;
 	}
 	return 0;
-}
-
-static int attach(struct facts *facts, const struct root *root, struct fact *f, int *changed,
-		  struct error *e)
-{
-	const struct attachment *had = attachment_of(facts, f->device);
-	struct attachment got = { 0 };
-
-	/* Another device of this name, or the same in another role, has to go first. */
-	if (had && (had->role != f->role || had->ifindex != f->info.ifindex)) {
-		if (detach_device(root, f->device, e))
-			return -1;
-		had = NULL;
-	}
-	f->fresh = !had;
-	if (attach_device(root, f->device, f->role, f->mode, f->finish, facts->beside, &got, e)) {
-		/* It was there a moment ago. */
-		if (!e->exit_code)
-			error_set(e, EXIT_REFUSED, "%s: device %s has just gone: apply again",
-				  f->user, f->device);
-		return -1;
-	}
-	*changed += !f->attached;
-	f->attached = true;
-	f->xdp = got.xdp;
-	f->takes_xdp = takes_xdp(root, f);
-	memcpy(f->note, got.note, sizeof(f->note));
-	return 0;
-}
-
-void facts_undo_attach(struct facts *facts, const struct root *root)
-{
-	struct error unused = { 0 };
-	int due = 0;
-
-	for (struct fact *f = facts->by_device; f; f = f->hh.next)
-		due += f->fresh;
-	grace_hurry(due);
-	for (struct fact *f = facts->by_device; f; f = f->hh.next) {
-		if (f->fresh)
-			detach_device(root, f->device, &unused);
-		f->fresh = false;
-	}
-	grace_relax();
-}
-
-static int attach_all(struct facts *facts, const struct root *root, int *changed, struct error *e)
-{
-	/*
-	 * The underlay's mode may follow from its ports', so it comes after them, and again
-	 * whenever they change.
-	 */
-	for (int underlay = 0; underlay <= 1; underlay++) {
-		for (struct fact *f = facts->by_device; f; f = f->hh.next) {
-			if (!f->present || (f->role == ROLE_UNDERLAY) != underlay ||
-			    (f->attached && f->role == ROLE_PORT))
-				continue;
-			if (attach(facts, root, f, changed, e)) {
-				facts_undo_attach(facts, root);
-				return -1;
-			}
-		}
-	}
-	return 0;
-}
-
-int facts_attach(struct facts *facts, const struct root *root, int *changed, struct error *e)
-{
-	int due = 0, err;
-
-	for (const struct fact *f = facts->by_device; f; f = f->hh.next)
-		due += f->present && !f->attached;
-	grace_hurry(due);
-	err = attach_all(facts, root, changed, e);
-	grace_relax();
-	return err;
-}
-
-static int detach_all(struct facts *facts, const struct root *root, int *changed, struct error *e)
-{
-	for (int i = 0; i < facts->n_attachments; i++) {
-		const char *device = facts->attachments[i].device;
-
-		if (facts_find(facts, device))
-			continue;
-		if (detach_device(root, device, e))
-			return -1;
-		(*changed)++;
-	}
-	return 0;
-}
-
-int facts_detach(struct facts *facts, const struct root *root, int *changed, struct error *e)
-{
-	int due = 0, err;
-
-	for (int i = 0; i < facts->n_attachments; i++)
-		due += !facts_find(facts, facts->attachments[i].device);
-	grace_hurry(due);
-	err = detach_all(facts, root, changed, e);
-	grace_relax();
-	return err;
 }

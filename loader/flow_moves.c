@@ -64,9 +64,7 @@ static struct tally *tally_after(struct moves *v, const struct model_chain *c)
 	snprintf(path, sizeof(path), "tenants/%s/chains/%s", c->tenant, c->name);
 	t = tally_of(v, path);
 	t->function = c->function;
-	t->existing = c->flags & CHAIN_RESET ? "reset"
-		      : c->flags & CHAIN_KEEP ? "keep"
-					      : "insert";
+	t->existing = c->flags & CHAIN_RESET ? "reset" : c->flags & CHAIN_KEEP ? "keep" : "insert";
 	return t;
 }
 
@@ -81,8 +79,8 @@ static struct tally *tally_before(struct moves *v, uint32_t slot)
 	t = tally_of(v, path);
 	steps = json_object_get(json_object_get(v->state->flat, path), "steps");
 	if (!t->function)
-		t->function = json_string_value(
-			json_object_get(json_array_get(steps, 0), "function"));
+		t->function =
+			json_string_value(json_object_get(json_array_get(steps, 0), "function"));
 	return t;
 }
 
@@ -174,7 +172,8 @@ static int count_table(const struct moves *v, const char *tenant, const struct t
 
 static int read_tenant(const struct moves *v, const struct model_tenant *t, struct tenant *record)
 {
-	return bpf_map_lookup_elem(v->fd[MOVE_TENANT_SLOTS], &t->slot, record) || record->id != t->id;
+	return bpf_map_lookup_elem(v->fd[MOVE_TENANT_SLOTS], &t->slot, record) ||
+	       record->id != t->id;
 }
 
 /* Tenants, as keys, whose chains differ, or the places of those. */
@@ -238,13 +237,13 @@ static void report(const struct moves *v, json_t *moves)
 	for (const struct tally *t = v->tallies; t; t = t->hh.next) {
 		char name[SHOW_NAME_SIZE];
 
-		json_array_append_new(
-			moves, json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I}", "chain",
-					 show_name(t->path, name, sizeof(name)), "function",
-					 t->function ? t->function : "?", "existing", t->existing,
-					 "enter", (json_int_t)t->enter, "stay", (json_int_t)t->stay,
-					 "reset", (json_int_t)t->reset, "leave",
-					 (json_int_t)t->leave));
+		json_array_append_new(moves,
+				      json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I}", "chain",
+						show_name(t->path, name, sizeof(name)), "function",
+						t->function ? t->function : "?", "existing",
+						t->existing, "enter", (json_int_t)t->enter, "stay",
+						(json_int_t)t->stay, "reset", (json_int_t)t->reset,
+						"leave", (json_int_t)t->leave));
 	}
 }
 

@@ -34,8 +34,8 @@ int flow_family(enum inner table)
 
 uint8_t flow_protocol_of(const void *key, enum inner table)
 {
-	return flow_family(table) == FAMILY_IPV4 ? ((const struct ct4_key *)key)->protocol :
-						   ((const struct ct6_key *)key)->protocol;
+	return flow_family(table) == FAMILY_IPV4 ? ((const struct ct4_key *)key)->protocol
+						 : ((const struct ct6_key *)key)->protocol;
 }
 
 int flows_read(const struct root *root, const char *tenant, enum inner table, int *fd,
@@ -71,10 +71,19 @@ enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol)
 	}
 }
 
+/* A packet may have come since it was asked what time it is. */
+#define JUST_NOW 0x10000
+
+static uint32_t since(uint32_t last_seen, uint64_t now)
+{
+	uint32_t idle = (uint32_t)now - last_seen;
+
+	return -idle < JUST_NOW ? 0 : idle;
+}
+
 uint32_t flow_idle(const struct flow *flow, uint64_t now)
 {
-	uint32_t a = (uint32_t)now - flow->dir[0].last_seen,
-		 b = (uint32_t)now - flow->dir[1].last_seen;
+	uint32_t a = since(flow->dir[0].last_seen, now), b = since(flow->dir[1].last_seen, now);
 
 	return a < b ? a : b;
 }

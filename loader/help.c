@@ -5,6 +5,7 @@
 
 #include "loader/commands.h"
 #include "loader/config/schema.h"
+#include "loader/help.h"
 #include "loader/root.h"
 
 static void print_usage(FILE *out, const struct command *c)
@@ -21,16 +22,31 @@ static void print_usage(FILE *out, const struct command *c)
 	fprintf(out, "\n      %s\n", c->doc);
 }
 
+const struct help_flag help_flags[] = {
+	{ 'j', NULL, "JSON" },
+	{ 'p', NULL, "JSON with line breaks" },
+	{ 's', NULL, "statistics" },
+	{ 'd', NULL, "details" },
+	{ 't', NULL, "time stamps" },
+	{ 'n', "NETNS", "act in this network namespace: a name of `ip netns`, or a path" },
+	{ 'r', "ROOT", "directory in bpffs (" ROOT_DEFAULT ")" },
+	{ 'b', "FILE",
+	  "commands from a file, one a line, committed together; - is standard input" },
+	{ 0 },
+};
+
+const char *const help_exit_codes[] = { "done",    "usage",       "refused or failed",
+					"differs", "partly done", NULL };
+
 static void print_flags(FILE *out)
 {
-	fputs("Flags, anywhere on the line:\n"
-	      "  -j  JSON            -p  JSON with line breaks\n"
-	      "  -s  statistics      -d  details      -t  time stamps\n"
-	      "  -n NETNS  act in this network namespace: a name of `ip netns`, or a path\n"
-	      "  -r ROOT   directory in bpffs (" ROOT_DEFAULT ")\n"
-	      "  -b FILE   commands from a file, one a line, committed together; - is standard input\n"
-	      "Exit codes: 0 done, 1 usage, 2 refused or failed, 3 differs, 4 partly done\n",
-	      out);
+	fputs("Flags, anywhere on the line:\n", out);
+	for (const struct help_flag *f = help_flags; f->letter; f++)
+		fprintf(out, "  -%c %-6s %s\n", f->letter, f->value ? f->value : "", f->doc);
+	fputs("Exit codes:", out);
+	for (int i = 0; help_exit_codes[i]; i++)
+		fprintf(out, "%s %d %s", i ? "," : "", i, help_exit_codes[i]);
+	putc('\n', out);
 }
 
 static void print_overview(FILE *out)
@@ -104,6 +120,11 @@ int cmd_help(struct command_line *cl, struct error *e)
 				 error_quote(quoted, sizeof(quoted), cl->argv[0]),
 				 found ? "ambiguous" : "no command and no object");
 	}
-	cli_help(stdout, object);
+	if (cli_option(cl, "completion"))
+		help_completion(stdout);
+	else if (cl->json)
+		return cli_json(cl, help_json(object), e);
+	else
+		cli_help(stdout, object);
 	return EXIT_DONE;
 }

@@ -111,7 +111,7 @@ int history_begin(struct history *h, const struct root *root, const struct state
 	const json_t *last;
 
 	*h = (struct history){ .root = root };
-	if (build_id(root, h->build, e))
+	if (programs_build(root, h->build, e))
 		return -1;
 	if (history_file_newest(root, &h->newest, e))
 		return -1;

@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "loader/build_id.h"
+#include "loader/programs.h"
 #include "loader/root.h"
 #include "loader/state.h"
 
@@ -26,7 +26,7 @@ struct history {
 	bool reached; /* it got there: it is the newest state */
 	json_t *found; /* what other tools made of the maps meanwhile, as a state; or NULL */
 	json_t *fresh; /* the new state; NULL: it is the newest one again */
-	char build[BUILD_ID_LEN];
+	char build[BUILD_SIZE];
 	bool written;
 };
 

@@ -44,6 +44,13 @@ bool identity_has_slot(const char *path)
 	return class_of(path) >= 0;
 }
 
+bool identity_slot_fits(const char *path, uint32_t slot)
+{
+	int class = class_of(path);
+
+	return class < 0 || (slot >= classes[class].first && slot < classes[class].end);
+}
+
 void identities_free(struct identities *ids)
 {
 	struct identity *one, *next;
@@ -98,7 +105,8 @@ const char **identities_by_slot(const struct identities *ids, const char *class_
 /*
  * A slot that loses its owner with this change rests until the next one: flows, which remember
  * slots, are judged again at the end of the change, and none of them may meet another tenant's port
- * in the meantime. It is given at once only when there is no other.
+ * in the meantime. It is given at once only when there is no other; then the flows are judged again
+ * before it changes hands, too.
  */
 enum slot_state { SLOT_FREE, SLOT_RESTING, SLOT_USED };
 
@@ -120,10 +128,12 @@ static bool slot_search(struct slots *slots, uint32_t *next, uint32_t end, enum 
 }
 
 static int slot_take(struct slots *slots, const struct slot_class *class, const char *path,
-		     uint32_t *slot, struct error *e)
+		     uint32_t *slot, bool *crowded, struct error *e)
 {
-	if (slot_search(slots, &slots->next, class->end, SLOT_FREE, slot) ||
-	    slot_search(slots, &slots->next_resting, class->end, SLOT_RESTING, slot))
+	if (slot_search(slots, &slots->next, class->end, SLOT_FREE, slot))
+		return 0;
+	*crowded = true;
+	if (slot_search(slots, &slots->next_resting, class->end, SLOT_RESTING, slot))
 		return 0;
 	return error_set(e, EXIT_REFUSED, "%s: there is no room for more than %u %s: remove some",
 			 path, class->end - class->first, class->what);
@@ -141,7 +151,8 @@ static int assign_new(struct slots *slots, const json_t *flat, struct identities
 
 		if (identity_find(ids, path))
 			continue;
-		if (class >= 0 && slot_take(&slots[class], &classes[class], path, &slot, e))
+		if (class >= 0 && slot_take(&slots[class], &classes[class], path, &slot,
+					    &ids->crowded, e))
 			return -1;
 		identity_set(ids, path, ids->next_id, slot);
 	}

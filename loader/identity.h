@@ -24,14 +24,16 @@ struct identity {
 struct identities {
 	struct identity *by_path;
 	uint64_t next_id;
+	bool crowded; /* a slot was given that had another owner until now */
 };
 
 void identities_free(struct identities *ids);
 const struct identity *identity_find(const struct identities *ids, const char *path);
 void identity_set(struct identities *ids, const char *path, uint64_t id, uint32_t slot);
 
-/* Does the object at the path have a slot? */
+/* Does the object at the path have a slot? May it have this one? */
 bool identity_has_slot(const char *path);
+bool identity_slot_fits(const char *path, uint32_t slot);
 
 /*
  * Who has which slot of a class, "hosts", "tenants", "networks", "ports" or "chains": paths, NULL

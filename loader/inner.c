@@ -11,6 +11,9 @@
 #include "include/acl.h"
 #include "include/flow.h"
 #include "loader/inner.h"
+#include "loader/rights.h"
+#include "loader/share.h"
+#include "loader/types.h"
 
 #define CT_TABLE(name, key)                                                                        \
 	{                                                                                          \
@@ -40,6 +43,9 @@ const struct inner_kind inner_kinds[INNERS] = {
 			  BPF_F_NO_PREALLOC, "rule_key", "rule" },
 };
 
+/* The pin of a map that is about to take another's place. */
+#define FRESH ",new"
+
 /* Programs whose types together cover all kinds. */
 static const char *const typed_programs[] = { "port_tc", "clock" };
 
@@ -56,7 +62,7 @@ static uint32_t find_type(const struct btf *btf, const char *name, uint32_t size
 	return 0;
 }
 
-static void types_from(struct inner_types *types, const struct btf *btf, uint32_t btf_id)
+static void types_from(struct inner_types *types, const struct btf *btf, int fd)
 {
 	for (int i = 0; i < INNERS; i++) {
 		const struct inner_kind *kind = &inner_kinds[i];
@@ -66,7 +72,7 @@ static void types_from(struct inner_types *types, const struct btf *btf, uint32_
 		types->key[i] = find_type(btf, kind->key_type, kind->key_size);
 		types->value[i] = find_type(btf, kind->value_type, kind->value_size);
 		if (types->key[i] && types->value[i])
-			types->fd[i] = bpf_btf_get_fd_by_id(btf_id);
+			types->fd[i] = dup(fd);
 	}
 }
 
@@ -76,20 +82,14 @@ void inner_types_open(struct inner_types *types, const struct root *root)
 	for (int i = 0; i < INNERS; i++)
 		types->fd[i] = -1;
 	for (size_t i = 0; i < sizeof(typed_programs) / sizeof(typed_programs[0]); i++) {
-		struct bpf_prog_info info = { 0 };
-		uint32_t size = sizeof(info);
-		struct error unused = { 0 };
-		int fd = root_prog(root, typed_programs[i], &unused);
-		struct btf *btf = NULL;
+		int fd;
+		struct btf *btf = types_of(root, typed_programs[i], &fd);
 
-		if (fd < 0)
+		if (!btf)
 			continue;
-		if (!bpf_prog_get_info_by_fd(fd, &info, &size) && info.btf_id)
-			btf = btf__load_from_kernel_by_id(info.btf_id);
-		close(fd);
-		if (btf)
-			types_from(types, btf, info.btf_id);
+		types_from(types, btf, fd);
 		btf__free(btf);
+		close(fd);
 	}
 }
 
@@ -115,11 +115,11 @@ int inner_create(const struct inner_types *types, enum inner kind, uint32_t entr
 	fd = bpf_map_create((enum bpf_map_type)k->type, k->name, k->key_size, k->value_size,
 			    entries, &options);
 	if (fd < 0)
-		return error_set(
-			e, EXIT_REFUSED,
-			"map %s of %u entries cannot be made: %s: lower max_flows, or give "
-			"the machine more memory",
-			k->name, entries, strerror(errno));
+		return error_set(e, EXIT_REFUSED, "map %s of %u entries cannot be made: %s%s",
+				 k->name, entries, strerror(errno),
+				 errno == EPERM
+					 ? rights_bpf_hint()
+					 : ": lower max_flows, or give the machine more memory");
 	return fd;
 }
 
@@ -151,27 +151,48 @@ static int make_directories(const struct root *root, const char *tenant)
 	return mkdir(path, 0711);
 }
 
-int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd, struct error *e)
+int inner_stage(const struct root *root, const char *tenant, enum inner kind, int fd,
+		struct error *e)
 {
 	const char *name = inner_kinds[kind].name;
 	char path[512], fresh[512];
 	struct stat had;
 
 	pin_path(path, sizeof(path), root, tenant, name, "");
-	pin_path(fresh, sizeof(fresh), root, tenant, name, ",new");
+	pin_path(fresh, sizeof(fresh), root, tenant, name, FRESH);
 	unlink(fresh);
 	if (bpf_obj_pin(fd, fresh) &&
 	    (errno != ENOENT || make_directories(root, tenant) || bpf_obj_pin(fd, fresh)))
 		return error_set(e, EXIT_REFUSED, "%s cannot be pinned: %s", fresh,
 				 strerror(errno));
-	if (!stat(path, &had) &&
-	    (chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777)))
-		return error_set(e, EXIT_REFUSED, "%s cannot be given the owner of the old one: %s",
-				 fresh, strerror(errno));
+	if (stat(path, &had))
+		had.st_mode = 0;
+	if (!had.st_mode
+		    ? share_pin(root, fresh)
+		    : chown(fresh, had.st_uid, had.st_gid) || chmod(fresh, had.st_mode & 07777))
+		return error_set(e, EXIT_REFUSED,
+				 "%s cannot be given the owner and mode of the old one: %s%s",
+				 fresh, strerror(errno),
+				 errno == EPERM ? ": cap_chown and cap_fowner are missing" : "");
+	return 0;
+}
+
+int inner_place(const struct root *root, const char *tenant, enum inner kind, struct error *e)
+{
+	char path[512], fresh[512];
+
+	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
+	pin_path(fresh, sizeof(fresh), root, tenant, inner_kinds[kind].name, FRESH);
 	if (rename(fresh, path))
 		return error_set(e, EXIT_REFUSED, "%s cannot be put in place: %s", path,
 				 strerror(errno));
 	return 0;
+}
+
+int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd, struct error *e)
+{
+	return inner_stage(root, tenant, kind, fd, e) || inner_place(root, tenant, kind, e) ? -1
+											    : 0;
 }
 
 void inner_unpin(const struct root *root, const char *tenant, enum inner kind)
@@ -187,10 +208,50 @@ int inner_open(const struct root *root, const char *tenant, enum inner kind)
 	char path[512];
 
 	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
-	return bpf_obj_get(path);
+	return root_pin(root, path);
 }
 
-void inner_remove_tenant(const struct root *root, const char *tenant)
+bool inner_exists(const struct root *root, const char *tenant, enum inner kind)
+{
+	struct stat unused;
+	char path[512];
+
+	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
+	return !stat(path, &unused);
+}
+
+bool inner_is_delegated(const struct root *root, const char *tenant, enum inner kind)
+{
+	struct stat pin, house;
+	char path[512];
+
+	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
+	return !stat(path, &pin) && !stat(root->path, &house) &&
+	       (pin.st_uid != house.st_uid || (pin.st_mode & (S_IWGRP | S_IWOTH)));
+}
+
+int inner_find(const struct root *root, const char *tenant, enum inner kind, uint32_t id)
+{
+	static const char *const suffixes[] = { "", FRESH };
+	char path[512];
+
+	for (int i = 0; i < 2; i++) {
+		uint32_t pinned = 0, entries;
+		int fd;
+
+		pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, suffixes[i]);
+		fd = root_pin(root, path);
+		if (fd < 0)
+			continue;
+		if (!inner_info(fd, &pinned, &entries) && pinned == id)
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+/* Unpins what is pinned for the tenant; a suffix picks. */
+static void unpin_all(const struct root *root, const char *tenant, const char *suffix)
 {
 	char path[512], pin[800];
 	struct dirent *entry;
@@ -201,11 +262,27 @@ void inner_remove_tenant(const struct root *root, const char *tenant)
 	if (!directory)
 		return;
 	while ((entry = readdir(directory))) {
+		size_t len = strlen(entry->d_name), tail = strlen(suffix);
+
 		snprintf(pin, sizeof(pin), "%s%s", path, entry->d_name);
-		if (entry->d_name[0] != '.')
+		if (entry->d_name[0] != '.' && len >= tail &&
+		    !strcmp(entry->d_name + len - tail, suffix))
 			unlink(pin);
 	}
 	closedir(directory);
+}
+
+void inner_sweep_tenant(const struct root *root, const char *tenant)
+{
+	unpin_all(root, tenant, FRESH);
+}
+
+void inner_remove_tenant(const struct root *root, const char *tenant)
+{
+	char path[512];
+
+	unpin_all(root, tenant, "");
+	pin_path(path, sizeof(path), root, tenant, "", "");
 	rmdir(path);
 }
 

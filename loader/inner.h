@@ -6,6 +6,7 @@
 #ifndef WEFT_INNER_H
 #define WEFT_INNER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "loader/root.h"
@@ -46,12 +47,26 @@ void inner_types_close(struct inner_types *types);
 int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries,
 		 struct error *e);
 
-/* Pins the map in place of whatever is pinned there, whose owner and mode it gets. */
+/*
+ * Pins the map beside whatever is pinned there, with the owner and mode of that; inner_place() then puts it in its
+ * place. A map that is swapped in between the two so has a pin at every point.
+ */
+int inner_stage(const struct root *root, const char *tenant, enum inner kind, int fd,
+		struct error *e);
+int inner_place(const struct root *root, const char *tenant, enum inner kind, struct error *e);
+/* Both at once. */
 int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd,
 	      struct error *e);
 void inner_unpin(const struct root *root, const char *tenant, enum inner kind);
 /* The pinned map's fd, or -1 with errno and without an error. */
 int inner_open(const struct root *root, const char *tenant, enum inner kind);
+/* The fd of the tenant's map with this id, pinned in its place or staged, or -1. */
+int inner_find(const struct root *root, const char *tenant, enum inner kind, uint32_t id);
+bool inner_exists(const struct root *root, const char *tenant, enum inner kind);
+/* May others than the root's owner write to the pinned map? */
+bool inner_is_delegated(const struct root *root, const char *tenant, enum inner kind);
+/* Unpins what a killed command was about to put in place. */
+void inner_sweep_tenant(const struct root *root, const char *tenant);
 /* Removes the tenant's directory and all that is pinned in it. */
 void inner_remove_tenant(const struct root *root, const char *tenant);
 

@@ -14,18 +14,22 @@
 #include "loader/attach.h"
 #include "loader/audit.h"
 #include "loader/bpf_log.h"
-#include "loader/build_id.h"
 #include "loader/commands.h"
 #include "loader/config/schema.h"
 #include "loader/confirm.h"
 #include "loader/devices.h"
+#include "loader/handover.h"
 #include "loader/history.h"
 #include "loader/load.h"
+#include "loader/map_fit.h"
 #include "loader/objects.h"
 #include "loader/origin.h"
 #include "loader/probe.h"
+#include "loader/programs.h"
+#include "loader/share.h"
 #include "loader/system.h"
 #include "loader/tunnel.h"
+#include "loader/types.h"
 
 #define CONFIG_PARTS_MAX 131072
 
@@ -61,22 +65,6 @@ static __u32 type_id(const struct btf *btf, const char *name)
 	return id > 0 ? (__u32)id : 0;
 }
 
-/* The program `clock` carries the types, so that bpftool prints contents by name. */
-static struct btf *clock_types(const struct root *root, int *fd)
-{
-	struct bpf_prog_info info = { 0 };
-	__u32 len = sizeof(info);
-	int program = root_prog(root, "clock", NULL);
-
-	*fd = -1;
-	if (program < 0)
-		return NULL;
-	if (!bpf_prog_get_info_by_fd(program, &info, &len) && info.btf_id)
-		*fd = bpf_btf_get_fd_by_id(info.btf_id);
-	close(program);
-	return *fd < 0 ? NULL : btf__load_from_kernel_by_id(info.btf_id);
-}
-
 static int make_map(const struct root *root, const struct own_map *m, const struct btf *btf,
 		    int btf_fd, struct error *e)
 {
@@ -105,8 +93,12 @@ static int make_map(const struct root *root, const struct own_map *m, const stru
 
 static int make_own_maps(const struct root *root, struct error *e)
 {
+	struct root fresh = *root;
 	int btf_fd, err = 0;
-	struct btf *btf = clock_types(root, &btf_fd);
+	struct btf *btf;
+
+	fresh.programs = NEXT_PROG "/";
+	btf = types_of(&fresh, "clock", &btf_fd); /* it has them for this */
 
 	for (size_t i = 0; i < sizeof(own_maps) / sizeof(own_maps[0]) && !err; i++)
 		if (!is_pinned(root, own_maps[i].name))
@@ -200,80 +192,108 @@ static int fill_host(const struct root *root, const char *name, unsigned int tun
 	return array_write(root, "host", &host, e);
 }
 
-/* A root of another version, or one that is of another network namespace, is not touched. */
-static int check_loaded(const struct root *root, bool *fresh, struct error *e)
+/* What this weft makes of it, or cannot make anything of. Nothing is touched if it refuses. */
+static int check_loaded(const struct root *root, bool *fresh, bool *converts, struct error *e)
 {
-	struct abi abi = { 0 };
+	struct abi abi;
 
-	*fresh = !is_pinned(root, "abi");
-	if (*fresh)
-		return 0;
-	if (array_read(root, "abi", &abi, e))
+	if (programs_label(root, "", &abi, e))
 		return -1;
-	if (abi.version && abi.version != WEFT_ABI)
+	*fresh = !abi.version;
+	*converts = !*fresh && abi.version != WEFT_ABI;
+	if (*converts && !handover_known(abi.version, WEFT_ABI))
 		return error_set(
 			e, EXIT_REFUSED,
-			"root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: save, unload, load and apply",
+			"root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: use that weft (its `load --previous` may lead back), or save, unload, load and apply",
 			root->path, abi.version, abi.build, WEFT_ABI);
-	*fresh = !abi.version;
-	return is_pinned(root, "devices") ? devices_check_netns(root, e) : 0;
+	for (size_t i = 0; i < sizeof(own_maps) / sizeof(own_maps[0]); i++)
+		if (map_fit_own(root, own_maps[i].name, own_maps[i].key_size,
+				own_maps[i].value_size, own_maps[i].entries, e))
+			return -1;
+	return 0;
 }
 
-static int load(const struct root *root, const struct command_line *cl, struct error *e)
+static int load(const struct root *root, const struct command_line *cl, struct objects *objects,
+		struct misfits *misfits, struct error *e)
 {
-	struct abi abi = { .version = WEFT_ABI, .build = WEFT_VERSION };
+	struct abi abi = { .version = WEFT_ABI };
 	unsigned int tunnel;
 
-	if (make_directories(root, e) || objects_load(root, e) || make_own_maps(root, e) ||
-	    make_tunnel(root, cli_option(cl, "clsact"), &tunnel, e) ||
-	    fill_host(root, cli_option(cl, "host"), tunnel, e) || attach_renew(root, e))
+	snprintf(abi.build, sizeof(abi.build), "%s", programs_own_build());
+	if (make_directories(root, e) || programs_begin(root, &abi, e))
 		return -1;
-	/* Last, for it says that the root is whole. */
-	return array_write(root, "abi", &abi, e);
+	if (objects_load(objects, root, map_misfits, misfits, e) || make_own_maps(root, e) ||
+	    make_tunnel(root, cli_option(cl, "clsact"), &tunnel, e) ||
+	    fill_host(root, cli_option(cl, "host"), tunnel, e)) {
+		programs_abandon(root);
+		return -1;
+	}
+	return programs_switch(root, e) || share_root(root, e) ? -1 : 0;
+}
+
+static int load_own(const struct root *root, const struct command_line *cl, struct error *e)
+{
+	bool fresh = false, converts = false;
+	struct misfits misfits;
+	struct objects objects;
+	int err;
+
+	if (check_loaded(root, &fresh, &converts, e) || objects_open(&objects, e))
+		return -1;
+	err = map_fit(root, &objects, converts, &misfits, e);
+	if (!err) {
+		err = load(root, cl, &objects, &misfits, e);
+		if (err && cl->details)
+			bpf_log_print();
+		/* Nothing was there before: nothing stays. */
+		if (err && fresh)
+			root_remove(root, true, NULL);
+	}
+	objects_close(&objects);
+	return err;
 }
 
 /* For the log, and for a rollback of the programs. What fails here does not undo a load. */
 static void note_load(const struct root *root, const struct command_line *cl, const char *before)
 {
-	char after[BUILD_ID_LEN];
+	char after[BUILD_SIZE];
 	struct error e = { 0 };
 	json_t *origin;
 
-	if (build_id(root, after, NULL))
+	if (programs_build(root, after, NULL))
 		return;
 	origin = origin_make(cl);
 	if (history_note_load(root, origin, &e))
 		fprintf(stderr, "weft: note: this load will not be in the history: %s\n", e.text);
 	json_decref(origin);
-	audit_command(cl, root, "load", "programs", *before ? json_string(before) : NULL, json_string(after));
+	audit_command(cl, root, "load", "programs", *before ? json_string(before) : NULL,
+		      json_string(after));
 }
 
 int cmd_load(struct command_line *cl, struct error *e)
 {
 	const char *host = cli_option(cl, "host");
-	char before[BUILD_ID_LEN] = "";
+	char before[BUILD_SIZE] = "";
 	struct root root;
-	bool fresh = false;
 	int err;
 
 	if (host && schema_check_name("host", host, e))
-		return -1;
-	if (require_root("load", e))
 		return -1;
 	raise_memlock();
 	bpf_log_capture();
 	if (probe_bpf(e) || root_create(&root, cl->root, e))
 		return -1;
-	err = check_loaded(&root, &fresh, e);
+	/* In another network namespace the root's devices would be taken for gone. */
+	err = is_pinned(&root, "devices") ? devices_check_netns(&root, e) : 0;
+	if (!err)
+		err = programs_recover(&root, e);
 	if (!err) {
-		if (fresh || build_id(&root, before, NULL))
+		if (programs_build(&root, before, NULL))
 			before[0] = '\0';
-		err = load(&root, cl, e);
-		if (err && cl->details)
-			bpf_log_print();
-		/* Nothing was there before: nothing stays. */
-		if (err && fresh)
-			root_remove(&root, true, NULL);
+		err = cli_option(cl, "previous") ? programs_previous(&root, e)
+		      : cli_option(cl, "build")
+			      ? programs_restore(&root, cli_option(cl, "build"), e)
+			      : load_own(&root, cl, e);
 	}
 	if (!err)
 		note_load(&root, cl, before);

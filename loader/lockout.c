@@ -117,23 +117,26 @@ static bool is_new(const struct facts *facts, const struct fact *f)
 	return true;
 }
 
-int lockout_check(const struct facts *facts, struct error *e)
+int lockout_check(struct facts *facts, struct error *e)
 {
 	struct ways ways = { .n = -1 };
 	const char *what;
 
-	for (const struct fact *f = facts->by_device; f; f = f->hh.next) {
+	for (struct fact *f = facts->by_device; f; f = f->hh.next) {
 		if (!is_new(facts, f))
 			continue;
 		if (ways.n < 0)
 			find_ways(&ways);
 		what = !strcmp(f->device, "lo") ? "this host's talk with itself"
 						: way_over(&ways, f->info.ifindex);
-		if (what)
-			return error_set(
-				e, EXIT_REFUSED,
-				"%s: device %s carries %s, which would be lost: give it another device, or --force",
-				f->user, f->device, what);
+		if (!what)
+			continue;
+		error_set(
+			e, EXIT_REFUSED,
+			"%s: device %s carries %s, which would be lost: give it another device, or --force",
+			f->user, f->device, what);
+		if (!facts_excuse(facts, f, e))
+			return -1;
 	}
 	return 0;
 }

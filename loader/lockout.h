@@ -10,6 +10,6 @@
  * to the peer of this SSH session leads over it, or over a bridge, bond or VLAN that it is a part of. Devices of the
  * underlay are never refused: all that is not our tunnel passes there.
  */
-int lockout_check(const struct facts *facts, struct error *e);
+int lockout_check(struct facts *facts, struct error *e);
 
 #endif

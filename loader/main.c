@@ -1,61 +1,29 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* weft: reads a command line, enters the network namespace, runs the command or the batch. */
-#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "loader/audit.h"
 #include "loader/commands.h"
 #include "loader/confirm.h"
 #include "loader/digest.h"
+#include "loader/rights.h"
 #include "loader/root.h"
 #include "loader/system.h"
+#include "loader/words.h"
 
 #define BATCH_WORDS_MAX 256
-
-/*
- * Cuts a line into words in place. Quotes keep spaces, `#` at the start of a word begins a comment.
- * Returns how many words, or -1.
- */
-static int split(char *line, char **words, struct error *e)
-{
-	char *to = line, *p = line;
-	int n = 0;
-
-	for (;;) {
-		char quote = 0;
-
-		while (isspace((unsigned char)*p))
-			p++;
-		if (!*p || *p == '#')
-			return n;
-		if (n == BATCH_WORDS_MAX)
-			return error_set(e, EXIT_USAGE, "more than %d words", BATCH_WORDS_MAX);
-		words[n++] = to;
-		for (; *p && (quote || !isspace((unsigned char)*p)); p++) {
-			if (quote && *p == quote)
-				quote = 0;
-			else if (!quote && (*p == '"' || *p == '\''))
-				quote = *p;
-			else
-				*to++ = *p;
-		}
-		if (quote)
-			return error_set(e, EXIT_USAGE, "a quote is not closed");
-		p += *p != '\0';
-		*to++ = '\0';
-	}
-}
 
 static int run_line(const struct command_line *outer, struct batch *batch, char *line,
 		    struct error *e)
 {
 	char *words[BATCH_WORDS_MAX];
 	struct command_line cl = *outer;
-	int n = split(line, words, e);
+	int n = words_split(line, words, BATCH_WORDS_MAX, e);
 
 	if (n <= 0)
 		return n;
@@ -117,6 +85,14 @@ close:
 	return ret;
 }
 
+/* Before any file is opened, and once more when all is begun. A batch is of commands that write. */
+static int narrow(const struct command_line *cl, bool begins, struct error *e)
+{
+	if (!cl->command)
+		return rights_narrow("-b", COMMAND_WRITES, begins, e);
+	return rights_narrow(cl->command->object, cl->command->flags, begins, e);
+}
+
 static int run(struct command_line *cl, int argc, char **argv, struct error *e)
 {
 	if (cli_parse(cl, argc, argv, e))
@@ -125,9 +101,12 @@ static int run(struct command_line *cl, int argc, char **argv, struct error *e)
 		cli_help(stderr, NULL);
 		return EXIT_USAGE;
 	}
-	if (audit_setup(cl->json, e) || (cl->netns && netns_enter(cl->netns, e)))
+	if (narrow(cl, true, e) || audit_setup(cl->json, e) ||
+	    (cl->netns && netns_enter(cl->netns, e)))
 		return -1;
 	confirm_resume(cl->root);
+	if (narrow(cl, false, e))
+		return -1;
 	return cl->batch_file ? run_batch(cl, e) : cli_run(cl, e);
 }
 
@@ -137,6 +116,8 @@ int main(int argc, char **argv)
 	struct error e = { 0 };
 	int ret;
 
+	/* Who is let into a directory is said where it is made, not by whoever runs us. */
+	umask(022);
 	/* A reader of our output that goes away must not kill a command half-way through a change. */
 	signal(SIGPIPE, SIG_IGN);
 	ret = run(&cl, argc - 1, argv + 1, &e);

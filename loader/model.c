@@ -288,14 +288,21 @@ static void make_ports(struct model *m, struct model_tenant *t)
 	json_t *object;
 
 	json_object_foreach (json_object_get(t->body, "ports"), name, object) {
-		struct model_port *p = &m->ports[m->n_ports++];
+		struct model_network *network =
+			model_network(m, t->name, text_at(object, "network"));
+		struct model_host *host = model_host(m, text_at(object, "host"));
+		struct model_port *p = &m->ports[m->n_ports];
 
+		/* A command was killed while it stored the configuration: who only reads has to do with what is there. */
+		if (!network || !host)
+			continue;
+		m->n_ports++;
 		p->tenant = t;
 		p->name = name;
 		p->device = text_at(object, "device");
-		p->network = model_network(m, t->name, text_at(object, "network"));
-		p->host = model_host(m, text_at(object, "host"));
-		p->mode = mode_of(text_at(object, "mode"), p->host ? p->host->mode : MODE_AUTO);
+		p->network = network;
+		p->host = host;
+		p->mode = mode_of(text_at(object, "mode"), host->mode);
 		p->vid = (uint16_t)schema_number("port", object, "vlan");
 		p->here = m->self && p->host == m->self;
 		model_mac(text_at(object, "mac"), p->mac);

@@ -5,6 +5,7 @@
 
 #include <net/if.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct nl_link {
@@ -28,6 +29,18 @@ struct nl_link {
 int nl_link_get(const char *name, struct nl_link *link);
 /* By index. */
 int nl_link_by_index(unsigned int ifindex, struct nl_link *link);
+
+/* All of them at once, to be looked up by name: much cheaper than a question each. */
+struct nl_links {
+	struct nl_link *list; /* by name */
+	size_t n, room;
+};
+
+/* Returns 0 or -errno. */
+int nl_links_read(struct nl_links *links);
+/* NULL if there is none. */
+const struct nl_link *nl_links_find(const struct nl_links *links, const char *name);
+void nl_links_free(struct nl_links *links);
 
 /* `vxlan external dstport PORT nolearning`, down. Returns 0 or -errno. */
 int nl_vxlan_create(const char *name, const uint8_t mac[6], uint16_t port);

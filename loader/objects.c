@@ -9,7 +9,9 @@
 
 #include "loader/bpf_log.h"
 #include "loader/objects.h"
+#include "loader/pins.h"
 #include "loader/probe.h"
+#include "loader/programs.h"
 
 #include "clock.skel.h"
 #include "guard_tc.skel.h"
@@ -38,6 +40,11 @@ static const struct object objects[] = {
 };
 
 #define OBJECTS (sizeof(objects) / sizeof(objects[0]))
+
+_Static_assert(OBJECTS <= OBJECTS_MAX, "OBJECTS_MAX");
+
+/* The programs' own room, which each build lays out as it likes. Left alone by a loader that shared it. */
+#define PRIVATE_MAP "scratch"
 
 static struct bpf_object *open_object(const struct object *o, struct error *e)
 {
@@ -82,7 +89,7 @@ static bool *find_switch(struct bpf_object *obj, const char *variable)
 	return NULL;
 }
 
-static void set_switch(struct bpf_object *obj, const char *variable, bool value)
+void object_set_switch(struct bpf_object *obj, const char *variable, bool value)
 {
 	bool *at = find_switch(obj, variable);
 
@@ -90,28 +97,44 @@ static void set_switch(struct bpf_object *obj, const char *variable, bool value)
 		*at = value;
 }
 
-/* Maps with a pin path are shared with what is pinned there, and pinned there by libbpf if nothing is. */
-static int share_maps(const struct root *root, struct bpf_object *obj, struct error *e)
+static bool is_shared(const struct bpf_map *map)
 {
-	char path[512], safe[64];
-	struct bpf_map *map;
-
-	bpf_object__for_each_map (map, obj) {
-		if (bpf_map__is_internal(map))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", root->path,
-			 root_name(safe, sizeof(safe), bpf_map__name(map)));
-		if (bpf_map__set_pin_path(map, path))
-			return error_set(e, EXIT_REFUSED, "map %s: out of memory",
-					 bpf_map__name(map));
-	}
-	return 0;
+	return !bpf_map__is_internal(map) && strcmp(bpf_map__name(map), PRIVATE_MAP);
 }
 
-static int prepare(const struct root *root, struct bpf_object *obj, struct error *e)
+int objects_each_map(const struct objects *o, int (*fn)(struct bpf_map *map, void *arg), void *arg)
 {
-	set_switch(obj, "decap_l3", probe_decap_l3());
-	return share_maps(root, obj, e);
+	struct bpf_map *map;
+	int ret = 0;
+
+	for (size_t i = 0; i < OBJECTS && !ret; i++)
+		bpf_object__for_each_map (map, o->open[i]) {
+			ret = is_shared(map) ? fn(map, arg) : 0;
+			if (ret)
+				break;
+		}
+	return ret;
+}
+
+struct place {
+	const struct root *root;
+	bool (*aside)(const char *name, void *arg);
+	void *arg;
+	struct error *e;
+};
+
+/* Maps with a pin path are shared with what is pinned there, and pinned there by libbpf if nothing is. */
+static int place_map(struct bpf_map *map, void *arg)
+{
+	const struct place *p = arg;
+	const char *name = bpf_map__name(map);
+	char path[512], safe[64];
+
+	snprintf(path, sizeof(path), "%s/%s%s", p->root->path,
+		 p->aside(name, p->arg) ? NEXT_MAPS "/" : "", root_name(safe, sizeof(safe), name));
+	if (bpf_map__set_pin_path(map, path))
+		return error_set(p->e, EXIT_REFUSED, "map %s: out of memory", name);
+	return 0;
 }
 
 static int load_object(const char *name, struct bpf_object *obj, struct error *e)
@@ -124,36 +147,10 @@ static int load_object(const char *name, struct bpf_object *obj, struct error *e
 	if (!err)
 		return 0;
 	bpf_log_reason(reason, sizeof(reason));
-	if (strstr(reason, "parameter mismatch"))
-		return error_set(
-			e, EXIT_REFUSED,
-			"program %s: %s: the root has maps of another build: save, unload, load and apply",
-			name, reason);
 	return error_set(
 		e, EXIT_REFUSED,
 		"program %s: the kernel refuses it: %s%s%s (`weft load -d` prints all that it says)",
 		name, strerror(-err), reason[0] ? ": " : "", reason);
-}
-
-/* Puts a program in its place in one step, so that the pin is never missing. */
-static int pin_program(const struct root *root, const char *pin, int fd, struct error *e)
-{
-	char fresh[512], place[512], safe[128];
-
-	root_name(safe, sizeof(safe), pin);
-	snprintf(fresh, sizeof(fresh), "%s/prog/new:%s", root->path, safe);
-	snprintf(place, sizeof(place), "%s/prog/%s", root->path, safe);
-	unlink(fresh);
-	if (bpf_obj_pin(fd, fresh))
-		return error_set(e, EXIT_REFUSED, "program %s: cannot be pinned: %s", pin,
-				 strerror(errno));
-	if (rename(fresh, place)) {
-		error_set(e, EXIT_REFUSED, "program %s: cannot be pinned: %s", pin,
-			  strerror(errno));
-		unlink(fresh);
-		return -1;
-	}
-	return 0;
 }
 
 static int program_fd(struct bpf_object *obj, const char *name, struct error *e)
@@ -166,22 +163,66 @@ static int program_fd(struct bpf_object *obj, const char *name, struct error *e)
 			 "object %s has no program of this name: the build is broken", name);
 }
 
-int objects_load(const struct root *root, struct error *e)
+static int pin_program(const struct root *root, struct bpf_object *obj, const char *name,
+		       struct error *e)
 {
-	struct bpf_object *open[OBJECTS] = { 0 };
-	int err = 0;
+	int fd = program_fd(obj, name, e);
+	char path[64];
 
-	for (size_t i = 0; i < OBJECTS && !err; i++) {
-		open[i] = open_object(&objects[i], e);
-		err = !open[i] || prepare(root, open[i], e) ||
-		      load_object(objects[i].name, open[i], e);
-	}
-	for (size_t i = 0; i < OBJECTS && !err; i++) {
-		int fd = program_fd(open[i], objects[i].name, e);
+	snprintf(path, sizeof(path), NEXT_PROG "/%s", name);
+	return fd < 0 ? -1 : pins_put(root, path, fd, e);
+}
 
-		err = fd < 0 || pin_program(root, objects[i].name, fd, e);
+int objects_open(struct objects *o, struct error *e)
+{
+	*o = (struct objects){ 0 };
+	for (size_t i = 0; i < OBJECTS; i++) {
+		o->open[i] = open_object(&objects[i], e);
+		if (!o->open[i]) {
+			objects_close(o);
+			return -1;
+		}
+		object_set_switch(o->open[i], "decap_l3", probe_decap_l3());
 	}
+	return 0;
+}
+
+void objects_close(struct objects *o)
+{
 	for (size_t i = 0; i < OBJECTS; i++)
-		bpf_object__close(open[i]);
+		bpf_object__close(o->open[i]);
+	*o = (struct objects){ 0 };
+}
+
+int objects_load(struct objects *o, const struct root *root,
+		 bool (*aside)(const char *name, void *arg), void *arg, struct error *e)
+{
+	struct place place = { root, aside, arg, e };
+	int err = objects_each_map(o, place_map, &place);
+
+	for (size_t i = 0; i < OBJECTS && !err; i++)
+		err = load_object(objects[i].name, o->open[i], e);
+	for (size_t i = 0; i < OBJECTS && !err; i++)
+		err = pin_program(root, o->open[i], objects[i].name, e);
 	return err ? -1 : 0;
+}
+
+struct btf *objects_types(const char *name)
+{
+	struct btf *copy = NULL;
+	size_t i = 0;
+
+	while (i < OBJECTS && strcmp(objects[i].name, name))
+		i++;
+	if (i < OBJECTS) {
+		struct bpf_object *obj = open_object(&objects[i], NULL);
+		const void *data;
+		__u32 size;
+
+		/* The object's own goes with it. */
+		data = obj ? btf__raw_data(bpf_object__btf(obj), &size) : NULL;
+		copy = data ? btf__new(data, size) : NULL;
+		bpf_object__close(obj);
+	}
+	return copy;
 }

@@ -77,7 +77,7 @@ int probe_bpf(struct error *e)
 	if (fd < 0 && errno == EPERM)
 		return error_set(
 			e, EXIT_REFUSED,
-			"not allowed to load BPF programs: run as root, outside of containers that drop CAP_BPF and CAP_NET_ADMIN");
+			"not allowed to load BPF programs: run as root of the machine: a container's capabilities do not count (cap_bpf, cap_net_admin, cap_perfmon)");
 	if (fd < 0)
 		return error_set(e, EXIT_REFUSED, "this kernel does not take a BPF program: %s",
 				 strerror(errno));

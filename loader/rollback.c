@@ -11,19 +11,20 @@
 #include "loader/history.h"
 #include "loader/history_show.h"
 #include "loader/origin.h"
+#include "loader/programs.h"
 
-/*
- * The one place where programs go back. The loader of programs keeps earlier builds; once it is joined to this, the
- * note becomes `return programs_restore(root, build, e);` (loader/programs.h), which loads those of `build` again or
- * refuses: before anything of the configuration is touched.
- */
+/* Those of the build before are kept. Of older ones nothing is left, and the configuration goes back alone. */
 static int restore_programs(const struct root *root, const char *build, const char *loaded,
 			    struct error *e)
 {
-	(void)root;
-	(void)e;
-	fprintf(stderr, "weft: note: that state had programs %s; those of %s stay loaded\n", build,
-		loaded);
+	char kept[BUILD_SIZE];
+	unsigned int version;
+
+	if (!programs_kept(root, kept, &version, NULL) && !strcmp(kept, build))
+		return programs_restore(root, build, e);
+	fprintf(stderr,
+		"weft: note: that state had programs %s, which are not kept; those of %s stay loaded\n",
+		build, loaded);
 	return 0;
 }
 
@@ -44,9 +45,9 @@ static int go_back_programs(const struct command_line *cl, const struct commit *
 			    const json_t *target, struct error *e)
 {
 	const char *build = json_string_value(json_object_get(target, "build"));
-	char loaded[BUILD_ID_LEN];
+	char loaded[BUILD_SIZE];
 
-	if (build_id(c->root, loaded, e))
+	if (programs_build(c->root, loaded, e))
 		return -1;
 	if (!build || !strcmp(build, loaded))
 		return 0;
@@ -76,7 +77,7 @@ static int go_back(struct command_line *cl, const struct root *root, struct stat
 	if (!result)
 		result = apply_commit(cl, &c, e);
 	/* Whoever goes back has decided. */
-	if (result == EXIT_DONE && !c.dry_run && !c.confirm_ms)
+	if (result >= 0 && !c.dry_run && !c.confirm_ms)
 		confirm_end(root);
 	json_decref(diff);
 	json_decref(c.named);

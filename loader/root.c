@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "loader/programs.h"
+#include "loader/rights.h"
 #include "loader/root.h"
 #include "loader/system.h"
 
@@ -40,23 +42,29 @@ static bool in_bpffs(const char *path)
  */
 static bool own_mount_namespace(void)
 {
+	bool other_one = false, raised;
 	struct stat self, other;
 	char path[64];
 
 	if (stat("/proc/self/ns/mnt", &self))
 		return false;
-	for (pid_t pid = getppid(); pid > 0; pid = process_parent(pid)) {
+	raised = rights_raise(CAP_SYS_PTRACE);
+	for (pid_t pid = getppid(); pid > 0 && !other_one; pid = process_parent(pid)) {
 		snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
 		if (stat(path, &other))
 			break;
-		if (other.st_ino != self.st_ino)
-			return true;
+		other_one = other.st_ino != self.st_ino;
 	}
-	return false;
+	if (raised)
+		rights_lower(CAP_SYS_PTRACE);
+	return other_one;
 }
 
 static int mount_bpffs(const char *parent, struct error *e)
 {
+	bool raised;
+	int err;
+
 	if (strcmp(parent, BPFFS))
 		return error_set(
 			e, EXIT_REFUSED,
@@ -67,13 +75,25 @@ static int mount_bpffs(const char *parent, struct error *e)
 			e, EXIT_REFUSED,
 			"root: there is no bpffs at " BPFFS
 			" in this mount namespace (as under `ip netns exec`): run `weft -n NAME` from outside instead, or mount one and keep the namespace");
-	if (mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700"))
+	raised = rights_raise(CAP_SYS_ADMIN);
+	err = mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0711");
+	if (raised)
+		rights_lower(CAP_SYS_ADMIN);
+	if (err)
 		return error_set(
 			e, EXIT_REFUSED,
 			"root: cannot mount bpffs at " BPFFS
 			": %s: the kernel needs CONFIG_BPF_SYSCALL, and this user CAP_SYS_ADMIN",
 			strerror(errno));
 	return 0;
+}
+
+/* Of files; the kernel says EPERM of what it wants a capability for. */
+static const char *access_hint(int err)
+{
+	return err == EACCES
+		       ? ": run as root, or as a member of the group weft (`man weft`, RIGHTS)"
+		       : "";
 }
 
 /* Absolute, without links, and short enough; the last part need not exist. */
@@ -83,6 +103,8 @@ int root_locate(struct root *root, const char *path, struct error *e)
 	const char *last;
 
 	root->lock = -1;
+	root->programs = NULL;
+	root->reads = false;
 	if (strlen(path) >= sizeof(copy))
 		return error_set(e, EXIT_USAGE, "root: the path is too long");
 	strcpy(copy, path);
@@ -90,8 +112,8 @@ int root_locate(struct root *root, const char *path, struct error *e)
 	last = basename(copy2);
 	if (!realpath(dirname(copy), parent)) {
 		strcpy(copy, path);
-		return error_set(e, EXIT_REFUSED, "root %s: %s: %s", path, dirname(copy),
-				 strerror(errno));
+		return error_set(e, EXIT_REFUSED, "root %s: %s: %s%s", path, dirname(copy),
+				 strerror(errno), access_hint(errno));
 	}
 	if (strchr(last, '.') || !strcmp(last, "/"))
 		return error_set(e, EXIT_USAGE, "root %s: bpffs takes no name with a dot", path);
@@ -126,7 +148,9 @@ static int lock_directory(struct root *root, int fd, struct error *e)
 static int open_directory(struct root *root, bool lock, struct error *e)
 {
 	for (;;) {
-		int fd = open(root->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
+		/* Who may only look cannot open it so that it can be locked: see share_root(). */
+		int fd = open(root->path, (lock ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC),
+		    ret;
 
 		if (fd < 0 && errno == ENOENT)
 			return error_set(e, EXIT_REFUSED,
@@ -134,7 +158,7 @@ static int open_directory(struct root *root, bool lock, struct error *e)
 					 root->path);
 		if (fd < 0)
 			return error_set(e, EXIT_REFUSED, "root %s: %s%s", root->path,
-					 strerror(errno), errno == EACCES ? ": run as root" : "");
+					 strerror(errno), access_hint(errno));
 		if (!in_bpffs(root->path)) {
 			close(fd);
 			return error_set(e, EXIT_REFUSED, "root %s is not in a bpffs", root->path);
@@ -147,7 +171,7 @@ static int open_directory(struct root *root, bool lock, struct error *e)
 	}
 }
 
-static int check_abi(const struct root *root, struct error *e)
+int root_check(const struct root *root, struct error *e)
 {
 	struct abi abi = { 0 };
 	__u32 zero = 0;
@@ -172,16 +196,28 @@ static int check_abi(const struct root *root, struct error *e)
 	if (abi.version != WEFT_ABI)
 		return error_set(
 			e, EXIT_REFUSED,
-			"root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: use that weft, or save, unload, load and apply",
+			"root %s has maps of version %u, made by weft %.32s, and this weft uses version %d: use that weft, or bring the root to this version with `weft load`",
 			root->path, abi.version, abi.build, WEFT_ABI);
 	return 0;
+}
+
+/* Readers may look even then. */
+static int check_switched(const struct root *root, struct error *e)
+{
+	if (!programs_half_switched(root))
+		return 0;
+	return error_set(
+		e, EXIT_REFUSED,
+		"root %s: a `weft load` was interrupted while it put new programs in place: run `weft load` again",
+		root->path);
 }
 
 int root_open(struct root *root, const char *path, bool write, struct error *e)
 {
 	if (root_locate(root, path, e) || open_directory(root, write, e))
 		return -1;
-	if (check_abi(root, e)) {
+	root->reads = !write;
+	if (root_check(root, e) || (write && check_switched(root, e))) {
 		root_close(root);
 		return -1;
 	}
@@ -220,11 +256,13 @@ static int check_place(const char *path, const char *parent, struct error *e)
 {
 	if (is_root(parent))
 		return error_set(e, EXIT_REFUSED,
-				 "root %s: lies in another root: choose a directory of its own", path);
+				 "root %s: lies in another root: choose a directory of its own",
+				 path);
 	if (!is_root(path) && !is_empty(path))
 		return error_set(
 			e, EXIT_REFUSED,
-			"root %s: is no root of weft's, and not empty: choose another directory", path);
+			"root %s: is no root of weft's, and not empty: choose another directory",
+			path);
 	return 0;
 }
 
@@ -258,6 +296,13 @@ void root_close(struct root *root)
 	root->lock = -1;
 }
 
+int root_pin(const struct root *root, const char *path)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = root->reads ? BPF_F_RDONLY : 0);
+
+	return bpf_obj_get_opts(path, &opts);
+}
+
 static int get_pin(const struct root *root, const char *directory, const char *name,
 		   const char *what, struct error *e)
 {
@@ -266,14 +311,14 @@ static int get_pin(const struct root *root, const char *directory, const char *n
 
 	snprintf(path, sizeof(path), "%s/%s%s", root->path, directory,
 		 root_name(safe, sizeof(safe), name));
-	fd = bpf_obj_get(path);
+	fd = root_pin(root, path);
 	if (fd < 0) {
 		int err = errno;
 
 		error_set(e, EXIT_REFUSED, "%s %s: %s%s", what, path, strerror(err),
-			  err == ENOENT                   ? ": run `weft load`"
-			  : err == EPERM || err == EACCES ? ": run as root"
-							  : "");
+			  err == ENOENT  ? ": run `weft load`"
+			  : err == EPERM ? rights_bpf_hint()
+					 : access_hint(err));
 		errno = err;
 	}
 	return fd < 0 ? -1 : fd;
@@ -286,7 +331,7 @@ int root_map(const struct root *root, const char *name, struct error *e)
 
 int root_prog(const struct root *root, const char *name, struct error *e)
 {
-	return get_pin(root, "prog/", name, "program", e);
+	return get_pin(root, root->programs ? root->programs : "prog/", name, "program", e);
 }
 
 const char *root_name(char *buf, size_t size, const char *name)

@@ -52,6 +52,7 @@ int rules_normalize(json_t *tree, struct error *e);
 struct acl_list {
 	struct acl_entry *entries;
 	size_t n, room;
+	uint64_t steps; /* what it took so far: bounded */
 };
 
 int acl_compile(const struct model *m, const struct model_tenant *t, struct acl_list *list,

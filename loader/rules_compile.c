@@ -7,6 +7,12 @@
 #include "loader/config/schema.h"
 #include "loader/rules.h"
 
+/*
+ * Steps that a tenant's rules may cost altogether: names to follow and pairs of addresses to try, whether or not they
+ * make entries. Some seconds; whoever may write `rules` cannot keep the compiler busy for longer.
+ */
+#define ACL_STEPS_MAX (UINT64_C(1) << 24)
+
 struct prefixes {
 	struct model_address *list;
 	size_t n, room;
@@ -22,6 +28,7 @@ struct parts {
 	uint32_t *ports; /* slots plus 1, or a single 0 */
 	size_t n_ports, port_room;
 	struct prefixes source, destination;
+	uint64_t steps;
 	uint8_t family; /* that ethertype or protocol ask for */
 };
 
@@ -87,10 +94,11 @@ static const json_t *group_of(const struct model_tenant *t, const char *name)
 }
 
 /* A network without subnets is where its ports are. */
-static void add_network(struct prefixes *p, const struct model_network *n)
+static void add_network(struct parts *parts, struct prefixes *p, const struct model_network *n)
 {
 	if (!n)
 		return;
+	parts->steps += json_array_size(n->subnets) + n->n_ports;
 	add_texts(p, n->subnets);
 	for (size_t i = 0; !json_array_size(n->subnets) && i < n->n_ports; i++)
 		add_port_addresses(p, n->ports[i]);
@@ -101,6 +109,8 @@ static void add_group(struct parts *parts, struct prefixes *p, const char *name)
 	const json_t *group = group_of(parts->t, name), *item;
 	size_t i;
 
+	parts->steps += json_array_size(json_object_get(group, "prefixes")) +
+			json_array_size(json_object_get(group, "ports"));
 	add_texts(p, json_object_get(group, "prefixes"));
 	json_array_foreach (json_object_get(group, "ports"), i, item)
 		add_port_addresses(p,
@@ -121,7 +131,7 @@ static void expand(struct parts *parts, const char refs[RULE_REFS][RULE_REF_LEN]
 		else if (!strncmp(text, "port:", 5))
 			add_port_addresses(p, model_port(parts->m, parts->t->name, text + 5));
 		else if (!strncmp(text, "network:", 8))
-			add_network(p, model_network(parts->m, parts->t->name, text + 8));
+			add_network(parts, p, model_network(parts->m, parts->t->name, text + 8));
 		else if (!model_prefix(text, &prefix))
 			add_prefix(p, &prefix);
 	}
@@ -130,6 +140,7 @@ static void expand(struct parts *parts, const char refs[RULE_REFS][RULE_REF_LEN]
 
 static void add_port(struct parts *parts, const struct model_port *port)
 {
+	parts->steps++;
 	if (!port || !port->here)
 		return;
 	parts->ports = alloc_grow(parts->ports, &parts->port_room, parts->n_ports + 1,
@@ -218,6 +229,19 @@ static int emit(struct acl_list *list, const struct parts *parts, const struct a
 	return 0;
 }
 
+static int take_steps(struct acl_list *list, const struct parts *parts, uint64_t steps,
+		      struct error *e)
+{
+	list->steps += steps;
+	if (list->steps <= ACL_STEPS_MAX)
+		return 0;
+	return error_set(
+		e, EXIT_REFUSED,
+		"acl %s/%s: with this rule the tenant's rules name too much to be compiled in "
+		"reasonable time: use prefixes or networks in place of large groups",
+		parts->t->name, parts->name);
+}
+
 static int emit_ranges(struct acl_list *list, const struct parts *parts, struct acl_entry entry,
 		       struct error *e)
 {
@@ -272,6 +296,8 @@ static int emit_rule(struct acl_list *list, const struct parts *parts, struct er
 			struct acl_entry half = common_entry(parts);
 
 			half.port = parts->ports[p];
+			if (take_steps(list, parts, 1 + destinations, e))
+				return -1;
 			if (!put_prefix(&half, true, &parts->source, s))
 				continue;
 			for (size_t d = 0; d < destinations; d++) {
@@ -301,9 +327,12 @@ static int compile_rule(const struct model *m, const struct model_tenant *t,
 		return -1;
 	parts.family = family_asked(&parts.rule);
 	expand_ports(&parts);
-	expand(&parts, parts.rule.source, &parts.source);
-	expand(&parts, parts.rule.destination, &parts.destination);
-	failed = emit_rule(list, &parts, e);
+	if (parts.n_ports) {
+		expand(&parts, parts.rule.source, &parts.source);
+		expand(&parts, parts.rule.destination, &parts.destination);
+	}
+	failed =
+		take_steps(list, &parts, 1 + parts.steps, e) || emit_rule(list, &parts, e) ? -1 : 0;
 	free(parts.ports);
 	free(parts.source.list);
 	free(parts.destination.list);

@@ -18,8 +18,7 @@ int cmd_save(struct command_line *cl, struct error *e)
 		return -1;
 	if (!state_read(&root, &state, e)) {
 		/* What is left out must not go unseen: a file without it would delete it. */
-		for (const struct rejected *r = state.rejected; r; r = r->next)
-			fprintf(stderr, "weft: %s (left out)\n", r->why.text);
+		state_print_rejected(&state);
 		if (cl->json)
 			result = cli_json(cl, json_incref(state.tree), e);
 		else if (!config_emit(stdout, state.tree) && !fflush(stdout))

@@ -11,7 +11,7 @@ int show_open(struct show *s, const struct command_line *cl, struct error *e)
 	char self[WEFT_NAME_LEN + 1];
 
 	*s = (struct show){ .cl = cl };
-	if (root_open(&s->root, cl->root, false, e))
+	if (root_open(&s->root, cl->root, cl->command->flags & COMMAND_WRITES, e))
 		return -1;
 	if (state_read(&s->root, &s->state, e)) {
 		root_close(&s->root);

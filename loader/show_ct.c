@@ -164,7 +164,8 @@ static int list_tenant(struct listing *l, int slots, struct error *e)
 				 l->tenant->name, strerror(errno));
 	for (size_t i = 0; i < FLOW_TABLES; i++) {
 		struct entries list;
-		int fd, failed = flows_read(&l->s->root, l->tenant->name, flow_tables[i], &fd, &list, e);
+		int fd, failed = flows_read(&l->s->root, l->tenant->name, flow_tables[i], &fd,
+					    &list, e);
 
 		l->half_open = flow_tables[i] == INNER_HALF4 || flow_tables[i] == INNER_HALF6;
 		for (size_t k = 0; k < list.n && !failed; k++)

@@ -5,14 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/attach.h"
 #include "loader/batch.h"
 #include "loader/config/emit.h"
 #include "loader/config/schema.h"
+#include "loader/devices.h"
 #include "loader/show.h"
 
-static const char *port_state(const struct show *s, const char *path, int port_slots)
+/* `here`: the devices of this network namespace are the root's. */
+static const char *port_state(const struct show *s, const char *path, int port_slots, bool here)
 {
 	char name[SHOW_NAME_SIZE];
+	struct device_info info;
 	const char *slash;
 	struct model_port *p;
 	struct port port;
@@ -24,6 +28,9 @@ static const char *port_state(const struct show *s, const char *path, int port_s
 	if (!p || !p->here)
 		return "elsewhere";
 	if (port_slots < 0 || bpf_map_lookup_elem(port_slots, &p->slot, &port) || port.id != p->id)
+		return "pending";
+	/* A device that has gone is bound in the map until the next command, or the agent, has seen it. */
+	if (here && (device_info(p->device, &info, NULL) || info.ifindex != port.ifindex))
 		return "pending";
 	return port.ifindex ? "bound" : "pending";
 }
@@ -103,6 +110,7 @@ static int show_all(const struct show *s, const char *kind_name, const char *ope
 	bool is_port = !strcmp(kind_name, "port");
 	struct error unused = { 0 };
 	int port_slots = is_port ? root_map(&s->root, "port_slots", &unused) : -1;
+	bool here = is_port && !devices_check_netns(&s->root, &unused);
 	json_t *all = json_object(), *object;
 	const char *path;
 	size_t n = 0;
@@ -113,7 +121,7 @@ static int show_all(const struct show *s, const char *kind_name, const char *ope
 		if (!is_meant(path, kind, operand))
 			continue;
 		n++;
-		state = is_port ? port_state(s, path, port_slots) : NULL;
+		state = is_port ? port_state(s, path, port_slots, here) : NULL;
 		if (s->cl->json)
 			show_json(s, all, path, object, state);
 		else

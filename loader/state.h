@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "include/host.h"
+#include "loader/entries.h"
 #include "loader/identity.h"
 #include "loader/root.h"
 
@@ -30,11 +31,21 @@ struct state {
 	struct identities ids;
 	bool interrupted; /* an earlier command was killed half-way */
 	struct rejected *rejected;
+	json_t *delegated; /* tenants, as keys, whose rules somebody else may write */
 };
 
 int state_read(const struct root *root, struct state *state, struct error *e);
 void state_free(struct state *state);
+
+/*
+ * The two parts of it that take what lies in maps, where others may have written: entries of `config`, and of one
+ * tenant's `rules`, into state->flat. Both sort the list. The one refuses; the other notes who is rejected.
+ */
+int state_take_objects(struct state *state, struct entries *list, struct error *e);
+void state_take_rules(struct state *state, const char *tenant, struct entries *list);
 const struct rejected *state_rejected(const struct state *state, const char *tenant);
+/* Says on stderr what is not in the tree. */
+void state_print_rejected(const struct state *state);
 
 /* host[0] */
 int state_write_host(const struct root *root, const struct host_config *host, struct error *e);
@@ -50,5 +61,8 @@ int state_set_interrupted(const struct root *root, bool interrupted, struct erro
  */
 int state_store(const struct root *root, const struct state *old, const json_t *tree,
 		const json_t *flat, const struct identities *ids, struct error *e);
+
+/* Makes an empty map of rules for a tenant that has none, so that there is one to delegate. */
+int state_make_rules(const struct root *root, const char *tenant, struct error *e);
 
 #endif

@@ -161,9 +161,8 @@ static int store_rules(const struct root *root, const struct inner_types *types,
 	failed = collect_rules(tenant, tree, ids, &list, e);
 	while (room < 2 * list.n)
 		room *= 2;
-	if (!failed && !list.n)
-		inner_unpin(root, tenant, INNER_RULES);
-	if (!failed && list.n) {
+	/* A pin that is there stays, for it may be somebody's: empty, then. */
+	if (!failed && (list.n || inner_exists(root, tenant, INNER_RULES))) {
 		fd = inner_create(types, INNER_RULES, room, e);
 		failed = fd < 0 || map_write(fd, "rules", &list, e) ||
 			 inner_pin(root, tenant, INNER_RULES, fd, e);
@@ -195,9 +194,13 @@ static void changed_rules(const struct state *old, const json_t *flat, const str
 		    !same_identity(identity_find(ids, path), identity_find(&old->ids, path)))
 			json_object_set_new(tenants, tenant, json_true());
 	}
-	for (const struct rejected *r = old->rejected; r; r = r->next)
+	/* Rubbish is its owner's to take back, unless this command brings all rules. */
+	for (const struct rejected *r = old->rejected; r; r = r->next) {
 		if (r->replace)
 			json_object_set_new(tenants, r->tenant, json_true());
+		else
+			json_object_del(tenants, r->tenant);
+	}
 }
 
 int state_store(const struct root *root, const struct state *old, const json_t *tree,
@@ -216,4 +219,20 @@ int state_store(const struct root *root, const struct state *old, const json_t *
 	inner_types_close(&types);
 	json_decref(tenants);
 	return failed || store_objects(root, old, flat, ids, e) ? -1 : 0;
+}
+
+int state_make_rules(const struct root *root, const char *tenant, struct error *e)
+{
+	struct inner_types types;
+	int fd, failed;
+
+	if (inner_exists(root, tenant, INNER_RULES))
+		return 0;
+	inner_types_open(&types, root);
+	fd = inner_create(&types, INNER_RULES, RULES_MIN, e);
+	failed = fd < 0 || inner_pin(root, tenant, INNER_RULES, fd, e);
+	if (fd >= 0)
+		close(fd);
+	inner_types_close(&types);
+	return failed ? -1 : 0;
 }

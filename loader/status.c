@@ -12,6 +12,7 @@
 #include "loader/commands.h"
 #include "loader/confirm.h"
 #include "loader/load.h"
+#include "loader/programs.h"
 #include "loader/state.h"
 #include "loader/status_health.h"
 #include "loader/tunnel.h"
@@ -22,7 +23,7 @@ static const char *const modes[] = { "auto", "tc", "xdp" };
 static json_t *device_json(const struct attachment *a)
 {
 	json_t *hooks = json_array();
-	bool whole = a->present && a->ifindex;
+	bool whole = a->present && a->ifindex && !a->hidden;
 
 	if (whole)
 		json_array_append_new(hooks, json_string(a->clsact ? "clsact" : "tcx"));
@@ -30,13 +31,14 @@ static json_t *device_json(const struct attachment *a)
 		json_array_append_new(hooks, json_string("guard"));
 	if (whole && a->xdp)
 		json_array_append_new(hooks, json_string("xdp"));
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "device", a->device, "role",
-			 roles[a->role], "mode", modes[a->mode], "ifindex", (int)a->ifindex,
-			 "state",
-			 !a->present ? "absent"
-			 : whole     ? "attached"
-				     : "damaged",
-			 "note", a->note, "hooks", hooks);
+	return json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "device", a->device, "role", roles[a->role],
+		"mode", modes[a->mode], "ifindex", (int)a->ifindex, "state",
+		!a->present ? "absent"
+		: a->hidden ? "unknown"
+		: whole     ? "attached"
+			    : "damaged",
+		"note", a->hidden ? "only root may look at its hooks" : a->note, "hooks", hooks);
 }
 
 static const struct attachment *find(const struct attachment *list, int n, const char *device)
@@ -60,9 +62,8 @@ static void want(const struct pending *p, const char *path, const json_t *device
 	const char *name = json_string_value(device);
 
 	if (name && !find(p->list, p->n, name))
-		json_array_append_new(p->out,
-				      json_pack("{s:s, s:s, s:s}", "object", path, "device", name,
-						"remedy", PENDING_REMEDY));
+		json_array_append_new(p->out, json_pack("{s:s, s:s, s:s}", "object", path, "device",
+							name, "remedy", PENDING_REMEDY));
 }
 
 /* The devices of one object that are wanted on this host. */
@@ -185,23 +186,23 @@ static json_t *status_json(const struct root *root, const struct state *state,
 		inet_ntop(AF_INET, state->host.vtep4, vtep, sizeof(vtep));
 	for (int i = 0; i < n; i++)
 		json_array_append_new(devices, device_json(&list[i]));
-	return json_pack("{s:s, s:i, s:s, s:o, s:o, s:I, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "version", WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "loaded",
-			 status_loaded(root), "applied", status_applied(root, state), "by_hand",
-			 (json_int_t)status_by_hand(root), "host", host, "vtep", vtep, "interrupted",
-			 state->interrupted, "tunnel", tunnel_json(), "devices", devices, "pending",
-			 pending_json(state->tree, host, list, n), "bypassed",
-			 bypassed_json(state->tree), "degraded", degraded, "programs",
-			 programs_json(root));
+	return json_pack(
+		"{s:s, s:i, s:s, s:o, s:o, s:I, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"version", WEFT_VERSION, "abi", WEFT_ABI, "root", root->path, "loaded",
+		status_loaded(root), "applied", status_applied(root, state), "by_hand",
+		(json_int_t)status_by_hand(root), "host", host, "vtep", vtep, "interrupted",
+		state->interrupted, "tunnel", tunnel_json(), "devices", devices, "pending",
+		pending_json(state->tree, host, list, n), "bypassed", bypassed_json(state->tree),
+		"degraded", degraded, "programs", programs_json(root));
 }
 
 /* What is pending or bypassed was asked for; what was cut off or is degraded was not. */
 static int exit_code(const json_t *status)
 {
 	return json_is_true(json_object_get(status, "interrupted")) ||
-			       json_array_size(json_object_get(status, "degraded")) ?
-		       EXIT_PARTLY :
-		       EXIT_DONE;
+			       json_array_size(json_object_get(status, "degraded"))
+		       ? EXIT_PARTLY
+		       : EXIT_DONE;
 }
 
 static int show(const struct command_line *cl, const struct root *root, const struct state *state,
@@ -220,7 +221,8 @@ static int show(const struct command_line *cl, const struct root *root, const st
 	}
 	status = status_json(root, state, list, n, degraded);
 	free(list);
-	if ((unconfirmed = confirm_status(root)))
+	unconfirmed = confirm_status(root);
+	if (unconfirmed)
 		json_object_set_new(status, "unconfirmed", unconfirmed);
 	result = exit_code(status);
 	if (cl->json)
@@ -249,8 +251,10 @@ int cmd_status(struct command_line *cl, struct error *e)
 int cmd_version(struct command_line *cl, struct error *e)
 {
 	if (cl->json)
-		return cli_json(
-			cl, json_pack("{s:s, s:i}", "version", WEFT_VERSION, "abi", WEFT_ABI), e);
-	printf("weft %s, maps %d\n", WEFT_VERSION, WEFT_ABI);
+		return cli_json(cl,
+				json_pack("{s:s, s:s, s:i}", "version", WEFT_VERSION, "build",
+					  programs_own_build(), "abi", WEFT_ABI),
+				e);
+	printf("weft %s, maps %d, build %s\n", WEFT_VERSION, WEFT_ABI, programs_own_build());
 	return EXIT_DONE;
 }

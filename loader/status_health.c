@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,13 +12,11 @@
 #include "loader/compile.h"
 #include "loader/config/tree.h"
 #include "loader/devices.h"
-#include "loader/digest.h"
 #include "loader/flows.h"
+#include "loader/programs.h"
 #include "loader/status_health.h"
 #include "loader/tunnel.h"
 #include "loader/verify.h"
-
-#define BUILD_DIGITS 12
 
 /* ---- what was loaded ---- */
 
@@ -34,22 +33,6 @@ static int info_of(const struct root *root, const char *program, struct bpf_prog
 	return err;
 }
 
-/* The kernel's tags of all programs in one number: the same for the same build, whoever loaded it. */
-static void build_of(const struct root *root, char hex[DIGEST_TEXT])
-{
-	static const char *const names[] = { "port_tc", "port_xdp", "underlay_tc", "underlay_xdp",
-					     "sf_tc",   "sf_xdp",   "guard_tc",    "clock" };
-	unsigned char tags[sizeof(names) / sizeof(names[0])][BPF_TAG_SIZE];
-	struct bpf_prog_info info;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		info_of(root, names[i], &info);
-		memcpy(tags[i], info.tag, BPF_TAG_SIZE);
-	}
-	digest_of(tags, sizeof(tags), hex);
-	hex[BUILD_DIGITS] = '\0';
-}
-
 /* The kernel counts since boot. */
 static json_int_t load_time(const struct root *root)
 {
@@ -63,19 +46,16 @@ static json_int_t load_time(const struct root *root)
 
 json_t *status_loaded(const struct root *root)
 {
-	int fd = root_map(root, "abi", NULL);
-	char build[DIGEST_TEXT];
+	char build[BUILD_SIZE] = "", kept[BUILD_SIZE] = "";
 	struct abi abi = { 0 };
-	__u32 zero = 0;
+	unsigned int version;
 
-	if (fd >= 0) {
-		bpf_map_lookup_elem(fd, &zero, &abi);
-		close(fd);
-	}
-	abi.build[sizeof(abi.build) - 1] = '\0';
-	build_of(root, build);
-	return json_pack("{s:s, s:i, s:s, s:I}", "version", abi.build, "abi", (int)abi.version,
-			 "build", build, "time", load_time(root));
+	programs_label(root, "", &abi, NULL);
+	programs_build(root, build, NULL);
+	programs_kept(root, kept, &version, NULL);
+	return json_pack("{s:s%, s:i, s:s, s:s, s:I}", "version", build, strcspn(build, "-"), "abi",
+			 (int)abi.version, "build", build, "previous", kept, "time",
+			 load_time(root));
 }
 
 /* ---- what was applied ---- */
@@ -127,8 +107,9 @@ static void find_silent(struct verify *v, const struct model_chain *c, int state
 	char object[FINDING_OBJECT_SIZE];
 	struct chain_state state;
 
-	if (!c->instance || c->flags & CHAIN_BYPASS || bpf_map_lookup_elem(states, &c->slot, &state) ||
-	    state.outstanding < SILENT_FRAMES || now - state.waiting_since < hz)
+	if (!c->instance || c->flags & CHAIN_BYPASS ||
+	    bpf_map_lookup_elem(states, &c->slot, &state) || state.outstanding < SILENT_FRAMES ||
+	    now - state.waiting_since < hz)
 		return;
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
 	finding_add(
@@ -164,12 +145,25 @@ static void check_tunnel(struct verify *v)
 		    "weft's tunnel device is missing or down: routes to other hosts are not found");
 }
 
+/* Who may read the root need not be one who may ask devices for their programs, and compare. */
+static bool may_look(const struct root *root)
+{
+	int fd = root_prog(root, "port_tc", NULL);
+
+	if (fd < 0)
+		return errno != EACCES;
+	close(fd);
+	return true;
+}
+
 json_t *status_degraded(const struct root *root, const struct state *state, struct error *e)
 {
 	struct error elsewhere = { 0 };
 	json_t *found = NULL;
 	struct verify v;
 
+	if (!may_look(root))
+		return json_null();
 	if (verify_open(&v, root, state, e))
 		return NULL;
 	verify_rules(&v);
@@ -182,6 +176,5 @@ json_t *status_degraded(const struct root *root, const struct state *state, stru
 		found = json_incref(v.findings);
 	}
 	verify_close(&v);
-	/* Who may read the root need not be one who may ask devices for their programs. */
 	return !found && geteuid() ? json_null() : found;
 }

@@ -47,28 +47,38 @@ static void print_time(json_int_t seconds)
 /* Enough of a hash to tell two files apart. */
 #define HASH_SHOWN 12
 
+/* A rollback has no files, but a name. */
+static void print_applied(const json_t *applied, size_t changes)
+{
+	const json_t *files = json_object_get(applied, "files"), *file;
+	size_t i;
+
+	printf("applied");
+	json_array_foreach ((json_t *)files, i, file)
+		printf(" %s", text(file, "name"));
+	if (json_array_size(files))
+		printf(" (sha256 %.*s)", HASH_SHOWN, text(applied, "hash"));
+	else
+		printf(" a former state (%s)", text(applied, "command"));
+	printf(" by %s", text(applied, "user"));
+	print_time(json_integer_value(json_object_get(applied, "time")));
+	printf("; %zu local changes since\n", changes);
+}
+
 static void print_origin(const json_t *s, bool details)
 {
 	const json_t *loaded = json_object_get(s, "loaded"),
 		     *applied = json_object_get(s, "applied"),
-		     *changes = json_object_get(applied, "changes"), *file;
+		     *changes = json_object_get(applied, "changes");
 	json_int_t by_hand = json_integer_value(json_object_get(s, "by_hand"));
-	size_t i;
 
 	printf("loaded by weft %s, programs %s", text(loaded, "version"), text(loaded, "build"));
 	print_time(json_integer_value(json_object_get(loaded, "time")));
 	putchar('\n');
-	if (json_is_object(applied)) {
-		printf("applied");
-		json_array_foreach (json_object_get(applied, "files"), i, file)
-			printf(" %s", text(file, "name"));
-		printf(" (sha256 %.*s) by %s", HASH_SHOWN, text(applied, "hash"),
-		       text(applied, "user"));
-		print_time(json_integer_value(json_object_get(applied, "time")));
-		printf("; %zu local changes since\n", json_array_size(changes));
-	} else {
+	if (json_is_object(applied))
+		print_applied(applied, json_array_size(changes));
+	else
 		puts("applied nothing since the load");
-	}
 	if (details && json_array_size(changes))
 		config_diff_print(stdout, changes);
 	if (by_hand)

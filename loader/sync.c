@@ -79,7 +79,7 @@ static void own(struct sync *s, enum owned_map map, uint32_t slot)
 	entries_add(&s->owned[map], &slot, NULL);
 }
 
-static uint64_t id_of(enum sync_map map, const void *value)
+uint64_t sync_owner(enum sync_map map, const void *value)
 {
 	switch (map) {
 	case MAP_HOSTS:
@@ -98,7 +98,7 @@ static void note_owner(struct sync *s, enum sync_map map, uint32_t slot, const v
 {
 	if (map == MAP_HOSTS && memcmp(old, new, sizeof(struct host)))
 		own(s, OWNED_NEXT_HOPS, slot);
-	if (id_of(map, old) == id_of(map, new) || !id_of(map, new))
+	if (sync_owner(map, old) == sync_owner(map, new) || !sync_owner(map, new))
 		return;
 	if (map == MAP_PORT_SLOTS)
 		own(s, OWNED_PORT_STATS, slot);
@@ -212,10 +212,10 @@ static bool keep_manual(const struct sync *s, const struct desired *d, enum sync
 	if (entry->index >= s->actual[target].n)
 		return true;
 	had = entries_value(&s->actual[target], entry->index);
-	if (!id_of(target, had))
+	if (!sync_owner(target, had))
 		return true; /* it never pointed at anything */
 	has = entries_find(&d->map[target], &entry->index);
-	return has && id_of(target, has) == id_of(target, had);
+	return has && sync_owner(target, has) == sync_owner(target, had);
 }
 
 static bool is_manual(enum sync_map map, const void *value)
@@ -223,6 +223,20 @@ static bool is_manual(enum sync_map map, const void *value)
 	if (map == MAP_FDB)
 		return ((const struct fdb_entry *)value)->origin == ORIGIN_MANUAL;
 	return map == MAP_NEIGH && ((const struct neigh_entry *)value)->origin == ORIGIN_MANUAL;
+}
+
+/*
+ * Unbind before binding anew: what says whose a frame is is deleted even if its key gets another
+ * value. A network that only changes its MTU or its receivers stays the same one.
+ */
+static bool changes_hands(enum sync_map map, const void *old, const void *new)
+{
+	const struct network *was = old, *is = new;
+
+	if (map == MAP_PORTS)
+		return memcmp(old, new, sizeof(struct port_binding));
+	return map == MAP_NETWORKS &&
+	       (was->id != is->id || was->tenant != is->tenant || was->slot != is->slot);
 }
 
 static void plan_gone(struct sync *s, const struct desired *d, enum sync_map map)
@@ -237,11 +251,7 @@ static void plan_gone(struct sync *s, const struct desired *d, enum sync_map map
 			s->kept++;
 			continue;
 		}
-		/*
-		 * Unbind before binding anew: a binding is deleted even if its key gets another
-		 * value.
-		 */
-		if (new && (map != MAP_PORTS || !memcmp(new, value, actual->value_size)))
+		if (new && !changes_hands(map, value, new))
 			continue;
 		entries_add(&s->gone[map], key, NULL);
 		mark_owner(s, d, map, key, value, NULL);
@@ -262,7 +272,7 @@ static void plan_fresh(struct sync *s, const struct desired *d, enum sync_map ma
 			continue;
 		entries_add(&s->fresh[map], key, new);
 		mark_owner(s, d, map, key, old, new);
-		if (map == MAP_NETWORKS && (!old || id_of(map, old) != id_of(map, new)))
+		if (map == MAP_NETWORKS && (!old || sync_owner(map, old) != sync_owner(map, new)))
 			own(s, OWNED_NETWORK_STATS, ((const struct network *)new)->slot);
 	}
 }
@@ -272,8 +282,11 @@ static int check_room(const struct sync *s, enum sync_map map, struct error *e)
 	size_t after = s->actual[map].n - s->gone[map].n;
 	uint32_t id, room;
 
-	for (size_t i = 0; i < s->fresh[map].n; i++)
-		after += !entries_find(&s->actual[map], entries_key(&s->fresh[map], i));
+	for (size_t i = 0; i < s->fresh[map].n; i++) {
+		const void *old = entries_find(&s->actual[map], entries_key(&s->fresh[map], i));
+
+		after += !old || changes_hands(map, old, entries_value(&s->fresh[map], i));
+	}
 	if (inner_info(s->fd[map], &id, &room) || after <= room)
 		return 0;
 	return error_set(e, EXIT_REFUSED,
@@ -309,6 +322,7 @@ int sync_plan(struct sync *s, const struct root *root, const struct desired *d, 
 	}
 	for (int i = 0; i < OWNED_MAPS; i++)
 		entries_init(&s->owned[i], sizeof(uint32_t), 0);
+	entries_init(&s->strict, sizeof(uint32_t), sizeof(struct port));
 	if (read_actual(s, root, e)) {
 		sync_free(s);
 		return -1;
@@ -344,4 +358,5 @@ void sync_free(struct sync *s)
 	}
 	for (int i = 0; i < OWNED_MAPS; i++)
 		entries_free(&s->owned[i]);
+	entries_free(&s->strict);
 }

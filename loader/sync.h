@@ -28,8 +28,11 @@ struct sync {
 	struct entries gone[SYNC_MAPS];
 	struct entries fresh[SYNC_MAPS]; /* new or different */
 	struct entries owned[OWNED_MAPS]; /* slots whose owner is new */
+	struct entries strict; /* port records, in the meantime: see sync_strict.c */
 	struct tenant wanted[WEFT_TENANTS_MAX]; /* as they shall be, with the epoch of now */
 	bool changed[WEFT_TENANTS_MAX]; /* tenants whose flows are to be judged again */
+	bool policy[WEFT_TENANTS_MAX]; /* tenants whose verdicts may change */
+	bool early[WEFT_TENANTS_MAX]; /* tenants whose flows are judged again in the midst, too */
 	size_t kept; /* entries put in by hand that stay */
 	size_t writes; /* how many entries differ */
 };
@@ -37,11 +40,21 @@ struct sync {
 /* Takes `d` as read-only. The result is large: keep it off the stack. */
 int sync_plan(struct sync *s, const struct root *root, const struct desired *d, struct error *e);
 void sync_free(struct sync *s);
+/*
+ * After the plan, and after `policy` was marked: what must be strict while policy and ports are of
+ * different times. `everybody`: slots may change hands, so all flows are judged again before that.
+ */
+void sync_plan_strict(struct sync *s, const struct desired *d, bool everybody);
 
 void sync_mark_all(struct sync *s);
+/* The id of whom an entry of `hosts`, `networks`, `chains` or `port_slots` belongs to; 0: nobody. */
+uint64_t sync_owner(enum sync_map map, const void *value);
 
 int sync_delete(struct sync *s, enum sync_map map, struct error *e);
 int sync_write(struct sync *s, enum sync_map map, struct error *e);
+/* Of an array: what gets or keeps an owner, and what loses it. */
+int sync_write_owned(struct sync *s, enum sync_map map, struct error *e);
+int sync_write_free(struct sync *s, enum sync_map map, struct error *e);
 /* Zeroes what the former owners of slots left behind. */
 int sync_clear_owned(struct sync *s, const struct root *root, struct error *e);
 
@@ -51,6 +64,8 @@ int sync_clear_owned(struct sync *s, const struct root *root, struct error *e);
  * new epoch for each that changed.
  */
 int sync_restrict_tenants(struct sync *s, struct error *e);
+int sync_restrict_ports(struct sync *s, struct error *e);
+int sync_judge_early(struct sync *s, struct error *e);
 int sync_finish_tenants(struct sync *s, struct error *e);
 
 /* The epoch after this one: never 0, which is always stale. */

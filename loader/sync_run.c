@@ -30,6 +30,31 @@ int sync_write(struct sync *s, enum sync_map map, struct error *e)
 	return map_write(s->fd[map], sync_maps[map].name, &s->fresh[map], e);
 }
 
+static int write_half(struct sync *s, enum sync_map map, bool owned, struct error *e)
+{
+	const struct entries *all = &s->fresh[map];
+	struct entries half;
+	int failed;
+
+	entries_init(&half, all->key_size, all->value_size);
+	for (size_t i = 0; i < all->n; i++)
+		if (owned == (sync_owner(map, entries_value(all, i)) != 0))
+			entries_add(&half, entries_key(all, i), entries_value(all, i));
+	failed = map_write(s->fd[map], sync_maps[map].name, &half, e);
+	entries_free(&half);
+	return failed;
+}
+
+int sync_write_owned(struct sync *s, enum sync_map map, struct error *e)
+{
+	return write_half(s, map, true, e);
+}
+
+int sync_write_free(struct sync *s, enum sync_map map, struct error *e)
+{
+	return write_half(s, map, false, e);
+}
+
 static int clear(const struct root *root, const struct owned_type *type,
 		 const struct entries *slots, struct error *e)
 {
@@ -64,6 +89,21 @@ static int write_tenants(struct sync *s, const struct entries *list, struct erro
 	return map_write(s->fd[MAP_TENANTS], sync_maps[MAP_TENANTS].name, list, e);
 }
 
+int sync_restrict_ports(struct sync *s, struct error *e)
+{
+	return map_write(s->fd[MAP_PORT_SLOTS], sync_maps[MAP_PORT_SLOTS].name, &s->strict, e);
+}
+
+/* What both the old and the new options allow: every flag allows something. */
+static struct tenant restricted(const struct sync *s, uint32_t slot)
+{
+	const struct tenant *old = entries_value(&s->actual[MAP_TENANTS], slot);
+	struct tenant now = s->wanted[slot];
+
+	now.flags &= old->id == now.id ? old->flags : 0;
+	return now;
+}
+
 int sync_restrict_tenants(struct sync *s, struct error *e)
 {
 	const struct entries *actual = &s->actual[MAP_TENANTS];
@@ -73,12 +113,30 @@ int sync_restrict_tenants(struct sync *s, struct error *e)
 	entries_init(&list, sizeof(uint32_t), sizeof(struct tenant));
 	for (uint32_t slot = 0; slot < actual->n; slot++) {
 		const struct tenant *old = entries_value(actual, slot);
-		struct tenant now = s->wanted[slot];
+		struct tenant now = restricted(s, slot);
 
-		if (!memcmp(old, &now, sizeof(now)) || !now.id)
+		if (now.id && memcmp(old, &s->wanted[slot], sizeof(now)))
+			entries_add(&list, &slot, &now);
+	}
+	failed = write_tenants(s, &list, e);
+	entries_free(&list);
+	return failed;
+}
+
+int sync_judge_early(struct sync *s, struct error *e)
+{
+	struct entries list;
+	int failed;
+
+	entries_init(&list, sizeof(uint32_t), sizeof(struct tenant));
+	for (uint32_t slot = 0; slot < s->actual[MAP_TENANTS].n; slot++) {
+		struct tenant now;
+
+		if (!s->early[slot] || !s->wanted[slot].id)
 			continue;
-		/* Every flag allows something. */
-		now.flags &= old->id == now.id ? old->flags : 0;
+		s->wanted[slot].epoch = next_epoch(s->wanted[slot].epoch);
+		s->changed[slot] = true;
+		now = restricted(s, slot);
 		entries_add(&list, &slot, &now);
 	}
 	failed = write_tenants(s, &list, e);

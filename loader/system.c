@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "loader/rights.h"
 #include "loader/system.h"
 
 #ifndef SO_NETNS_COOKIE
@@ -24,6 +25,7 @@
 int netns_enter(const char *name, struct error *e)
 {
 	char path[4096], quoted[ERROR_QUOTE_SIZE];
+	bool raised;
 	int fd, err;
 
 	error_quote(quoted, sizeof(quoted), name);
@@ -33,13 +35,20 @@ int netns_enter(const char *name, struct error *e)
 		return error_set(e, EXIT_REFUSED,
 				 "network namespace %s: %s: `ip netns list` shows those there are",
 				 quoted, strerror(errno));
+	raised = rights_raise(CAP_SYS_ADMIN);
 	err = setns(fd, CLONE_NEWNET) ? errno : 0;
+	if (raised)
+		rights_lower(CAP_SYS_ADMIN);
 	close(fd);
 	if (err == EINVAL)
 		return error_set(e, EXIT_REFUSED, "%s is not a network namespace", quoted);
 	if (err)
-		return error_set(e, EXIT_REFUSED, "cannot enter network namespace %s: %s%s", quoted,
-				 strerror(err), err == EPERM ? ": run as root" : "");
+		return error_set(
+			e, EXIT_REFUSED, "cannot enter network namespace %s: %s%s", quoted,
+			strerror(err),
+			err == EPERM
+				? ": cap_sys_admin is missing: run as root, or without -n inside of it"
+				: "");
 	return 0;
 }
 
@@ -60,9 +69,9 @@ uint64_t netns_cookie(void)
 bool netns_find(uint64_t cookie, char *name, size_t size)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	bool found = false, raised = rights_raise(CAP_SYS_ADMIN);
 	DIR *dir = opendir(NETNS_DIR);
 	struct dirent *entry;
-	bool found = false;
 
 	while (home >= 0 && dir && !found && (entry = readdir(dir))) {
 		int fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC);
@@ -78,6 +87,8 @@ bool netns_find(uint64_t cookie, char *name, size_t size)
 		}
 		close(fd);
 	}
+	if (raised)
+		rights_lower(CAP_SYS_ADMIN);
 	if (dir)
 		closedir(dir);
 	if (home >= 0)
@@ -120,16 +131,6 @@ uint32_t kernel_hz(void)
 	if (clock_getres(CLOCK_MONOTONIC_COARSE, &tick) || tick.tv_nsec <= 0)
 		return 250;
 	return (uint32_t)((1000000000L + tick.tv_nsec / 2) / tick.tv_nsec);
-}
-
-int require_root(const char *command, struct error *e)
-{
-	if (geteuid() == 0)
-		return 0;
-	return error_set(
-		e, EXIT_REFUSED,
-		"weft %s: not root (user %u): loading and attaching programs needs root; use sudo",
-		command, (unsigned int)geteuid());
 }
 
 void raise_memlock(void)

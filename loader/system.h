@@ -28,9 +28,6 @@ uint32_t kernel_version(void);
 /* Ticks of jiffies in a second. */
 uint32_t kernel_hz(void);
 
-/* Is this a process that may load programs? Refuses with the remedy. */
-int require_root(const char *command, struct error *e);
-
 /* Kernels before 5.11 count maps against RLIMIT_MEMLOCK. */
 void raise_memlock(void);
 

@@ -32,7 +32,7 @@ static int older_first(const void *a, const void *b, void *arg)
 	return (int32_t)(x - y) < 0 ? -1 : x != y;
 }
 
-static size_t *order_by_age(struct entries *list)
+size_t *table_order(struct entries *list)
 {
 	size_t *order = alloc_zero(list->n, sizeof(*order));
 
@@ -57,7 +57,7 @@ int table_copy(int from, int to, enum inner kind, struct error *e)
 
 	entries_init(&list, key_size(kind), sizeof(struct flow));
 	failed = map_read(from, inner_kinds[kind].name, &list, e);
-	order = order_by_age(&list);
+	order = table_order(&list);
 	for (size_t i = list.n; !failed && i-- > 0;) {
 		if (!bpf_map_update_elem(to, entries_key(&list, order[i]),
 					 entries_value(&list, order[i]), BPF_NOEXIST) ||
@@ -97,7 +97,7 @@ int table_queue_keys(int from, int to, enum inner kind, struct error *e)
 
 	entries_init(&list, key_size(kind), sizeof(struct flow));
 	failed = map_read(from, inner_kinds[kind].name, &list, e);
-	order = order_by_age(&list);
+	order = table_order(&list);
 	/* A ring that is full has enough to look at. */
 	for (size_t i = 0; !failed && i < list.n; i++) {
 		const struct flow *flow = entries_value(&list, order[i]);

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "loader/alloc.h"
+#include "loader/progress.h"
+#include "loader/rights.h"
 #include "loader/table_copy.h"
 #include "loader/tables.h"
 
@@ -26,12 +28,25 @@ struct jobs {
 	struct job job[FLUSH_AT];
 };
 
+static void compile_acl(struct tables *t, size_t i)
+{
+	struct error why = { 0 };
+
+	if (!acl_compile(t->m, &t->m->tenants[i], &t->acl[i], &why))
+		return;
+	t->refused[i] = alloc_zero(1, sizeof(why));
+	*t->refused[i] = why;
+	t->touched[i] = false;
+}
+
 int tables_open(struct tables *t, const struct root *root, const struct model *m,
 		const bool *touched, struct error *e)
 {
 	*t = (struct tables){ .m = m };
 	t->touched = alloc_zero(m->n_tenants, sizeof(*t->touched));
 	t->acl = alloc_zero(m->n_tenants, sizeof(*t->acl));
+	t->refused = alloc_zero(m->n_tenants, sizeof(*t->refused));
+	t->acl_state = alloc_zero(m->n_tenants, sizeof(*t->acl_state));
 	memcpy(t->touched, touched, m->n_tenants * sizeof(*t->touched));
 	for (int i = 0; i < INNERS; i++)
 		t->outer[i] = -1;
@@ -42,9 +57,8 @@ int tables_open(struct tables *t, const struct root *root, const struct model *m
 			goto failed;
 	}
 	for (size_t i = 0; i < m->n_tenants; i++)
-		if (touched[i] && m->tenants[i].here &&
-		    acl_compile(m, &m->tenants[i], &t->acl[i], e))
-			goto failed;
+		if (touched[i] && m->tenants[i].here)
+			compile_acl(t, i);
 	return 0;
 failed:
 	tables_close(t);
@@ -53,9 +67,13 @@ failed:
 
 void tables_close(struct tables *t)
 {
-	for (size_t i = 0; t->m && i < t->m->n_tenants; i++)
+	for (size_t i = 0; t->m && i < t->m->n_tenants; i++) {
 		free(t->acl[i].entries);
+		free(t->refused[i]);
+	}
 	free(t->acl);
+	free(t->refused);
+	free(t->acl_state);
 	free(t->touched);
 	for (int i = 0; t->m && i < INNER_RULES; i++)
 		if (t->outer[i] >= 0)
@@ -109,7 +127,7 @@ static void acl_contents(const struct acl_list *acl, struct entries *list)
 	}
 }
 
-static bool same_acl(int fd, const struct acl_list *acl)
+static bool compare_acl(int fd, const struct acl_list *acl)
 {
 	struct entries wanted, actual;
 	struct error unused = { 0 };
@@ -124,17 +142,50 @@ static bool same_acl(int fd, const struct acl_list *acl)
 	return same;
 }
 
+/* Read once: nobody else writes while the root is locked. */
+static bool same_acl(struct tables *t, size_t i, int fd)
+{
+	if (t->acl_state[i] == ACL_UNKNOWN)
+		t->acl_state[i] = compare_acl(fd, &t->acl[i]) ? ACL_SAME : ACL_OTHER;
+	return t->acl_state[i] == ACL_SAME;
+}
+
 /* The map that packets of the tenant use now: the outer map says so, not the pin. -1: none. */
-static int map_in_use(const struct tables *t, const struct sync *s, size_t i, enum inner kind)
+static int map_in_use(const struct tables *t, const struct root *root, const struct sync *s,
+		      size_t i, enum inner kind)
 {
 	const struct model_tenant *tenant = &t->m->tenants[i];
 	const struct tenant *owner = entries_value(&s->actual[MAP_TENANTS], tenant->slot);
+	bool raised;
 	uint32_t id;
+	int fd;
 
 	/* What a former owner of the slot has left is nobody's. */
 	if (owner->id != tenant->id || bpf_map_lookup_elem(t->outer[kind], &tenant->slot, &id))
 		return -1;
-	return bpf_map_get_fd_by_id(id);
+	fd = inner_find(root, tenant->name, kind, id);
+	if (fd >= 0)
+		return fd;
+	/* Somebody has taken its pin away: who may ask the kernel keeps its flows all the same. */
+	raised = rights_raise(CAP_SYS_ADMIN);
+	fd = bpf_map_get_fd_by_id(id);
+	if (raised)
+		rights_lower(CAP_SYS_ADMIN);
+	return fd;
+}
+
+void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s)
+{
+	for (size_t i = 0; i < t->m->n_tenants; i++) {
+		int fd = t->touched[i] && t->m->tenants[i].here ? map_in_use(t, root, s, i, INNER_ACL) :
+								  -1;
+
+		if (fd < 0)
+			continue;
+		if (!same_acl(t, i, fd))
+			s->policy[t->m->tenants[i].slot] = true;
+		close(fd);
+	}
 }
 
 static bool pin_is_right(const struct root *root, const char *tenant, enum inner kind, uint32_t id)
@@ -160,7 +211,7 @@ static enum table_fault fault_of(struct tables *t, const struct root *root, size
 		return TABLE_MISSING;
 	if (entries != size_wanted(t, i, kind))
 		return TABLE_SIZE;
-	if (kind == INNER_ACL && !same_acl(fd, &t->acl[i]))
+	if (kind == INNER_ACL && !same_acl(t, i, fd))
 		return TABLE_CONTENT;
 	return pin_is_right(root, t->m->tenants[i].name, kind, id) ? TABLE_RIGHT : TABLE_PIN;
 }
@@ -168,12 +219,23 @@ static enum table_fault fault_of(struct tables *t, const struct root *root, size
 enum table_fault tables_check(struct tables *t, const struct root *root,
 			      const struct sync *s, size_t i, enum inner kind)
 {
-	int fd = map_in_use(t, s, i, kind);
+	int fd = map_in_use(t, root, s, i, kind);
 	enum table_fault fault = fault_of(t, root, i, kind, fd);
 
 	if (fd >= 0)
 		close(fd);
 	return fault;
+}
+
+size_t tables_due(struct tables *t, const struct root *root, const struct sync *s)
+{
+	size_t due = 0;
+
+	for (size_t i = 0; i < t->m->n_tenants; i++)
+		for (enum inner kind = 0; kind < INNER_RULES && t->touched[i]; kind++)
+			due += tables_wants(&t->m->tenants[i], kind) &&
+			       tables_check(t, root, s, i, kind) != TABLE_RIGHT;
+	return due;
 }
 
 /* Is what is in use as it should be? Then its pin is all that can be missing. */
@@ -189,8 +251,8 @@ static int keep(struct tables *t, const struct root *root, size_t i, enum inner 
 	return inner_pin(root, t->m->tenants[i].name, kind, fd, e);
 }
 
-static int fill(const struct tables *t, const struct sync *s, const struct jobs *jobs,
-		const struct job *job, struct error *e)
+static int fill(const struct tables *t, const struct root *root, const struct sync *s,
+		const struct jobs *jobs, const struct job *job, struct error *e)
 {
 	enum inner kind = jobs->kind;
 	struct entries list;
@@ -206,7 +268,7 @@ static int fill(const struct tables *t, const struct sync *s, const struct jobs 
 		return 0;
 	if (kind != INNER_RECENT4 && kind != INNER_RECENT6)
 		return table_copy(job->old, job->fd, kind, e);
-	table = map_in_use(t, s, job->tenant, kind == INNER_RECENT4 ? INNER_CT4 : INNER_CT6);
+	table = map_in_use(t, root, s, job->tenant, kind == INNER_RECENT4 ? INNER_CT4 : INNER_CT6);
 	failed = table < 0 ? 0 : table_queue_keys(table, job->fd, kind, e);
 	if (table >= 0)
 		close(table);
@@ -223,7 +285,7 @@ static void forget(struct jobs *jobs)
 	jobs->n = 0;
 }
 
-/* Swaps all new maps in at once, then pins them. */
+/* Swaps all new maps in at once; before that they are pinned beside the old ones, after it in their place. */
 static int flush(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,
 		 struct error *e)
 {
@@ -236,7 +298,8 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		const struct job *job = &jobs->job[i];
 		uint32_t fd = (uint32_t)job->fd;
 
-		failed = fill(t, s, jobs, job, e);
+		failed = fill(t, root, s, jobs, job, e) ||
+			 inner_stage(root, t->m->tenants[job->tenant].name, jobs->kind, job->fd, e);
 		entries_add(&list, &t->m->tenants[job->tenant].slot, &fd);
 	}
 	failed = failed || map_write(t->outer[jobs->kind], name, &list, e);
@@ -248,7 +311,7 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		if (job->old >= 0 && jobs->kind != INNER_ACL && jobs->kind != INNER_RECENT4 &&
 		    jobs->kind != INNER_RECENT6)
 			failed = table_copy(job->old, job->fd, jobs->kind, e);
-		failed = failed || inner_pin(root, tenant->name, jobs->kind, job->fd, e);
+		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
 		s->changed[tenant->slot] = true;
 	}
 	t->writes += jobs->n;
@@ -256,6 +319,16 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 	forget(jobs);
 	return failed ? -1 : 0;
 }
+
+static const char *const phases[INNER_RULES] = {
+	[INNER_CT4] = "making flow tables",
+	[INNER_HALF4] = "making half-open tables",
+	[INNER_RECENT4] = "making reclaim queues",
+	[INNER_CT6] = "making IPv6 flow tables",
+	[INNER_HALF6] = "making IPv6 half-open tables",
+	[INNER_RECENT6] = "making IPv6 reclaim queues",
+	[INNER_ACL] = "making rules",
+};
 
 static int make_kind(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,
 		     struct error *e)
@@ -266,7 +339,7 @@ static int make_kind(struct tables *t, const struct root *root, struct sync *s, 
 
 		if (!t->touched[i] || !tables_wants(&t->m->tenants[i], jobs->kind))
 			continue;
-		job.old = map_in_use(t, s, i, jobs->kind);
+		job.old = map_in_use(t, root, s, i, jobs->kind);
 		if (keep(t, root, i, jobs->kind, job.old, &kept, e))
 			return -1;
 		if (kept) {
@@ -282,6 +355,7 @@ static int make_kind(struct tables *t, const struct root *root, struct sync *s, 
 		jobs->job[jobs->n++] = job;
 		if (jobs->n == FLUSH_AT && flush(t, root, s, jobs, e))
 			return -1;
+		progress(phases[jobs->kind], i + 1, t->m->n_tenants);
 	}
 	return jobs->n ? flush(t, root, s, jobs, e) : 0;
 }

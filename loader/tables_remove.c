@@ -33,27 +33,41 @@ static const struct model_tenant **owners(const struct tables *t)
  */
 #define DELETE_AT_MOST      16
 #define PLACEHOLDER_ENTRIES 1
+/* Whose it is: no tenant has such a name. */
+#define PLACEHOLDER ",empty"
 
-static bool holds_something(int outer, const void *slot)
+static bool holds_something(const struct root *root, enum inner kind, int outer, const void *slot)
 {
-	uint32_t id, entries = 0;
+	uint32_t id;
 	int fd;
 
 	if (bpf_map_lookup_elem(outer, slot, &id))
 		return false;
-	fd = bpf_map_get_fd_by_id(id);
-	if (fd < 0)
-		return true;
-	if (inner_info(fd, &id, &entries))
-		entries = 0;
-	close(fd);
-	return entries != PLACEHOLDER_ENTRIES;
+	fd = inner_find(root, PLACEHOLDER, kind, id);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0;
 }
 
-static int put_placeholder(struct tables *t, enum inner kind, struct entries *slots,
-			   struct error *e)
+static int open_placeholder(const struct tables *t, const struct root *root, enum inner kind,
+			    struct error *e)
 {
-	int fd = inner_create(&t->types, kind, PLACEHOLDER_ENTRIES, e), failed;
+	int fd = inner_open(root, PLACEHOLDER, kind);
+
+	if (fd >= 0)
+		return fd;
+	fd = inner_create(&t->types, kind, PLACEHOLDER_ENTRIES, e);
+	if (fd >= 0 && inner_pin(root, PLACEHOLDER, kind, fd, e)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int put_placeholder(struct tables *t, const struct root *root, enum inner kind,
+			   struct entries *slots, struct error *e)
+{
+	int fd = open_placeholder(t, root, kind, e), failed;
 	uint32_t value = (uint32_t)fd;
 
 	if (fd < 0)
@@ -65,8 +79,8 @@ static int put_placeholder(struct tables *t, enum inner kind, struct entries *sl
 	return failed;
 }
 
-static int empty_slots(struct tables *t, enum inner kind, const struct entries *slots,
-		       struct error *e)
+static int empty_slots(struct tables *t, const struct root *root, enum inner kind,
+		       const struct entries *slots, struct error *e)
 {
 	const char *name = inner_kinds[kind].name;
 	struct entries full;
@@ -74,11 +88,11 @@ static int empty_slots(struct tables *t, enum inner kind, const struct entries *
 
 	entries_init(&full, sizeof(uint32_t), sizeof(uint32_t));
 	for (size_t i = 0; i < slots->n; i++)
-		if (holds_something(t->outer[kind], entries_key(slots, i)))
+		if (holds_something(root, kind, t->outer[kind], entries_key(slots, i)))
 			entries_add(&full, entries_key(slots, i), NULL);
 	t->writes += full.n;
 	if (full.n > DELETE_AT_MOST)
-		failed = put_placeholder(t, kind, &full, e);
+		failed = put_placeholder(t, root, kind, &full, e);
 	for (size_t i = 0; i < full.n && full.n <= DELETE_AT_MOST && !failed; i++)
 		if (bpf_map_delete_elem(t->outer[kind], entries_key(&full, i)) && errno != ENOENT)
 			failed = error_set(e, EXIT_REFUSED, "map %s: a slot cannot be emptied: %s",
@@ -114,12 +128,12 @@ static int remove_kind(struct tables *t, const struct root *root, const struct s
 		if (o)
 			inner_unpin(root, o->name, kind);
 	}
-	failed = empty_slots(t, kind, &slots, e);
+	failed = empty_slots(t, root, kind, &slots, e);
 	entries_free(&slots);
 	return failed;
 }
 
-/* Directories of no tenant: left by a command that was interrupted. */
+/* Directories of no tenant, and maps of no use: left by a command that was interrupted. */
 static void remove_strangers(const struct root *root, const json_t *tenants)
 {
 	char path[320], safe[64];
@@ -132,9 +146,14 @@ static void remove_strangers(const struct root *root, const json_t *tenants)
 		json_object_set_new(known, root_name(safe, sizeof(safe), name), json_true());
 	snprintf(path, sizeof(path), "%s/tenants", root->path);
 	directory = opendir(path);
-	while (directory && (entry = readdir(directory)))
-		if (entry->d_name[0] != '.' && !json_object_get(known, entry->d_name))
+	while (directory && (entry = readdir(directory))) {
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, PLACEHOLDER))
+			continue;
+		if (json_object_get(known, entry->d_name))
+			inner_sweep_tenant(root, entry->d_name);
+		else
 			inner_remove_tenant(root, entry->d_name);
+	}
 	if (directory)
 		closedir(directory);
 	json_decref(known);

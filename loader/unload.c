@@ -124,11 +124,9 @@ int root_remove(const struct root *root, bool force, struct error *e)
 
 int cmd_unload(struct command_line *cl, struct error *e)
 {
-	struct root root;
+	struct root root = { .lock = -1 };
 	int err;
 
-	if (require_root("unload", e))
-		return -1;
 	bpf_log_capture();
 	if (access(cl->root, F_OK) && errno == ENOENT) {
 		fprintf(stderr, "weft: nothing is loaded at %s\n", cl->root);

@@ -96,6 +96,7 @@ static int commit_rules(struct command_line *cl, struct batch *b, struct error *
 		batch_judge(b, cl->argv[0]);
 		return EXIT_DONE;
 	}
+	b->each_alone = true;
 	json_object_foreach (json_object_get(b->state.tree, "tenants"), name, body) {
 		if (state_rejected(&b->state, name))
 			continue;
@@ -115,7 +116,9 @@ int cmd_acl_commit(struct command_line *cl, struct error *e)
 	result = commit_rules(cl, b, e);
 	if (result == EXIT_DONE)
 		result = batch_commit(b, e);
-	if (result == EXIT_DONE && b->state.rejected)
+	if (result == EXIT_DONE && cl->argc && state_make_rules(&b->root, cl->argv[0], e))
+		result = -1;
+	if (result == EXIT_DONE && (b->state.rejected || b->left_out))
 		result = EXIT_PARTLY;
 	batch_end(b);
 	return result;

@@ -156,10 +156,18 @@ static int check_tables(struct verify *v, const struct sync *s, struct error *e)
 	for (size_t i = 0; i < v->model.n_tenants; i++)
 		touched[i] = !state_rejected(v->state, v->model.tenants[i].name);
 	failed = tables_open(&t, v->root, &v->model, touched, e);
-	for (size_t i = 0; i < v->model.n_tenants && !failed; i++)
+	for (size_t i = 0; i < v->model.n_tenants && !failed; i++) {
+		char object[FINDING_OBJECT_SIZE];
+
+		if (t.refused[i]) {
+			snprintf(object, sizeof(object), "tenant %s", v->model.tenants[i].name);
+			finding_add(v->findings, object, "then `weft acl commit`", "%s", t.refused[i]->text);
+			continue;
+		}
 		for (int kind = 0; kind < INNER_RULES && touched[i]; kind++)
 			if (tables_wants(&v->model.tenants[i], kind))
 				check_table(v, &t, s, i, kind);
+	}
 	if (!failed)
 		tables_close(&t);
 	free(touched);

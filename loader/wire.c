@@ -18,7 +18,7 @@ struct wire wire_of(const struct port *port, const struct chain *chain)
 
 uint32_t wire_since(const struct wire *old, const struct wire *new, uint32_t epoch)
 {
-	if (!new->chain || !(new->flags & ASKS_FOR_AGE))
+	if (!new->chain || !(new->flags &ASKS_FOR_AGE))
 		return 0;
 	if (!old->chain)
 		return epoch;

@@ -50,11 +50,17 @@ static __noinline enum verdict flow_reset(struct pkt *p, struct flow *f)
 	return V_RESET;
 }
 
+static __always_inline void keep_out(struct pkt *p, __u32 chain, enum weft_direction direction)
+{
+	p->round[direction] = chain;
+	p->kept |= 1 << direction;
+}
+
 /*
  * A frame that leaves a workload is looked at before all that decides, so the flow must be looked up for this. It
  * is kept out only where it goes to whom the flow went before: an old tuple is no way round the function to others.
  */
-__noinline int fate_leaving(struct pkt *p)
+__noinline int existing_leaving(struct pkt *p)
 {
 	const struct port *port;
 	const struct tenant *t;
@@ -62,35 +68,20 @@ __noinline int fate_leaving(struct pkt *p)
 	struct flow *f;
 
 	if (!p)
-		return FATE_INSERT;
+		return V_DROP;
 	port = port_at(p->port);
 	t = tenant_at(p->tenant);
 	if (!port || !t || p->flags & PKT_MULTICAST || is_stateless(p))
-		return FATE_INSERT;
+		return V_NEXT;
 	flow_key(p);
 	f = flow_find(p);
 	if (!f || flow_is_over(f, p, t))
-		return FATE_INSERT;
+		return V_NEXT;
 	fate = fate_of(p, f, port);
-	if (fate == FATE_KEEP && !mac_equal(flow_us(f, p)->mac, p->destination_mac))
-		return FATE_INSERT;
-	return fate;
-}
-
-/* The chain that a leaving frame goes through: none, if its flow is kept out; a verdict ends it. */
-static __always_inline enum verdict existing_leaving(struct pkt *p, __u32 *chain)
-{
-	enum fate fate = fate_leaving(p);
-	struct flow *f;
-
-	if (fate == FATE_KEEP) {
-		p->round[FROM_WORKLOAD] = *chain;
-		p->kept |= 1 << FROM_WORKLOAD;
-		*chain = 0;
-	} else if (fate == FATE_RESET) {
-		f = flow_find(p);
-		return f ? flow_reset(p, f) : V_NEXT;
-	}
+	if (fate == FATE_RESET)
+		return flow_reset(p, f);
+	if (fate == FATE_KEEP && mac_equal(flow_us(f, p)->mac, p->destination_mac))
+		keep_out(p, port->chain, FROM_WORKLOAD);
 	return V_NEXT;
 }
 
@@ -103,8 +94,7 @@ static __always_inline enum verdict existing_towards(struct pkt *p, struct flow 
 	if (fate == FATE_RESET)
 		return flow_reset(p, f);
 	if (fate == FATE_KEEP) {
-		p->round[TO_WORKLOAD] = *chain;
-		p->kept |= 1 << TO_WORKLOAD;
+		keep_out(p, *chain, TO_WORKLOAD);
 		*chain = 0;
 	}
 	return V_NEXT;

@@ -100,6 +100,10 @@ const struct schema_kind *schema_kind_at(const char *path);
 const struct schema_kind *schema_root(void);
 const struct schema_key *schema_key(const struct schema_kind *kind, const char *name);
 
+/* Is the object in canonical form, and complete? Is the path one that such an object may have? */
+bool schema_object_fits(const struct schema_kind *kind, const json_t *object);
+bool schema_path_fits(const char *path);
+
 /* A whole document as yaml_read() gave it, to the canonical tree: a new reference, or NULL. */
 json_t *schema_tree(const json_t *raw, struct marks *marks, struct error *err);
 
@@ -136,5 +140,8 @@ void schema_format(const struct schema_key *key, const json_t *value, char *buf,
 
 /* The keys of a kind, one a line, with type, default and meaning. */
 void schema_help(FILE *out, const struct schema_kind *kind);
+
+/* The same as JSON: [{name, shape, doc, type, default, min, max, words, kinds, ref, required, later, keys}]. */
+json_t *schema_describe(const struct schema_kind *kind);
 
 #endif

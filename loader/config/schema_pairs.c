@@ -45,7 +45,8 @@ static int put(json_t *tree, const char *kind, const char *key, const char *valu
 		return error_set(err, EXIT_USAGE, "%s: key %s is given twice: keep one", kind,
 				 error_quote(quoted, sizeof(quoted), key));
 	if (value[0] == '{' || value[0] == '[')
-		node = yaml_parse(last, value, strlen(value), NULL, err);
+		node = yaml_parse(error_quote(quoted, sizeof(quoted), last), value, strlen(value), NULL,
+				  err);
 	else
 		node = json_string(value);
 	if (!node && value[0] != '{' && value[0] != '[')

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * flood: sends frames of N flows out of a device as fast as one core can, by BPF_PROG_TEST_RUN
- * with live frames. The device's other end needs NAPI: an XDP program, or GRO.
- * Prints "sent=N pps=N".
+ * with live frames, or --pps of them a second. The device's other end needs NAPI: an XDP program, or GRO.
+ * Prints "sent=N pps=N", also when SIGTERM ends it before its time.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -17,7 +17,7 @@
 
 static const char help[] =
 	"flood --dev DEV --src-mac MAC --dst-mac MAC --src-ip IP --dst-ip IP [--netns NETNS]\n"
-	"             [--flows N] [--size BYTES] [--seconds S | --count N] [--cpu C]\n"
+	"             [--flows N] [--size BYTES] [--count N | --seconds S [--pps N]] [--cpu C]\n"
 	"             [--sport PORT] [--dport PORT] [--swap] [--srcs N] [--dsts N]\n"
 	"             [--udp-check] [--tcp-syn | --proto N]\n"
 	"       flood --empty    prints empty_ns=: what an empty program costs with bpf_stats on\n"
@@ -25,7 +25,7 @@ static const char help[] =
 
 struct options {
 	const char *netns, *dev, *src_mac, *dst_mac, *src_ip, *dst_ip;
-	long flows, size, cpu, sport, dport, srcs, dsts, proto, count;
+	long flows, size, cpu, sport, dport, srcs, dsts, proto, count, pps;
 	double seconds;
 	int swap, udp_check, tcp_syn, empty, stats;
 };
@@ -35,9 +35,12 @@ struct frame {
 	int size;
 };
 
-static void on_alarm(int sig)
+static volatile sig_atomic_t stop;
+
+static void on_signal(int sig)
 {
 	(void)sig;
+	stop = 1;
 }
 
 static __u32 sum16(const __u8 *p, int bytes)
@@ -242,10 +245,11 @@ static int measure_empty(void)
 
 static void set_alarm(double seconds)
 {
-	struct sigaction act = { .sa_handler = on_alarm };
+	struct sigaction act = { .sa_handler = on_signal };
 	struct itimerval timer = { .it_value = { seconds, (seconds - (long)seconds) * 1e6 } };
 
 	sigaction(SIGALRM, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
@@ -255,14 +259,14 @@ static uint64_t send_frames(int fd, const struct options *o, struct frame *f)
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = f->bytes, .data_size_in = f->size,
 		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
 		    .batch_size = 64, .repeat = o->count ?: 1 << 30);
-	uint64_t start = now_ns(), end = start + o->seconds * NSEC;
+	uint64_t start = now_ns();
 
 	if (!o->count)
 		set_alarm(o->seconds);
 	do {
 		if (bpf_prog_test_run_opts(fd, &run) && errno != EINTR)
 			die("test run with live frames");
-	} while (!o->count && now_ns() < end);
+	} while (!o->count && !stop);
 	return now_ns() - start;
 }
 
@@ -279,6 +283,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "size", NUMBER, &o->size, 64, 3500 },
 		{ "seconds", SECONDS, &o->seconds, 0, 0 },
 		{ "count", NUMBER, &o->count, 1, 1 << 30 },
+		{ "pps", NUMBER, &o->pps, 1, 100000000 },
 		{ "cpu", NUMBER, &o->cpu, 0, 1023 },
 		{ "sport", NUMBER, &o->sport, 0, 65535 },
 		{ "dport", NUMBER, &o->dport, 0, 65535 },
@@ -294,7 +299,7 @@ static void parse(int argc, char **argv, struct options *o)
 	};
 
 	parse_flags(argc, argv, flags, help);
-	if (!o->empty && !o->stats && !o->dev)
+	if ((!o->empty && !o->stats && !o->dev) || (o->count && o->pps))
 		usage(help);
 }
 
@@ -318,6 +323,7 @@ int main(int argc, char **argv)
 	enter_netns(o.netns);
 	build(&o, &state.config, &frame);
 	spread(&o, &state.config);
+	state.config.gap_ns = o.pps ? NSEC / o.pps : 0;
 	state.config.ifindex = if_nametoindex(o.dev);
 	if (!state.config.ifindex)
 		die(o.dev);

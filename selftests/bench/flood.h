@@ -8,6 +8,7 @@
 struct flood_config {
 	__u64 head[FLOOD_HEAD / 8]; /* the headers, ports and checksums zero */
 	__u32 ifindex;
+	__u32 gap_ns; /* between frames; 0: as fast as it goes */
 	__u32 ip_sum; /* IPv4 header, without the low halves of the addresses */
 	__u32 l4_sum; /* pseudo-header, header and payload, without what varies */
 	__u32 n_sport, n_dport, n_src, n_dst;
@@ -19,7 +20,7 @@ struct flood_config {
 /* The program's only global, so that it lies at the start of its section. */
 struct flood_state {
 	struct flood_config config;
-	__u64 sent, dice;
+	__u64 sent, dice, next;
 	__u32 sweep_sport, sweep_dport;
 };
 

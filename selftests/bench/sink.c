@@ -3,12 +3,13 @@
  * sink: counts and drops UDP on a device, in native XDP (which also gives the device NAPI) and at
  * TC.
  * Prints "ready", and after --warmup and --seconds "received=N pps=N" of those seconds.
- * With --seconds 0 it drops until it is killed.
+ * With --seconds 0 it counts until SIGTERM ends it.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <signal.h>
 #include "bench.h"
 
 static const char help[] =
@@ -20,6 +21,11 @@ struct options {
 	long proto;
 	int tc_only;
 };
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
 
 static uint64_t total(int map, int cpus)
 {
@@ -92,6 +98,7 @@ static void parse(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = { .proto = 17 };
+	const struct sigaction act = { .sa_handler = on_signal };
 	uint64_t before, start, count, took;
 	int map, cpus = libbpf_num_possible_cpus();
 	struct bpf_object *obj;
@@ -101,14 +108,17 @@ int main(int argc, char **argv)
 	obj = load(&o);
 	map = bpf_object__find_map_fd_by_name(obj, "received");
 	attach(obj, &o);
+	if (!o.seconds)
+		sigaction(SIGTERM, &act, NULL);
 	puts("ready");
 	fflush(stdout);
-	if (!o.seconds)
-		pause();
 	pause_for(o.warmup);
-	before = total(map, cpus);
+	before = o.seconds ? total(map, cpus) : 0;
 	start = now_ns();
-	pause_for(o.seconds);
+	if (o.seconds)
+		pause_for(o.seconds);
+	else
+		pause();
 	count = total(map, cpus) - before;
 	took = now_ns() - start;
 	printf("received=%lu pps=%.0f\n", count, count * 1e9 / took);

@@ -76,8 +76,10 @@ chain() {
 	fi
 	function_kill h1 s0
 	tcp_fail h1.p0 10.0.1.2 5432
+	expect_status 4 weft_on h1 verify
 	function_revive h1 s0
 	tcp_ok h1.p0 10.0.1.2 5432
+	expect_status 0 weft_on h1 verify
 }
 
 nothing_left() {

@@ -171,7 +171,8 @@ json() {
 		show_output
 	fi
 }
-for line in status counters version save check-host history 'history 0' 'rollback --dry-run --force' "apply $STATE/lab.yaml" "diff $STATE/lab.yaml" \
+for line in status counters version save check-host help 'help port' history 'history 0' 'rollback --dry-run --force' \
+	"apply $STATE/lab.yaml" "diff $STATE/lab.yaml" \
 	'ct show' 'ct show red' 'fdb show' 'fdb show red/web' 'neigh show' 'neigh show red/web'; do
 	# shellcheck disable=SC2086
 	json -j $line

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# existing: a of h1 talks to b of h2 and to c beside it, by TCP, UDP and ping, when a chain comes onto its wire. What
-# the function on s0 then sees of these flows, and of new ones; that they go on, or both their ends are reset; and
-# that all leave the function with the chain.
+# existing: a of h1 talks to b of h2 and to c beside it, by TCP, UDP and ping, when a chain comes onto the wires of a
+# and c. What the function on s0 then sees of these flows, and of new ones; that they go on, or both their ends are
+# reset; and that all leave the function with the chain.
 . "$(dirname "$0")/../lib/lab.sh"
 need tcpdump tshark ss
 
@@ -20,7 +20,7 @@ tenant() {
 	chains:
 	  inspect: {tag: 301, existing: $1, steps: [{function: one}]}
 	insert:
-	  - {name: wire, apply_to: [port:a], chain: inspect}
+	  - {name: wire, apply_to: [port:a, port:c], chain: inspect}
 	YAML
 }
 
@@ -122,7 +122,7 @@ each_old() {
 	"$1" "TCP from a $2" "$(old_tcp4 1)"
 	"$1" "TCP from a by IPv6 $2" "$(old_tcp6 2)"
 	"$1" "TCP from the other host $2" "$(old_tcp4 3)"
-	"$1" "TCP to a port beside it $2" "$(old_tcp6 4)"
+	"$1" "TCP between two ports with the chain $2" "$(old_tcp6 4)"
 	each_old_datagram "$1" "$2"
 }
 

@@ -251,17 +251,17 @@ libc = ctypes.CDLL(None, use_errno=True)
 sockets = {}
 
 
-def socket_on(namespace, device):
-    """A raw socket outlives the stay in its namespace, so each is opened once."""
-    if (namespace, device) not in sockets:
+def socket_on(namespace, device, protocol=0):
+    """A raw socket outlives the stay in its namespace, so each is opened once. Protocol 0 receives nothing."""
+    if (namespace, device, protocol) not in sockets:
         fd = os.open(namespace, os.O_RDONLY)
         if libc.setns(fd, CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), namespace)
         os.close(fd)
         out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-        out.bind((device, 0))
-        sockets[namespace, device] = out
-    return sockets[namespace, device]
+        out.bind((device, protocol))
+        sockets[namespace, device, protocol] = out
+    return sockets[namespace, device, protocol]
 
 
 def transmit(out, frame):
@@ -293,9 +293,14 @@ def send(line):
             time.sleep(int(gap) / 1000)
 
 
-for line in sys.stdin:
-    try:
-        send(line)
-        print("ok", flush=True)
-    except Exception as error:
-        print(f"{type(error).__name__}: {error}", flush=True)
+def main():
+    for line in sys.stdin:
+        try:
+            send(line)
+            print("ok", flush=True)
+        except Exception as error:
+            print(f"{type(error).__name__}: {error}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -165,7 +165,7 @@ ping_fail h1.p0 10.0.1.2
 
 weft_on h1 apply "$STATE/allow.yaml" > /dev/null
 number=$(state 0 .state)
-weft_on h1 unload
+weft_on h1 unload --force
 expect_eq "$number" "$(state 0 .state)" "the history outlives the root"
 weft_load h1
 weft_on h1 apply "$STATE/allow.yaml" > /dev/null

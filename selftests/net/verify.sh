@@ -217,9 +217,14 @@ story() {
 	expect_status 0 weft_on h1 acl set red/ping priority 51
 	expect_output '; 2 local changes since' weft_on h1 status
 	expect_output '^\+ tenants/red/acl/more' weft_on h1 -d status
-	expect_output '"build":"[0-9a-f]{12}"' weft_on h1 -j status
+	expect_output '"build":"0.1\+[0-9a-f]{12}"' weft_on h1 -j status
 	mended
 	expect_output '; 0 local changes since' weft_on h1 status
+	# Going back is an apply too, without a file.
+	expect_status 0 weft_on h1 acl del red/deny
+	expect_status 0 weft_on h1 rollback
+	expect_output 'applied a former state \(rollback\) by .*; 0 local changes since' weft_on h1 status
+	expect_status 0 apply
 	# What is pending is no fault.
 	expect_status 0 weft_on h1 port add red/late network web host h1 device none0 mac 02:00:00:00:00:44
 	well 'note port red/late: device none0 is not there: pending'
@@ -237,6 +242,23 @@ story() {
 	weft_load h1
 	expect_output 'applied nothing since the load' weft_on h1 status
 	well
+}
+
+# Below 6.6 the programs are filters, among which the order is that of their priorities.
+clsact() {
+	expect_status 0 weft_on h1 unload --force
+	weft_load h1 --clsact
+	configure
+	well
+	in_ns h1 tc filter add dev pc ingress pref 40 bpf direct-action object-pinned "$root/prog/sf_tc"
+	well
+	in_ns h1 tc filter add dev pc ingress pref 5 bpf direct-action object-pinned "$root/prog/sf_tc"
+	finds 'device pc: a foreign filter .bpf, pref 5. is ahead of weft.s at ingress'
+	in_ns h1 tc filter del dev pc ingress pref 5
+	in_ns h1 tc filter del dev pc ingress pref 40
+	in_ns h1 tc filter del dev pc egress
+	finds 'device pc: weft.s program is not attached at egress'
+	mended
 }
 
 for MODE in $MODES; do
@@ -259,3 +281,4 @@ guard
 maps
 tables
 story
+clsact

@@ -6,6 +6,8 @@
  */
 #include "config_helpers.h"
 
+#include <time.h>
+
 #include "loader/rules.h"
 #include "acl_oracle.h"
 
@@ -157,7 +159,7 @@ static void compare(const json_t *tree, const struct model *m)
 	free(list.entries);
 }
 
-static void with_rules(json_t *acl, void (*test)(const json_t *tree, const struct model *m))
+static void with(json_t *groups, json_t *acl, void (*test)(const json_t *tree, const struct model *m))
 {
 	json_t *tree = parsed(world_text), *flat;
 	struct identities old = { 0 }, ids;
@@ -165,6 +167,8 @@ static void with_rules(json_t *acl, void (*test)(const json_t *tree, const struc
 	struct model m;
 
 	json_object_set_new(json_object_get(json_object_get(tree, "tenants"), "red"), "acl", acl);
+	if (groups)
+		json_object_set_new(json_object_get(json_object_get(tree, "tenants"), "red"), "groups", groups);
 	flat = config_flatten(tree);
 	assert_int_equal(identities_assign(&old, flat, &ids, &e), 0);
 	model_make(&m, tree, &ids, "h1");
@@ -173,6 +177,11 @@ static void with_rules(json_t *acl, void (*test)(const json_t *tree, const struc
 	identities_free(&ids);
 	json_decref(flat);
 	json_decref(tree);
+}
+
+static void with_rules(json_t *acl, void (*test)(const json_t *tree, const struct model *m))
+{
+	with(NULL, acl, test);
 }
 
 static void test_oracle(void **state)
@@ -247,12 +256,50 @@ static void test_bound(void **state)
 	with_rules(acl, too_many);
 }
 
+static void too_much(const json_t *tree, const struct model *m)
+{
+	struct error e = { 0 };
+	struct acl_list list;
+	clock_t begin = clock();
+
+	(void)tree;
+	assert_int_equal(acl_compile(m, model_tenant(m, "red"), &list, &e), -1);
+	assert_int_equal(e.exit_code, EXIT_REFUSED);
+	assert_contains(e.text, "acl red/r");
+	assert_contains(e.text, "in reasonable time");
+	assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
+}
+
+/* Rules that make no entry, since the families contradict, cost all the more: 4 million pairs each. */
+static void test_bound_of_time(void **state)
+{
+	json_t *acl = json_object(), *four = json_array(), *six = json_array();
+	char text[32];
+
+	(void)state;
+	for (int i = 0; i < 2000; i++) {
+		snprintf(text, sizeof(text), "10.%d.%d.0/24", i / 250, i % 250);
+		json_array_append_new(four, json_string(text));
+		snprintf(text, sizeof(text), "fd00:%x::/64", i + 1);
+		json_array_append_new(six, json_string(text));
+	}
+	for (int i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "r%d", i);
+		json_object_set_new(acl, text,
+				    json_pack("{s:s, s:s, s:i, s:[s], s:[s]}", "direction", "in", "action",
+					      "allow", "priority", i, "source", "group:four", "destination",
+					      "group:six"));
+	}
+	with(json_pack("{s:{s:o}, s:{s:o}}", "four", "prefixes", four, "six", "prefixes", six), acl, too_much);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_oracle),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_bound_of_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

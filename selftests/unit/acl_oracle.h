@@ -56,12 +56,13 @@ static bool port_has(const json_t *tree, const char *port, const struct model_ad
 
 static bool end_matches(const json_t *tree, const char *ref, const struct model_address *a)
 {
-	const json_t *ports = red(tree, "groups", ref + 6), *item;
+	const json_t *ports, *item;
 	size_t i;
 
 	if (!strncmp(ref, "port:", 5))
 		return port_has(tree, ref + 5, a);
 	if (!strncmp(ref, "group:", 6)) {
+		ports = red(tree, "groups", ref + 6);
 		json_array_foreach (json_object_get(ports, "ports"), i, item)
 			if (port_has(tree, json_string_value(item), a))
 				return true;

@@ -64,8 +64,7 @@ static void test_same_object_in_two_files(void **state)
 		"version: 1\nhosts:\n  h1: {vtep: 10.0.0.1, underlay: [u0]}\n",
 		"version: 1\ntenants:\n  red:\n    networks: {web: {vni: 1}}\n",
 		"version: 1\ntenants:\n  red:\n    options: {enforcement: monitor}\n",
-		"version: 1\ntenants:\n  red:\n    acl: [{name: r, direction: in, priority: 1, "
-		"action: deny}]\n",
+		"version: 1\ntenants:\n  red:\n    acl: [{name: r, direction: in, priority: 1, action: deny}]\n",
 	};
 	static const char *const place[] = {
 		":3:3: hosts/h1 is also written in ", ":4:16: tenants/red/networks/web is",

@@ -119,6 +119,23 @@ static void test_messages_are_harmless(void **state)
 	error_quote(quoted, sizeof(quoted), longer);
 	assert_true(strlen(quoted) < sizeof(quoted));
 	assert_contains(quoted, "xxx...\"");
+	/* What is not UTF-8 cannot stand in JSON; what is, but moves the cursor (C1), is no better than ESC. */
+	error_quote(quoted, sizeof(quoted), "\xff\xc2\x9b\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80" "e\xc3");
+	assert_string_equal(quoted,
+			    "\"\\xff\\xc2\\x9b\\xc0\\xaf\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80" "e\\xc3\"");
+	error_quote(quoted, sizeof(quoted), "\xc3\xa9\xe2\x9c\x93\xf0\x9f\x98\x80");
+	assert_string_equal(quoted, "\"\xc3\xa9\xe2\x9c\x93\xf0\x9f\x98\x80\"");
+	/* However the cut falls, no character is left in two. */
+	for (size_t size = 16; size < 40; size++) {
+		json_t *text;
+
+		error_quote(quoted, size, "\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80"
+					  "\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80");
+		text = json_string(quoted);
+		assert_non_null(text);
+		assert_true(strlen(quoted) < size);
+		json_decref(text);
+	}
 }
 
 static void test_files(void **state)

@@ -312,6 +312,16 @@ static void bypass(void **state)
 		}
 }
 
+/* XDP writes nothing before it passes up, no verdict either. */
+static void left_to_tc(const char *table, struct packet p)
+{
+	struct flow before = flow_only(table, NULL), after;
+
+	send_frame(IN_XDP, p, UP, DROP_NONE);
+	after = flow_only(table, NULL);
+	case_assert(!memcmp(&before, &after, sizeof(after)));
+}
+
 /* All but TCP: one packet is dropped, whichever direction it has, and the flow begins anew. */
 static void reset_forgets(void **state)
 {
@@ -324,8 +334,7 @@ static void reset_forgets(void **state)
 			setup(state, k, flavour);
 			chain_comes_onto(A, CHAIN_RESET, false);
 			if (flavour == IN_XDP) {
-				send_frame(flavour, p, UP, DROP_NONE);
-				case_assert(flow_count(k->table) == 1);
+				left_to_tc(k->table, p);
 				continue;
 			}
 			send_frame(flavour, p, DROPPED, DROP_CHAIN_RESET);
@@ -364,7 +373,7 @@ static void reset_answers(void **state)
 			setup(state, k, flavour);
 			chain_comes_onto(A, CHAIN_RESET, false);
 			if (flavour == IN_XDP) {
-				send_frame(flavour, p, UP, DROP_NONE);
+				left_to_tc(k->table, p);
 				continue;
 			}
 			p.payload = 9;

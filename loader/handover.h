@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From maps of one version to those of another under traffic, and back. Both builds' programs are loaded, each on maps
+ * of its own where the versions differ. On all devices a third program (bpf/handover.bpf.c) takes their places, which
+ * calls the old ones; then one word is written, and it calls the new ones, on all devices at the same moment.
+ */
+#ifndef WEFT_HANDOVER_H
+#define WEFT_HANDOVER_H
+
+#include "loader/root.h"
+
+/* Is there a way? */
+bool handover_known(unsigned int from, unsigned int to);
+/* Is it a map that differs between the versions? Those are in next/maps. All others are the same in both. */
+bool handover_converts(const char *map);
+
+/* Makes the new tables, empty, and puts the third program in all places, where it calls the old ones. */
+int handover_begin(const struct root *root, unsigned int from, unsigned int to, struct error *e);
+/* Was one begun that has not ended? */
+bool handover_begun(const struct root *root);
+/* The word, for every load: from here on it goes forward, also if it was killed. */
+int handover_turn(const struct root *root, struct error *e);
+bool handover_turned(const struct root *root);
+
+/* After the turn: carries over the flows that no packet has. Before the new maps are put in place, or again after. */
+int handover_carry(const struct root *root, struct error *e);
+/* At last, with the old tables in next/previous/maps: gives their memory back. */
+int handover_release(const struct root *root, struct error *e);
+
+#endif

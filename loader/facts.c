@@ -65,8 +65,7 @@ static void note_attachment(struct fact *fact, const struct root *root, const st
 
 	/* The same name may be another device by now. */
 	fact->attached = fact->present && a->ifindex == fact->info.ifindex &&
-			 a->role == fact->role && a->mode == fact->mode && guarded &&
-			 !a->xdp_unfit;
+			 a->role == fact->role && a->mode == fact->mode && guarded && !a->xdp_unfit;
 	fact->xdp = fact->attached && a->xdp;
 	fact->takes_xdp = facts_takes_xdp(root, fact);
 	memcpy(fact->note, a->note, sizeof(fact->note));

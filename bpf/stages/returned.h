@@ -4,8 +4,8 @@
  * device, the tag with its PCP, and the protected workload's MAC; by nothing that a workload can write.
  * reads:  struct pkt
  * writes: pkt.from, port, tenant, vni, zone
- * maps:   sf chains port_slots fdb flood
- * drops:  sf_untagged sf_unknown sf_no_flow, and those of antispoof
+ * maps:   sf chains port_slots fdb flood tenants acl
+ * drops:  acl_in sf_untagged sf_unknown sf_no_flow, and those of antispoof
  */
 #ifndef WEFT_STAGE_RETURNED_H
 #define WEFT_STAGE_RETURNED_H
@@ -110,7 +110,23 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 }
 
 #if !WEFT_XDP
-/* To the ports of this network that the chain protects; the ACL let the frame to them before. */
+/*
+ * One copy went to the function if any port's ACL let the frame in, and the function may have made it itself: so each
+ * port's is asked, without counting or logging a second time.
+ */
+static __always_inline bool lets_in(const struct pkt *p, __u32 slot)
+{
+	const struct tenant *t = tenant_at(p->tenant);
+	struct acl_query q = { .port = slot, .direction = TO_WORKLOAD };
+
+	if (!t)
+		return false;
+	query_from(&q, p);
+	acl_classify(&q, t);
+	return q.action == ACL_ALLOW || t->flags & TENANT_MONITOR;
+}
+
+/* To the ports of this network that the chain protects. */
 __noinline int returned_copy(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 chain)
 {
 	const struct port *port = port_at(slot);
@@ -119,6 +135,8 @@ __noinline int returned_copy(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 chain)
 		return V_DROP;
 	if (!port || !port->ifindex || port->chain != chain || p->from == FLOW_TARGET(TARGET_PORT, slot))
 		return V_NEXT;
+	if (!lets_in(p, slot))
+		return drop(p, DROP_ACL_IN);
 	if (copy_to_port(ctx, port))
 		return drop(p, DROP_FLOOD_FAILED);
 	count_to(p, slot);

@@ -665,10 +665,8 @@ unfinished_checksums() {
 	in_ns h1 ethtool -K u0 tx on >/dev/null
 }
 
-# --- what is not stopped yet --------------------------------------------------------------------------------
-
-# One pair of ports, connected and reset again and again, fills the queue in which expired flows are looked for.
-hole_reclaim() {
+# One pair of ports, connected and reset again and again, leaves a stale key each time in the queue in which expired flows are looked for.
+reclaim_queue() {
 	configure 'max_flows: 64, max_half_open: 64, timeouts: {udp: 1s, udp_replied: 1s, icmp: 1s}'
 	send h1.pe "[eth('$B', '$E', ip4('$E4', '$B4', udp(3000 + i, 666, b''))) for i in range(50)]"
 	in_ns h1.pa python3 -S -E - <<-PYTHON
@@ -685,6 +683,8 @@ hole_reclaim() {
 	expect_counter_still h1 drops ct_full send h1.pe \
 		"[eth('$B', '$E', ip4('$E4', '$B4', udp(4000 + i, 666, b''))) for i in range(30)]"
 }
+
+# --- what is not stopped yet --------------------------------------------------------------------------------
 
 # flood_start NS FRAME: as fast as one process can, until $BG_PID ends.
 flood_start() {
@@ -711,7 +711,6 @@ hole_dead_function() {
 
 holes() {
 	configure
-	hole_reclaim
 	hole_dead_function
 }
 

@@ -23,7 +23,7 @@
 #define AT_ONCE     400 /* updates of an outer map, which wait for all readers, whatever their number */
 #define PLACEHOLDER 1 /* entries of what stands for no table (tables_remove.c) */
 
-/* An inner map by its outer one and slot, or -1. */
+/* An inner map by its outer one and slot, or -1: errno is ENOENT if there is none. */
 static int inner_at(int outer, __u32 slot, uint32_t *entries)
 {
 	uint32_t id;
@@ -31,9 +31,10 @@ static int inner_at(int outer, __u32 slot, uint32_t *entries)
 
 	if (bpf_map_lookup_elem(outer, &slot, &id))
 		return -1;
-	fd = bpf_map_get_fd_by_id(id);
+	fd = map_by_id(id);
 	if (fd >= 0 && (inner_info(fd, &id, entries) || *entries == PLACEHOLDER)) {
 		close(fd);
+		errno = ENOENT;
 		return -1;
 	}
 	return fd;
@@ -60,6 +61,11 @@ static int make_kind(const struct inner_types *types, enum inner kind, int old, 
 	for (__u32 slot = 0; slot < WEFT_TENANTS_MAX && !err; slot++) {
 		int had = inner_at(old, slot, &entries), fd;
 
+		/* Taken for none, its flows would be lost. */
+		if (had < 0 && errno != ENOENT)
+			err = error_set(e, EXIT_REFUSED,
+					"map %s: a tenant's table cannot be looked at: %s: the version of the maps is changed with CAP_SYS_ADMIN alone",
+					inner_kinds[kind].name, strerror(errno));
 		if (had < 0)
 			continue;
 		close(had);

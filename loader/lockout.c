@@ -127,8 +127,7 @@ int lockout_check(struct facts *facts, struct error *e)
 			continue;
 		if (ways.n < 0)
 			find_ways(&ways);
-		what = !strcmp(f->device, "lo") ? "this host's talk with itself"
-						: way_over(&ways, f->info.ifindex);
+		what = way_over(&ways, f->info.ifindex);
 		if (!what)
 			continue;
 		error_set(

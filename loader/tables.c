@@ -7,7 +7,6 @@
 
 #include "loader/alloc.h"
 #include "loader/progress.h"
-#include "loader/rights.h"
 #include "loader/table_copy.h"
 #include "loader/tables.h"
 
@@ -156,7 +155,6 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 {
 	const struct model_tenant *tenant = &t->m->tenants[i];
 	const struct tenant *owner = entries_value(&s->actual[MAP_TENANTS], tenant->slot);
-	bool raised;
 	uint32_t id;
 	int fd;
 
@@ -164,14 +162,8 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 	if (owner->id != tenant->id || bpf_map_lookup_elem(t->outer[kind], &tenant->slot, &id))
 		return -1;
 	fd = inner_find(root, tenant->name, kind, id);
-	if (fd >= 0)
-		return fd;
-	/* Somebody has taken its pin away: who may ask the kernel keeps its flows all the same. */
-	raised = rights_raise(CAP_SYS_ADMIN);
-	fd = bpf_map_get_fd_by_id(id);
-	if (raised)
-		rights_lower(CAP_SYS_ADMIN);
-	return fd;
+	/* Where somebody has taken its pin away, who may ask the kernel keeps its flows all the same. */
+	return fd >= 0 ? fd : map_by_id(id);
 }
 
 void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s)

@@ -81,7 +81,10 @@ refused() {
 	expect_eq 0 "$(weft_on h1 -j status | jq '.devices | length')" "and nothing was attached"
 }
 
-refused lo "this host's talk with itself"
+# What never leads to another machine is refused with --force too.
+with lo port > "$STATE/lo.yaml"
+expect_refused "port red/w: device lo is the host's loopback device" weft_on h1 apply "$STATE/lo.yaml"
+expect_refused "loopback" weft_on h1 apply "$STATE/lo.yaml" --force
 refused d0 "this host's default route"
 refused e0 "this host's default route"
 refused br0 "this host's default route"

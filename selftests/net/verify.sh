@@ -217,7 +217,7 @@ story() {
 	expect_status 0 weft_on h1 acl set red/ping priority 51
 	expect_output '; 2 local changes since' weft_on h1 status
 	expect_output '^\+ tenants/red/acl/more' weft_on h1 -d status
-	expect_output '"build":"0.1\+[0-9a-f]{12}"' weft_on h1 -j status
+	expect_output '"build":"0\.1-[0-9a-f]{12}"' weft_on h1 -j status
 	mended
 	expect_output '; 0 local changes since' weft_on h1 status
 	# Going back is an apply too, without a file.

@@ -18,6 +18,7 @@
 #include "loader/handover_flows.h"
 #include "loader/pins.h"
 #include "loader/programs.h"
+#include "loader/rights.h"
 #include "loader/table_copy.h"
 
 #define AT_ONCE     400 /* updates of an outer map, which wait for all readers, whatever their number */
@@ -31,9 +32,10 @@ static int inner_at(int outer, __u32 slot, uint32_t *entries)
 
 	if (bpf_map_lookup_elem(outer, &slot, &id))
 		return -1;
-	fd = bpf_map_get_fd_by_id(id);
+	fd = rights_map(id);
 	if (fd >= 0 && (inner_info(fd, &id, entries) || *entries == PLACEHOLDER)) {
 		close(fd);
+		errno = ENOENT;
 		return -1;
 	}
 	return fd;
@@ -60,6 +62,10 @@ static int make_kind(const struct inner_types *types, enum inner kind, int old, 
 	for (__u32 slot = 0; slot < WEFT_TENANTS_MAX && !err; slot++) {
 		int had = inner_at(old, slot, &entries), fd;
 
+		if (had < 0 && errno == EPERM)
+			err = error_set(e, EXIT_REFUSED,
+					"map %s: flows cannot be carried over without cap_sys_admin: load as root",
+					inner_kinds[kind].name);
 		if (had < 0)
 			continue;
 		close(had);

@@ -156,7 +156,6 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 {
 	const struct model_tenant *tenant = &t->m->tenants[i];
 	const struct tenant *owner = entries_value(&s->actual[MAP_TENANTS], tenant->slot);
-	bool raised;
 	uint32_t id;
 	int fd;
 
@@ -167,11 +166,7 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 	if (fd >= 0)
 		return fd;
 	/* Somebody has taken its pin away: who may ask the kernel keeps its flows all the same. */
-	raised = rights_raise(CAP_SYS_ADMIN);
-	fd = bpf_map_get_fd_by_id(id);
-	if (raised)
-		rights_lower(CAP_SYS_ADMIN);
-	return fd;
+	return rights_map(id);
 }
 
 void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s)

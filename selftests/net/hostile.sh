@@ -729,6 +729,8 @@ run() {
 	origin
 	icmp_to_all
 	unfinished_checksums
+	reclaim_queue
+	configure
 	after_all
 	[ -z "${HOLES:-}" ] || holes
 }

@@ -18,12 +18,13 @@
 #include "loader/handover_flows.h"
 #include "loader/pins.h"
 #include "loader/programs.h"
+#include "loader/rights.h"
 #include "loader/table_copy.h"
 
 #define AT_ONCE     400 /* updates of an outer map, which wait for all readers, whatever their number */
 #define PLACEHOLDER 1 /* entries of what stands for no table (tables_remove.c) */
 
-/* An inner map by its outer one and slot, or -1: errno is ENOENT if there is none. */
+/* An inner map by its outer one and slot, or -1. */
 static int inner_at(int outer, __u32 slot, uint32_t *entries)
 {
 	uint32_t id;
@@ -31,7 +32,7 @@ static int inner_at(int outer, __u32 slot, uint32_t *entries)
 
 	if (bpf_map_lookup_elem(outer, &slot, &id))
 		return -1;
-	fd = map_by_id(id);
+	fd = rights_map(id);
 	if (fd >= 0 && (inner_info(fd, &id, entries) || *entries == PLACEHOLDER)) {
 		close(fd);
 		errno = ENOENT;
@@ -61,11 +62,10 @@ static int make_kind(const struct inner_types *types, enum inner kind, int old, 
 	for (__u32 slot = 0; slot < WEFT_TENANTS_MAX && !err; slot++) {
 		int had = inner_at(old, slot, &entries), fd;
 
-		/* Taken for none, its flows would be lost. */
-		if (had < 0 && errno != ENOENT)
+		if (had < 0 && errno == EPERM)
 			err = error_set(e, EXIT_REFUSED,
-					"map %s: a tenant's table cannot be looked at: %s: the version of the maps is changed with CAP_SYS_ADMIN alone",
-					inner_kinds[kind].name, strerror(errno));
+					"map %s: flows cannot be carried over without cap_sys_admin: load as root",
+					inner_kinds[kind].name);
 		if (had < 0)
 			continue;
 		close(had);

@@ -297,13 +297,3 @@ int inner_info(int fd, uint32_t *id, uint32_t *entries)
 	*entries = info.max_entries;
 	return 0;
 }
-
-int map_by_id(uint32_t id)
-{
-	bool raised = rights_raise(CAP_SYS_ADMIN);
-	int fd = bpf_map_get_fd_by_id(id);
-
-	if (raised)
-		rights_lower(CAP_SYS_ADMIN);
-	return fd;
-}

@@ -60,8 +60,6 @@ int inner_pin(const struct root *root, const char *tenant, enum inner kind, int 
 void inner_unpin(const struct root *root, const char *tenant, enum inner kind);
 /* The pinned map's fd, or -1 with errno and without an error. */
 int inner_open(const struct root *root, const char *tenant, enum inner kind);
-/* Any map by the kernel's number, for who has CAP_SYS_ADMIN; or -1 with errno. */
-int map_by_id(uint32_t id);
 /* The fd of the tenant's map with this id, pinned in its place or staged, or -1. */
 int inner_find(const struct root *root, const char *tenant, enum inner kind, uint32_t id);
 bool inner_exists(const struct root *root, const char *tenant, enum inner kind);

@@ -10,6 +10,7 @@
 #include "loader/handover.h"
 #include "loader/inner.h"
 #include "loader/map_fit.h"
+#include "loader/rights.h"
 
 #define REMEDY "save, unload, load and apply"
 
@@ -69,7 +70,7 @@ static int fits_inner(const struct root *root, const struct bpf_map *outer,
 
 	for (__u32 slot = 0; fd >= 0 && map < 0 && slot < bpf_map__max_entries(outer); slot++)
 		if (!bpf_map_lookup_elem(fd, &slot, &id))
-			map = map_by_id(id);
+			map = rights_map(id);
 	if (info_of(map, &had) && (had.key_size != bpf_map__key_size(inner) ||
 				   had.value_size != bpf_map__value_size(inner)))
 		err = refuse_sizes(bpf_map__name(outer), bpf_map__key_size(inner),

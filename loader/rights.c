@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <bpf/bpf.h>
 #include <cap-ng.h>
 #include <errno.h>
 #include <stdint.h>
@@ -61,7 +62,8 @@ static struct need need_of(unsigned int flags, bool begins)
 
 static bool have(capng_type_t set, unsigned int capability)
 {
-	return capng_have_capability(set, capability) != 0;
+	/* Asks the kernel only if it has not yet: nobody but us changes them. */
+	return capng_have_capability(set, capability) == 1;
 }
 
 /* "cap_bpf,cap_perfmon" */
@@ -128,8 +130,7 @@ int rights_narrow(const char *command, unsigned int flags, bool begins, struct e
 
 bool rights_raise(unsigned int capability)
 {
-	if (capng_get_caps_process() || have(CAPNG_EFFECTIVE, capability) ||
-	    !have(CAPNG_PERMITTED, capability))
+	if (have(CAPNG_EFFECTIVE, capability) || !have(CAPNG_PERMITTED, capability))
 		return false;
 	return !capng_update(CAPNG_ADD, CAPNG_EFFECTIVE, capability) &&
 	       !capng_apply(CAPNG_SELECT_CAPS);
@@ -144,9 +145,19 @@ void rights_lower(unsigned int capability)
 	errno = saved;
 }
 
+int rights_map(unsigned int id)
+{
+	bool raised = rights_raise(CAP_SYS_ADMIN);
+	int fd = bpf_map_get_fd_by_id(id);
+
+	if (raised)
+		rights_lower(CAP_SYS_ADMIN);
+	return fd;
+}
+
 const char *rights_bpf_hint(void)
 {
-	return capng_get_caps_process() || have(CAPNG_EFFECTIVE, CAP_BPF)
+	return have(CAPNG_EFFECTIVE, CAP_BPF)
 		       ? ""
 		       : ": cap_bpf is missing: run as root, or with that capability";
 }

@@ -26,6 +26,9 @@ int rights_narrow(const char *command, unsigned int flags, bool begins, struct e
 bool rights_raise(unsigned int capability);
 void rights_lower(unsigned int capability);
 
+/* The fd of a map by its id, for who has CAP_SYS_ADMIN; else -1 with EPERM. */
+int rights_map(unsigned int id);
+
 /* What to add to an EPERM of bpf(): ": cap_bpf is missing…", or "". */
 const char *rights_bpf_hint(void);
 

@@ -7,6 +7,7 @@
 
 #include "loader/alloc.h"
 #include "loader/progress.h"
+#include "loader/rights.h"
 #include "loader/table_copy.h"
 #include "loader/tables.h"
 
@@ -162,8 +163,10 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 	if (owner->id != tenant->id || bpf_map_lookup_elem(t->outer[kind], &tenant->slot, &id))
 		return -1;
 	fd = inner_find(root, tenant->name, kind, id);
-	/* Where somebody has taken its pin away, who may ask the kernel keeps its flows all the same. */
-	return fd >= 0 ? fd : map_by_id(id);
+	if (fd >= 0)
+		return fd;
+	/* Somebody has taken its pin away: who may ask the kernel keeps its flows all the same. */
+	return rights_map(id);
 }
 
 void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s)

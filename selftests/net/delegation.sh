@@ -167,7 +167,6 @@ chown $U "$ROOT/tenants/red/large"
 mv "$ROOT/tenants/red/large" "$RULES"
 expect_output '^100000$' owner "$RULES" fill 100000
 expect_refused 'acl red/f.*more than 4096' commit red
-expect_status 4 weft_soon apply "$STATE/blue.yaml"
 expect_ok owner "$RULES" random 20000 2
 expect_status 4 commit
 tcp_ok h1.r0 10.0.1.2 82

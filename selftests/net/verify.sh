@@ -27,8 +27,11 @@ configure() {
 	YAML
 }
 
+# Called with arguments by the assertions.
+# shellcheck disable=SC2120
 verify() { weft_on h1 verify "$@"; }
 status() { weft_on h1 status "$@"; }
+# shellcheck disable=SC2120
 apply() { weft_on h1 apply "$STATE/apply.yaml" "$@"; }
 ahead() { in_ns h1 python3 "$TOP/selftests/lib/ahead.py" "$@"; }
 

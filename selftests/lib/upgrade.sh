@@ -71,12 +71,11 @@ expect_load() {
 
 # No link may go on with a program that is not the pinned one.
 expect_programs() {
-	local host pinned=() odd
+	local host ids odd
 	for host in h1 h2; do
-		pinned=("$(root_of $host)"/prog/*)
-		pinned=$(for p in "${pinned[@]}"; do bpftool -j prog show pinned "$p"; done | jq -s 'map(.id)')
+		ids=$(for p in "$(root_of $host)"/prog/*; do bpftool -j prog show pinned "$p"; done | jq -s 'map(.id)')
 		odd=$(for l in "$(root_of $host)"/link/*; do bpftool -j link show pinned "$l"; done |
-			jq -s --argjson p "$pinned" '[.[] | select(.prog_id as $i | $p | index($i) | not)] | length')
+			jq -s --argjson p "$ids" '[.[] | select(.prog_id as $i | $p | index($i) | not)] | length')
 		expect_eq 0 "$odd" "$host: every device runs the programs that are pinned"
 		expect_ok -t "$host: nothing is left of the load" test ! -e "$(root_of $host)/next"
 	done

@@ -18,104 +18,7 @@
 #include "loader/handover_flows.h"
 #include "loader/pins.h"
 #include "loader/programs.h"
-#include "loader/rights.h"
 #include "loader/table_copy.h"
-
-#define AT_ONCE     400 /* updates of an outer map, which wait for all readers, whatever their number */
-#define PLACEHOLDER 1 /* entries of what stands for no table (tables_remove.c) */
-
-/* An inner map by its outer one and slot, or -1. */
-static int inner_at(int outer, __u32 slot, uint32_t *entries)
-{
-	uint32_t id;
-	int fd;
-
-	if (bpf_map_lookup_elem(outer, &slot, &id))
-		return -1;
-	fd = rights_map(id);
-	if (fd >= 0 && (inner_info(fd, &id, entries) || *entries == PLACEHOLDER)) {
-		close(fd);
-		errno = ENOENT;
-		return -1;
-	}
-	return fd;
-}
-
-static int flush(int outer, enum inner kind, struct entries *list, struct error *e)
-{
-	int err = list->n ? map_write(outer, inner_kinds[kind].name, list, e) : 0;
-
-	for (size_t i = 0; i < list->n; i++)
-		close(*(int *)entries_value(list, i));
-	list->n = 0;
-	return err;
-}
-
-static int make_kind(const struct inner_types *types, enum inner kind, int old, int new,
-		     struct error *e)
-{
-	struct entries list;
-	uint32_t entries;
-	int err = 0;
-
-	entries_init(&list, sizeof(__u32), sizeof(int));
-	for (__u32 slot = 0; slot < WEFT_TENANTS_MAX && !err; slot++) {
-		int had = inner_at(old, slot, &entries), fd;
-
-		if (had < 0 && errno == EPERM)
-			err = error_set(e, EXIT_REFUSED,
-					"map %s: flows cannot be carried over without cap_sys_admin: load as root",
-					inner_kinds[kind].name);
-		if (had < 0)
-			continue;
-		close(had);
-		fd = inner_create(types, kind, entries, e);
-		err = fd < 0;
-		if (!err)
-			entries_add(&list, &slot, &fd);
-		if (!err && list.n == AT_ONCE)
-			err = flush(new, kind, &list, e);
-	}
-	if (flush(new, kind, &list, err ? NULL : e))
-		err = -1;
-	entries_free(&list);
-	return err ? -1 : 0;
-}
-
-/* fd of the outer map of a kind; a path of "" is the root itself. */
-static int outer_map(const struct root *root, const char *directory, enum inner kind,
-		     struct error *e)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "%s%s%s", directory, *directory ? "/" : "",
-		 inner_kinds[kind].name);
-	return root_map(root, path, e);
-}
-
-int handover_tables(const struct root *root, struct error *e)
-{
-	struct root fresh = *root;
-	struct inner_types types;
-	int err = 0;
-
-	fresh.programs = NEXT_PROG "/";
-	inner_types_open(&types, &fresh);
-	for (int kind = 0; kind < HANDOVER_KINDS && !err; kind++) {
-		int old = outer_map(root, "", kind, e);
-		int new = old < 0 ? -1 : outer_map(root, NEXT_MAPS, kind, e);
-
-		err = new < 0 ? -1 : make_kind(&types, kind, old, new, e);
-		if (old >= 0)
-			close(old);
-		if (new >= 0)
-			close(new);
-	}
-	inner_types_close(&types);
-	return err;
-}
-
-/* ---- after the turn ---- */
 
 /* Old and new outer maps of a kind; before or after the new ones took their places. */
 struct outers {
@@ -124,10 +27,10 @@ struct outers {
 
 static int outers_open(const struct root *root, enum inner kind, struct outers *o, struct error *e)
 {
-	o->old = outer_map(root, NEXT_PREVIOUS "/maps", kind, e);
-	o->new = outer_map(root, NEXT_MAPS, kind, NULL);
+	o->old = handover_outer(root, NEXT_PREVIOUS "/maps", kind, e);
+	o->new = handover_outer(root, NEXT_MAPS, kind, NULL);
 	if (o->new < 0)
-		o->new = outer_map(root, "", kind, e);
+		o->new = handover_outer(root, "", kind, e);
 	return o->old < 0 || o->new < 0 ? -1 : 0;
 }
 
@@ -237,15 +140,22 @@ struct tenant_maps {
 
 static int carry_slot(const struct tenant_maps *m, __u32 slot, struct carrying *c, struct error *e)
 {
+	enum inner queue = is_six(c->kind) ? INNER_RECENT6 : INNER_RECENT4;
+	enum inner full = is_six(c->kind) ? INNER_CT6 : INNER_CT4;
 	uint32_t entries;
-	int from = inner_at(m->table.old, slot, &entries), err = 0;
+	int from, err;
 
+	c->to = c->queue = c->full = -1;
+	if (handover_inner(m->table.old, c->kind, slot, &from, &entries, e))
+		return -1;
 	if (from < 0)
 		return 0;
-	c->to = inner_at(m->table.new, slot, &entries);
-	c->queue = m->queue.new < 0 ? -1 : inner_at(m->queue.new, slot, &entries);
-	c->full = m->full.new < 0 ? -1 : inner_at(m->full.new, slot, &entries);
-	if (c->to >= 0)
+	err = handover_inner(m->table.new, c->kind, slot, &c->to, &entries, e) ||
+			      handover_inner(m->queue.new, queue, slot, &c->queue, &entries, e) ||
+			      handover_inner(m->full.new, full, slot, &c->full, &entries, e)
+		      ? -1
+		      : 0;
+	if (!err && c->to >= 0)
 		err = carry_table(from, c, e);
 	close(from);
 	if (c->to >= 0)
@@ -293,8 +203,8 @@ static int pin_tenant(const struct root *root, const char *tenant, enum inner ki
 	for (__u32 slot = 0; id && slot < WEFT_TENANTS_MAX; slot++) {
 		if (ids[slot] != id)
 			continue;
-		fd = inner_at(o->new, slot, &entries);
-		if (fd < 0)
+		err = handover_inner(o->new, kind, slot, &fd, &entries, e);
+		if (err || fd < 0)
 			break;
 		err = inner_pin(root, tenant, kind, fd, e);
 		close(fd);
@@ -334,58 +244,31 @@ static void wait_for_packets(void)
 		usleep(100000);
 }
 
-int handover_carry(const struct root *root, struct error *e)
+static int carry_all(const struct root *root, bool backward, size_t *lost, struct error *e)
 {
 	static const enum inner kinds[] = { INNER_CT4, INNER_HALF4, INNER_CT6, INNER_HALF6 };
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !err; i++)
+		err = carry_kind(root, kinds[i], backward, lost, e);
+	for (int kind = 0; kind < HANDOVER_KINDS && !err; kind++)
+		err = pin_kind(root, kind, e);
+	return err;
+}
+
+int handover_carry(const struct root *root, struct error *e)
+{
 	struct abi old, new;
 	size_t lost = 0;
-	int err;
 
 	if (programs_label(root, NEXT_PREVIOUS, &old, e) || programs_label(root, NEXT, &new, e))
 		return -1;
 	wait_for_packets();
-	err = 0;
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !err; i++)
-		err = carry_kind(root, kinds[i], new.version < old.version, &lost, e);
-	for (int kind = 0; kind < HANDOVER_KINDS && !err; kind++)
-		err = pin_kind(root, kind, e);
+	if (carry_all(root, new.version < old.version, &lost, e))
+		return -1;
 	if (lost)
 		fprintf(stderr,
 			"weft: %zu flows that were idle for longest found no room in the full tables\n",
 			lost);
-	return err;
-}
-
-int handover_release(const struct root *root, struct error *e)
-{
-	struct inner_types types;
-	int err = 0;
-
-	inner_types_open(&types, root);
-	for (int kind = 0; kind < HANDOVER_KINDS && !err; kind++) {
-		int outer = outer_map(root, NEXT_PREVIOUS "/maps", kind, e);
-		int nothing = outer < 0 ? -1 : inner_create(&types, kind, PLACEHOLDER, e);
-		struct entries list;
-		uint32_t entries;
-
-		err = nothing < 0 ? -1 : 0;
-		entries_init(&list, sizeof(__u32), sizeof(int));
-		for (__u32 slot = 0; slot < WEFT_TENANTS_MAX && !err; slot++) {
-			int fd = inner_at(outer, slot, &entries);
-
-			if (fd < 0)
-				continue;
-			close(fd);
-			entries_add(&list, &slot, &nothing);
-		}
-		if (!err && list.n)
-			err = map_write(outer, inner_kinds[kind].name, &list, e);
-		entries_free(&list);
-		if (outer >= 0)
-			close(outer);
-		if (nothing >= 0)
-			close(nothing);
-	}
-	inner_types_close(&types);
-	return err;
+	return 0;
 }

@@ -10,7 +10,6 @@
 #include "loader/handover.h"
 #include "loader/inner.h"
 #include "loader/map_fit.h"
-#include "loader/rights.h"
 
 #define REMEDY "save, unload, load and apply"
 
@@ -60,25 +59,28 @@ static int refuse_sizes(const char *name, __u32 key, __u32 value, const struct b
 		name, key, value, had->key_size, had->value_size);
 }
 
-/* Of whichever tenant comes first: all have the same. */
-static int fits_inner(const struct root *root, const struct bpf_map *outer,
-		      const struct bpf_map *inner, struct error *e)
+/* Of whichever tenant comes first: all have the same. By its pin, since by its slot few may have it. */
+static int fits_tenants(const struct root *root, enum inner kind, struct error *e)
 {
-	int fd = root_map(root, bpf_map__name(outer), NULL), map = -1, err = 0;
+	const struct inner_kind *want = &inner_kinds[kind];
 	struct bpf_map_info had;
-	__u32 id;
+	char path[512];
+	struct dirent *entry;
+	int fd = -1, err = 0;
+	DIR *dir;
 
-	for (__u32 slot = 0; fd >= 0 && map < 0 && slot < bpf_map__max_entries(outer); slot++)
-		if (!bpf_map_lookup_elem(fd, &slot, &id))
-			map = rights_map(id);
-	if (info_of(map, &had) && (had.key_size != bpf_map__key_size(inner) ||
-				   had.value_size != bpf_map__value_size(inner)))
-		err = refuse_sizes(bpf_map__name(outer), bpf_map__key_size(inner),
-				   bpf_map__value_size(inner), &had, e);
-	if (map >= 0)
-		close(map);
+	snprintf(path, sizeof(path), "%s/tenants", root->path);
+	dir = opendir(path);
+	while (dir && fd < 0 && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			fd = inner_open(root, entry->d_name, kind);
+	if (info_of(fd, &had) &&
+	    (had.key_size != want->key_size || had.value_size != want->value_size))
+		err = refuse_sizes(want->name, want->key_size, want->value_size, &had, e);
 	if (fd >= 0)
 		close(fd);
+	if (dir)
+		closedir(dir);
 	return err;
 }
 
@@ -132,9 +134,7 @@ static int fits(struct bpf_map *map, void *arg)
 				    s->e);
 	if (had.map_flags == bpf_map__map_flags(map) &&
 	    had.max_entries == bpf_map__max_entries(map))
-		return bpf_map__inner_map(map)
-			       ? fits_inner(s->root, map, bpf_map__inner_map(map), s->e)
-			       : 0;
+		return 0;
 	if (!can_be_filled(had.type) || had.max_entries > bpf_map__max_entries(map))
 		return error_set(
 			s->e, EXIT_REFUSED,
@@ -143,29 +143,14 @@ static int fits(struct bpf_map *map, void *arg)
 	return add(s->misfits, name, s->e);
 }
 
-/* `rules` are pinned by tenant, and in no program's map. */
-static int fits_rules(const struct root *root, struct error *e)
+/* Tenants' own maps, which no program names. */
+static int fits_inner(const struct root *root, bool converts, struct error *e)
 {
-	const struct inner_kind *kind = &inner_kinds[INNER_RULES];
-	struct bpf_map_info had;
-	char path[512];
-	struct dirent *entry;
-	int fd = -1, err = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "%s/tenants", root->path);
-	dir = opendir(path);
-	while (dir && fd < 0 && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			fd = inner_open(root, entry->d_name, INNER_RULES);
-	if (info_of(fd, &had) &&
-	    (had.key_size != kind->key_size || had.value_size != kind->value_size))
-		err = refuse_sizes(kind->name, kind->key_size, kind->value_size, &had, e);
-	if (fd >= 0)
-		close(fd);
-	if (dir)
-		closedir(dir);
-	return err;
+	for (int kind = 0; kind < INNERS; kind++)
+		if (!(converts && handover_converts(inner_kinds[kind].name)) &&
+		    fits_tenants(root, kind, e))
+			return -1;
+	return 0;
 }
 
 int map_fit(const struct root *root, const struct objects *o, bool converts,
@@ -174,7 +159,7 @@ int map_fit(const struct root *root, const struct objects *o, bool converts,
 	struct search s = { root, converts, misfits, e };
 
 	misfits->n = 0;
-	return objects_each_map(o, fits, &s) || fits_rules(root, e) ? -1 : 0;
+	return objects_each_map(o, fits, &s) || fits_inner(root, converts, e) ? -1 : 0;
 }
 
 int map_fit_own(const struct root *root, const char *name, unsigned int key_size,

@@ -516,16 +516,7 @@ need_weft() { [ -x "$WEFT" ] || skip "$WEFT is not built"; }
 can_ping() { in_ns "$1" ping -n -c 3 -i 0.1 -W 1 -q "$2" >/dev/null 2>&1; }
 cannot_ping() { ! in_ns "$1" ping -n -c 2 -i 0.1 -W 0.5 -q "$2" >/dev/null 2>&1; }
 
-# Neighbours may take longer than three pings to be found on a loaded machine: what helps a second later is said.
-ping_ok() {
-	if can_ping "$@"; then
-		ok "$1 pings $2"
-	elif sleep 1 && can_ping "$@"; then
-		ok "$1 pings $2, at the second try"
-	else
-		fail "$1 does not reach $2 by ping"
-	fi
-}
+ping_ok() { if can_ping "$@"; then ok "$1 pings $2"; else fail "$1 does not reach $2 by ping"; fi; }
 ping_fail() { if cannot_ping "$@"; then ok "$1 cannot ping $2"; else fail "$1 reaches $2 by ping"; fi; }
 
 # echo_serve NS PORT...: TCP and UDP, IPv4 and IPv6; what comes in is sent back.

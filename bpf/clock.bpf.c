@@ -6,7 +6,7 @@
 #include "include/chain.h"
 #include "include/config.h"
 #include "include/device.h"
-#include "include/flow.h"
+#include "include/flow_table.h"
 #include "include/host.h"
 #include "include/port.h"
 #include "include/probe.h"
@@ -19,6 +19,8 @@
 SHOW(abi);
 SHOW(config_key);
 SHOW(config_value);
+SHOW(ct4_bucket);
+SHOW(ct6_bucket);
 SHOW(ct4_key);
 SHOW(ct6_key);
 SHOW(flow);

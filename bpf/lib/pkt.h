@@ -87,7 +87,8 @@ struct pkt {
 
 	/* flow */
 	__u32 to;		/* FLOW_TARGET of the receiver */
-	__u32 hash;		/* of the flow's key, both directions alike */
+	__u32 hash;		/* of the flow's key, both directions alike: seen on the wire */
+	__u64 place_hash;	/* of the same, keyed: where the flow is in its table */
 	__u32 rule;		/* id of the rule that decided */
 	__u32 dir;		/* index in flow.dir of this packet's direction */
 	union {

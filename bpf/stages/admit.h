@@ -28,13 +28,13 @@ static __always_inline enum verdict judge_ends(struct pkt *p, struct acl_query *
 static __always_inline void flow_remember(struct flow *f, const struct pkt *p, __u32 epoch, enum verdict v)
 {
 	struct flow_dir *us = flow_us(f, p);
+	__u8 *flags = flow_flags(f, p->dir);
 
-	us->flags &= ~(FLOW_DENIED | FLOW_REJECT);
+	*flags &= ~(FLOW_DENIED | FLOW_REJECT);
 	if (v)
-		us->flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
-	us->reason = v ? p->reason : DROP_NONE;
-	us->rule = p->rule;
-	us->target = p->to;
+		*flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
+	f->rule = p->rule;
+	us->target = v ? p->reason : p->to;
 	us->source = p->from;
 	/* Judging again makes no flow younger, nor older; but towards another MAC it is another flow. */
 	if (!mac_equal(us->mac, p->destination_mac))
@@ -43,6 +43,12 @@ static __always_inline void flow_remember(struct flow *f, const struct pkt *p, _
 	/* Last: a packet on another CPU that sees the epoch sees the verdict too. */
 	barrier();
 	us->epoch = epoch;
+}
+
+/* Where packets of this direction went; where they are denied, the other's origin is known. */
+static __always_inline __u32 flow_leads_to(const struct flow *f, const struct pkt *p)
+{
+	return *flow_flags(f, p->dir) & FLOW_DENIED ? flow_them(f, p)->source : flow_us(f, p)->target;
 }
 
 static __always_inline enum verdict flow_create(struct pkt *p, const struct tenant *t, __u32 epoch)
@@ -94,7 +100,7 @@ __noinline int flow_admit(struct pkt *p)
 	if (is_stateless(p)) {
 		p->flags |= PKT_STATELESS;
 	} else {
-		f = flow_find(p);
+		f = flow_find(p, t);
 		if (f && flow_is_over(f, p, t)) {
 			flow_remove(p);
 			f = NULL;
@@ -104,7 +110,7 @@ __noinline int flow_admit(struct pkt *p)
 		if (!f && !may_begin(p, t))
 			q.ct_state = CT_STATE_INVALID;
 	}
-	original = !f || flow_us(f, p)->flags & FLOW_ORIGINAL;
+	original = !f || *flow_flags(f, p->dir) & FLOW_ORIGINAL;
 	if (f) {
 		if (WEFT_XDP && ends_towards(p, f))
 			return V_UP;
@@ -113,14 +119,14 @@ __noinline int flow_admit(struct pkt *p)
 		 * Judged in this epoch, and between the same ends. Other ends are another question, since ACL in is
 		 * asked of the port that gets the packet: whoever sends picks the MAC that leads there.
 		 */
-		if (flow_us(f, p)->epoch == epoch && flow_us(f, p)->target == p->to &&
-		    !(flow_us(f, p)->flags & FLOW_DENIED)) {
-			p->rule = flow_us(f, p)->rule;
+		if (flow_us(f, p)->epoch == epoch && flow_leads_to(f, p) == p->to &&
+		    !(*flow_flags(f, p->dir) & FLOW_DENIED)) {
+			p->rule = f->rule;
 			flow_remember(f, p, epoch, V_NEXT);
 			return V_NEXT;
 		}
 		/* A reply goes back to who began: with another MAC it is somebody's else, whose ACL in was not asked. */
-		if (!original && flow_us(f, p)->epoch == epoch && flow_us(f, p)->target != p->to)
+		if (!original && flow_us(f, p)->epoch == epoch && flow_leads_to(f, p) != p->to)
 			return drop(p, DROP_CT_INVALID);
 	}
 	v = original ? judge_ends(p, &q, t, p->from, p->to) : judge_ends(p, &q, t, p->to, p->from);
@@ -139,12 +145,13 @@ __noinline int flow_admit(struct pkt *p)
 
 /* ---- the fast part ---- */
 
-static __always_inline bool flow_is_settled(const struct flow_dir *us, const struct pkt *p,
-					    const struct tenant *t)
+static __always_inline bool flow_is_settled(const struct flow *f, const struct pkt *p, const struct tenant *t)
 {
+	const struct flow_dir *us = flow_us(f, p);
+
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
 	       jiffies32() - us->last_seen < t->shortest &&
-	       !(us->flags & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
+	       !(*flow_flags(f, p->dir) & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
 }
 
 /* The packet's flow, judged, in *flow; NULL there if the packet passes without one. */
@@ -154,29 +161,31 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	struct flow *f = NULL;
 	struct flow_dir *us;
 	enum verdict v;
+	__u8 flags;
 
 	*flow = NULL;
 	if (!t)
 		return drop(p, DROP_INTERNAL);
 	if (!is_stateless(p)) {
 		flow_key(p);
-		f = flow_find(p);
+		f = flow_find(p, t);
 	}
-	if (!f || !flow_is_settled(flow_us(f, p), p, t)) {
+	if (!f || !flow_is_settled(f, p, t)) {
 		v = flow_admit(p);
 		if (v || p->flags & PKT_STATELESS)
 			return v;
-		f = flow_find(p);
+		f = flow_find(p, t);
 		if (!f)
 			return drop(p, DROP_INTERNAL);
 	}
 	us = flow_us(f, p);
-	p->to = us->target;
-	p->rule = us->rule;
-	if (us->flags & FLOW_DENIED) {
-		p->reason = us->reason;
-		return us->flags & FLOW_REJECT ? (WEFT_XDP ? V_UP : V_REJECT) : V_DROP;
+	flags = *flow_flags(f, p->dir);
+	p->rule = f->rule;
+	if (flags & FLOW_DENIED) {
+		p->reason = us->target;
+		return flags & FLOW_REJECT ? (WEFT_XDP ? V_UP : V_REJECT) : V_DROP;
 	}
+	p->to = us->target;
 	*flow = f;
 	return can_output(p) ? V_NEXT : V_UP;
 }
@@ -185,23 +194,20 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 static __noinline int flow_promote(struct pkt *p, struct flow *f)
 {
 	struct scratch *room = scratch_here();
-	union flow_key key = key_of(p);
 	enum verdict v;
-	void *half;
 
-	half = p->family == FAMILY_IPV4 ? tenant_table(&half4, p) : tenant_table(&half6, p);
-	if (!half || !room)
-		return drop(p, DROP_CT_MISSING);
+	if (!room)
+		return drop(p, DROP_INTERNAL);
 	room->flow = *f;
 	v = flow_inserted(p, flow_insert(p));
 	if (!v)
-		bpf_map_delete_elem(half, &key);
+		flow_remove(p);
 	return v;
 }
 
 static __always_inline bool handshake_done(const struct flow *f)
 {
-	__u8 a = f->dir[0].tcp_state, b = f->dir[1].tcp_state;
+	__u8 a = FLOW_TCP_HALF(f->tcp[0]), b = FLOW_TCP_HALF(f->tcp[1]);
 
 	return a >= TCP_HALF_ESTABLISHED && b >= TCP_HALF_ESTABLISHED && a != TCP_HALF_RESET &&
 	       b != TCP_HALF_RESET;
@@ -223,8 +229,7 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 		if (v)
 			return v;
 	}
-	us->packets++;
-	us->bytes += p->len;
+	flow_count(us, p->len);
 	us->last_seen = jiffies32();
 	if (p->flags & PKT_HALF_OPEN && handshake_done(f))
 		return flow_promote(p, f);

@@ -108,7 +108,6 @@ struct search {
 	__u32 buckets;
 	__u32 spill;		/* of the home bucket */
 	__s32 found;		/* bucket * FLOW_PLACES + place, or -1 */
-	__u8 ipv4;
 	__u8 settle;		/* remove all but the first */
 };
 
@@ -133,45 +132,58 @@ static __always_inline void search_bucket(struct search *s, __u32 bucket, struct
 	}
 }
 
-static long search_step(__u32 i, struct search *s)
+static __always_inline long search_spill(__u32 i, struct search *s, struct shape shape)
 {
 	if (i && !(s->spill >> i & 1))
 		return 0;
-	if (s->ipv4)
-		search_bucket(s, flow_bucket(s->p->place_hash, i, s->buckets), shape_of(true));
-	else
-		search_bucket(s, flow_bucket(s->p->place_hash, i, s->buckets), shape_of(false));
+	search_bucket(s, flow_bucket(s->p->place_hash, i, s->buckets), shape);
 	return s->found >= 0 && !s->settle;
 }
 
-static __always_inline int search_run(struct search *s)
+/* A function a family, since the verifier must know whose table it is in. */
+static long search_spill4(__u32 i, struct search *s)
+{
+	return search_spill(i, s, shape_of(true));
+}
+
+static long search_spill6(__u32 i, struct search *s)
+{
+	return search_spill(i, s, shape_of(false));
+}
+
+static __always_inline int search_run(struct search *s, bool ipv4)
 {
 	__u32 home = flow_bucket(s->p->place_hash, 0, s->buckets);
 	void *b = bpf_map_lookup_elem(s->table, &home);
 
+	s->found = -1;
 	if (!b)
 		return -1;
-	s->found = -1;
-	s->spill = s->ipv4 ? spill_of(b, shape_of(true)) : spill_of(b, shape_of(false));
-	bpf_loop(FLOW_SPILLS + 1, search_step, s, 0);
+	s->spill = spill_of(b, shape_of(ipv4));
+	if (ipv4)
+		bpf_loop(FLOW_SPILLS + 1, search_spill4, s, 0);
+	else
+		bpf_loop(FLOW_SPILLS + 1, search_spill6, s, 0);
 	return s->found;
+}
+
+static __always_inline int locate(struct pkt *p, bool ipv4)
+{
+	struct bpf_map *table = ct_table(p, ipv4);
+	struct search s = { .table = table, .p = p };
+
+	if (!table)
+		return -1;
+	s.buckets = table->max_entries;
+	return search_run(&s, ipv4);
 }
 
 /* Where the packet's flow is, or -1. Verified once for all that call it. */
 __noinline int flow_locate(struct pkt *p)
 {
-	struct search s = {};
-	struct bpf_map *table;
-
 	if (!p)
 		return -1;
-	s.p = p;
-	s.ipv4 = p->family == FAMILY_IPV4;
-	s.table = table = ct_table(p, s.ipv4);
-	if (!table)
-		return -1;
-	s.buckets = table->max_entries;
-	return search_run(&s);
+	return p->family == FAMILY_IPV4 ? locate(p, true) : locate(p, false);
 }
 
 static __always_inline struct flow *flow_at(void *table, int found, struct shape shape)
@@ -330,48 +342,57 @@ static __always_inline long claim_bucket(struct claim *c, __u32 i, struct shape 
 	return 0;
 }
 
-static long claim_step(__u32 i, struct claim *c)
+static long claim_bucket4(__u32 i, struct claim *c)
 {
-	return c->search.ipv4 ? claim_bucket(c, i, shape_of(true)) : claim_bucket(c, i, shape_of(false));
+	return claim_bucket(c, i, shape_of(true));
 }
 
-static __noinline int claim_run(struct claim *c)
+static long claim_bucket6(__u32 i, struct claim *c)
 {
+	return claim_bucket(c, i, shape_of(false));
+}
+
+static __always_inline int claim_run(struct claim *c, bool ipv4)
+{
+	struct bpf_map *table = ct_table(c->search.p, ipv4);
 	__s32 mine;
 
+	if (!table)
+		return -ENOENT;
+	c->search.table = table;
+	c->search.buckets = table->max_entries;
 	c->search.found = -1;
-	bpf_loop(FLOW_SPILLS + 1, claim_step, c, 0);
+	if (ipv4)
+		bpf_loop(FLOW_SPILLS + 1, claim_bucket4, c, 0);
+	else
+		bpf_loop(FLOW_SPILLS + 1, claim_bucket6, c, 0);
 	mine = c->search.found;
 	if (mine < 0)
 		return -E2BIG;
 	c->search.settle = 1;
-	return search_run(&c->search) == mine ? 0 : -EEXIST;
+	return search_run(&c->search, ipv4) == mine ? 0 : -EEXIST;
 }
 
 /*
  * Puts the flow that lies in scratch into the tenant's table, under the packet's key, whose hash flow_find() has left;
- * where no place is free, or before that, in that of an expired one. 0, -ENOENT (no table), -EEXIST or -E2BIG. Verified
- * once for all that call it.
+ * into the first place that is free or whose flow has expired. 0, -ENOENT (no table), -EEXIST or -E2BIG. Verified once
+ * for all that call it.
  */
 __noinline int flow_insert(struct pkt *p)
 {
 	struct scratch *room = scratch_here();
 	struct tenant_traffic *stats;
-	struct bpf_map *table;
 	struct claim c = {};
 	int error;
 
 	if (!p || !room)
 		return -ENOENT;
 	c.search.p = p;
-	c.search.ipv4 = p->family == FAMILY_IPV4;
-	c.search.table = table = ct_table(p, c.search.ipv4);
 	c.flow = &room->flow;
 	c.tenant = tenant_at(p->tenant);
-	if (!c.tenant || !table)
+	if (!c.tenant)
 		return -ENOENT;
-	c.search.buckets = table->max_entries;
-	error = claim_run(&c);
+	error = p->family == FAMILY_IPV4 ? claim_run(&c, true) : claim_run(&c, false);
 	stats = c.freed ? tenant_counters(p->tenant) : NULL;
 	if (stats)
 		stats->reclaimed++;

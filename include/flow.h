@@ -180,7 +180,7 @@ static inline __attribute__((always_inline)) __u64 flow_bytes(const struct flow_
 	return dir->bytes | (__u64)dir->bytes_high << 32;
 }
 
-static inline __attribute__((always_inline)) void flow_count(struct flow_dir *dir, __u32 bytes)
+static inline __attribute__((always_inline)) void flow_add_packet(struct flow_dir *dir, __u32 bytes)
 {
 	if (!++dir->packets)
 		dir->packets_high++;

@@ -229,7 +229,7 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 		if (v)
 			return v;
 	}
-	flow_count(us, p->len);
+	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();
 	if (p->flags & PKT_HALF_OPEN && handshake_done(f))
 		return flow_promote(p, f);

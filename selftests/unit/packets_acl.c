@@ -287,8 +287,8 @@ static void check_flow(const struct question *q, const struct answer *a)
 		return;
 	}
 	f = flow_only(table, NULL);
-	original = !(f.dir[0].flags & FLOW_ORIGINAL);
-	case_assert(f.dir[original].flags == FLOW_ORIGINAL && f.dir[original].rule == a->rule);
+	original = !(f.flags[0] & FLOW_ORIGINAL);
+	case_assert(f.flags[original] == FLOW_ORIGINAL && f.rule == a->rule);
 	case_assert(f.dir[original].packets == 1);
 }
 

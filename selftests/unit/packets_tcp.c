@@ -4,6 +4,7 @@
  * holds the flow, and the verdict. A is the client (10.0.1.1:1000, the low end, dir[0]), B the
  * server.
  */
+#include "include/flow_table.h"
 #include "selftests/unit/lib/world.h"
 
 enum { NO_FLOW = 0, HALF = 1, FULL = 2 };
@@ -129,7 +130,7 @@ static void check_after(const struct segment *s, uint8_t family)
 	if (s->table == NO_FLOW)
 		return;
 	f = flow_only(s->table == HALF ? half : full, NULL);
-	case_assert(f.dir[0].tcp_state == s->client && f.dir[1].tcp_state == s->server);
+	case_assert(FLOW_TCP_HALF(f.tcp[0]) == s->client && FLOW_TCP_HALF(f.tcp[1]) == s->server);
 }
 
 static void one_play(const struct play *play, uint8_t family, enum flavour flavour)
@@ -211,10 +212,10 @@ static void idle_times(void **state)
 			one_play(&open, 4, flavour);
 			world_case(cases[i].name, flavour);
 			flow = flow_only("ct4", NULL);
-			flow.dir[0].tcp_state = cases[i].client;
-			flow.dir[1].tcp_state = cases[i].server;
-			flow.dir[0].flags |= FLOW_CLOSING;
-			flow.dir[1].flags |= FLOW_CLOSING;
+			flow.tcp[0] = cases[i].client;
+			flow.tcp[1] = cases[i].server;
+			flow.flags[0] |= FLOW_CLOSING;
+			flow.flags[1] |= FLOW_CLOSING;
 			flow.dir[0].last_seen = flow.dir[1].last_seen =
 				jiffies_now() - limit + 1000;
 			flow_change("ct4", &flow);
@@ -242,8 +243,7 @@ static void no_flow(void **state)
 
 	for_each_flavour(flavour)
 	{
-		struct frame f = packet_frame(syn),
-			     other = packet_frame((struct packet){ A, B, 4, UDP, 1, 2 });
+		struct frame f = packet_frame(syn), other;
 
 		world_reset(state);
 		world_case("a SYN that is denied", flavour);
@@ -253,13 +253,16 @@ static void no_flow(void **state)
 		world_case("no room for the connection", flavour);
 		acl_allow_all();
 		inner_resize("ct4", 1);
-		expect(HOOK_PORT, flavour, DEVICE_A, &other, SENT, DROP_NONE);
+		for (int i = 0; i < FLOW_PLACES; i++) {
+			other = packet_frame((struct packet){ A, B, 4, UDP, 1 + i, 2 });
+			expect(HOOK_PORT, flavour, DEVICE_A, &other, SENT, DROP_NONE);
+		}
 		expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);
 		f = packet_frame(syn_ack);
 		expect(HOOK_PORT, flavour, DEVICE_B, &f, SENT, DROP_NONE);
 		f = packet_frame(ack);
 		expect(HOOK_PORT, flavour, DEVICE_A, &f, DROPPED, DROP_CT_FULL);
-		case_assert(flow_count("half4") == 1 && flow_count("ct4") == 1);
+		case_assert(flow_count("half4") == 1 && flow_count("ct4") == FLOW_PLACES);
 	}
 }
 

@@ -150,6 +150,7 @@ static void put_tenant(void)
 
 	for (int i = 0; i < CT_TIMEOUT_COUNT; i++)
 		t.timeout[i] = 10000 * (i + 1);
+	t.seed = 0x5eed5eed5eed5eedull;
 	tenant_put(&t);
 }
 
@@ -183,25 +184,12 @@ void chain_protect(enum who w, bool two_arms)
 	}
 }
 
-static void clear_hash(int fd, uint32_t key_size)
+void clear_hash(int fd, uint32_t key_size)
 {
 	uint8_t key[key_size];
 
 	while (!bpf_map_get_next_key(fd, NULL, key))
 		bpf_map_delete_elem(fd, key);
-}
-
-void flows_clear(void)
-{
-	uint8_t key[40];
-
-	for (int i = 0; i < INNERS; i++) {
-		if (inners[i].type == BPF_MAP_TYPE_QUEUE)
-			while (!bpf_map_lookup_and_delete_elem(inners[i].fd, NULL, key))
-				;
-		else if (inners[i].type != BPF_MAP_TYPE_ARRAY)
-			clear_hash(inners[i].fd, inners[i].key_size);
-	}
 }
 
 void acl_put(const struct acl_entry *entries, uint32_t n)
@@ -228,39 +216,6 @@ void acl_allow_all(void)
 	acl_put(&in, 1);
 }
 
-uint32_t flow_count(const char *table)
-{
-	uint8_t key[40];
-	uint32_t n = 0;
-
-	for (int end = bpf_map_get_next_key(inner_fd(table), NULL, key); !end;
-	     end = bpf_map_get_next_key(inner_fd(table), key, key))
-		n++;
-	return n;
-}
-
-struct flow flow_only(const char *table, void *key)
-{
-	uint8_t place[40];
-	struct flow f = { 0 };
-
-	if (flow_count(table) != 1)
-		fail_msg("%s: %u flows instead of one", table, flow_count(table));
-	bpf_map_get_next_key(inner_fd(table), NULL, place);
-	bpf_map_lookup_elem(inner_fd(table), place, &f);
-	if (key)
-		memcpy(key, place, inner(table)->key_size);
-	return f;
-}
-
-void flow_change(const char *table, const struct flow *f)
-{
-	uint8_t key[40];
-
-	flow_only(table, key);
-	assert_int_equal(bpf_map_update_elem(inner_fd(table), key, f, BPF_EXIST), 0);
-}
-
 int world_reset(void **state)
 {
 	uint32_t slot = CHAIN;
@@ -268,8 +223,8 @@ int world_reset(void **state)
 	(void)state;
 	for (int i = 0; i < INNERS; i++)
 		if (inners[i].fd < 0 ||
-		    (strcmp(inners[i].name, "acl") && inners[i].entries != FLOWS_MAX))
-			inner_resize(inners[i].name, inners[i].key_size == 4 ? 1 : FLOWS_MAX);
+		    (strcmp(inners[i].name, "acl") && inners[i].entries != inners[i].usual))
+			inner_resize(inners[i].name, inners[i].usual);
 	flows_clear();
 	acl_put(NULL, 0);
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));

@@ -120,6 +120,9 @@ void acl_allow_all(void);
 struct flow flow_only(const char *table, void *key);
 uint32_t flow_count(const char *table);
 void flow_change(const char *table, const struct flow *f); /* of the only flow */
+/* One of several, by its key. */
+bool flow_get(const char *table, const void *key, struct flow *f);
+void flow_set(const char *table, const void *key, const struct flow *f);
 void flows_clear(void);
 
 #endif

@@ -36,7 +36,7 @@ static const struct counted counted[] = {
 	  "tenants",
 	  "tenants",
 	  4,
-	  { "flows", "would_drop_in", "would_drop_out", "reclaimed" } },
+	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced" } },
 	{ "chain_stats", "chains", "chains", 4, { "sent", "returned", "bypassed", "kept" } },
 };
 

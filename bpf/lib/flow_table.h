@@ -276,8 +276,7 @@ struct claim {
 	const struct tenant *tenant;
 	const struct flow *flow;
 	__u8 displace;		/* the second round */
-	__u8 freed;		/* the place was of an expired flow, */
-	__u8 displaced;		/* of one that waited for its first reply */
+	__u8 way;		/* enum gives_way, of whose place it was */
 };
 
 static __always_inline void set_spill(struct claim *c, __u32 i, struct shape shape)
@@ -301,31 +300,34 @@ static __always_inline void place_fill(struct flow *to, const struct flow *from)
 }
 
 /*
- * May a new flow have the place? In the first round if it is free, or its flow has expired. In the second, when the table
- * is full, also from a flow that nobody has replied to: a flood of one-way packets, which costs its sender nothing, keeps
- * nobody out. Who is pushed out and goes on begins a new flow; connections and what was replied to are never pushed out.
- * (TCP is not in this table before its handshake is done.)
+ * May a new flow have this one's place? In the first round if it has expired. In the second, when the table is full,
+ * also if nobody has replied to it: a flood of one-way packets, which costs its sender nothing, keeps nobody out. Who is
+ * pushed out and goes on begins a new flow; connections and what was replied to are never pushed out. (TCP is not in
+ * this table before its handshake is done.)
  */
-static __always_inline bool may_claim(struct claim *c, const struct flow *f, __u8 protocol)
+enum gives_way { STAYS = 0, HAS_EXPIRED, IS_DISPLACED };
+
+__noinline int flow_gives_way(const struct flow *f, __u8 protocol, const struct tenant *t, bool displace)
 {
-	if (flow_expired(f, protocol, c->tenant)) {
-		c->freed = 1;
-		return true;
-	}
-	if (!c->displace || protocol == IPPROTO_TCP || (f->dir[0].packets && f->dir[1].packets))
-		return false;
-	c->displaced = 1;
-	return true;
+	if (!f || !t)
+		return STAYS;
+	if (flow_has_expired(f, protocol, t))
+		return HAS_EXPIRED;
+	if (!displace || protocol == IPPROTO_TCP || (f->dir[0].packets && f->dir[1].packets))
+		return STAYS;
+	return IS_DISPLACED;
 }
 
 static __always_inline bool place_claim(struct claim *c, __u64 *place, struct shape shape)
 {
 	__u64 *end = key_end_of(place, shape), word = *(volatile __u64 *)end;
 
-	c->freed = c->displaced = 0;
 	if (FLOW_KEY_STATE(word) == FLOW_CLAIMED)
 		return false;
-	if (FLOW_KEY_STATE(word) == FLOW_USED && !may_claim(c, (void *)place + shape.flow, word >> 32))
+	c->way = STAYS;
+	if (FLOW_KEY_STATE(word) == FLOW_USED)
+		c->way = flow_gives_way((void *)place + shape.flow, word >> 32, c->tenant, c->displace);
+	if (FLOW_KEY_STATE(word) == FLOW_USED && !c->way)
 		return false;
 	return __sync_val_compare_and_swap(end, word, FLOW_KEY_USED(FLOW_CLAIMED)) == word;
 }
@@ -333,9 +335,14 @@ static __always_inline bool place_claim(struct claim *c, __u64 *place, struct sh
 static __always_inline long claim_bucket(struct claim *c, __u32 i, struct shape shape)
 {
 	const struct pkt *p = c->search.p;
-	__u32 bucket = flow_bucket(p->place_hash, i, c->search.buckets), first = flow_place(p->place_hash);
-	void *b = bpf_map_lookup_elem(c->search.table, &bucket);
+	__u32 bucket, first = flow_place(p->place_hash), steps = flow_steps(c->search.buckets);
+	void *b;
 
+	c->displace = i >= steps;
+	if (c->displace)
+		i -= steps;
+	bucket = flow_bucket(p->place_hash, i, c->search.buckets);
+	b = bpf_map_lookup_elem(c->search.table, &bucket);
 	if (!b)
 		return 1;
 	for (__u32 k = 0; k < FLOW_PLACES; k++) {
@@ -366,14 +373,6 @@ static long claim_bucket6(__u32 i, struct claim *c)
 	return claim_bucket(c, i, shape_of(false));
 }
 
-static __always_inline void claim_round(struct claim *c, bool ipv4)
-{
-	if (ipv4)
-		bpf_loop(flow_steps(c->search.buckets), claim_bucket4, c, 0);
-	else
-		bpf_loop(flow_steps(c->search.buckets), claim_bucket6, c, 0);
-}
-
 static __always_inline int claim_run(struct claim *c, bool ipv4)
 {
 	struct bpf_map *table = ct_table(c->search.p, ipv4);
@@ -384,11 +383,11 @@ static __always_inline int claim_run(struct claim *c, bool ipv4)
 	c->search.table = table;
 	c->search.buckets = table->max_entries;
 	c->search.found = -1;
-	claim_round(c, ipv4);
-	if (c->search.found < 0) {
-		c->displace = 1;
-		claim_round(c, ipv4);
-	}
+	/* Both rounds. */
+	if (ipv4)
+		bpf_loop(2 * flow_steps(c->search.buckets), claim_bucket4, c, 0);
+	else
+		bpf_loop(2 * flow_steps(c->search.buckets), claim_bucket6, c, 0);
 	mine = c->search.found;
 	if (mine < 0)
 		return -E2BIG;
@@ -416,11 +415,11 @@ __noinline int flow_insert(struct pkt *p)
 	if (!c.tenant)
 		return -ENOENT;
 	error = p->family == FAMILY_IPV4 ? claim_run(&c, true) : claim_run(&c, false);
-	stats = c.freed || c.displaced ? tenant_counters(p->tenant) : NULL;
-	if (stats) {
-		stats->reclaimed += c.freed;
-		stats->displaced += c.displaced;
-	}
+	stats = c.way && error != -E2BIG ? tenant_counters(p->tenant) : NULL;
+	if (stats && c.way == HAS_EXPIRED)
+		stats->reclaimed++;
+	else if (stats)
+		stats->displaced++;
 	return error;
 }
 

@@ -114,7 +114,7 @@ struct layout {
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
-	S(flow_dir_1, FLOW_DIR_1) S(flow_1, FLOW_1) S(flow_dir_2, FLOW_DIR) S(flow_2, FLOW)
+	S(flow_dir_2, FLOW_DIR_2) S(flow_2, FLOW_2) S(flow_dir_3, FLOW_DIR) S(flow_3, FLOW_3)
 
 #define MEMBER(member) { #member, offsetof(TYPE, member), sizeof(((TYPE *)0)->member) },
 

@@ -275,7 +275,9 @@ struct claim {
 	struct search search;
 	const struct tenant *tenant;
 	const struct flow *flow;
-	__u8 freed;
+	__u8 displace;		/* the second round */
+	__u8 freed;		/* the place was of an expired flow, */
+	__u8 displaced;		/* of one that waited for its first reply */
 };
 
 static __always_inline void set_spill(struct claim *c, __u32 i, struct shape shape)
@@ -298,22 +300,34 @@ static __always_inline void place_fill(struct flow *to, const struct flow *from)
 	__builtin_memcpy(to->dir, from->dir, sizeof(to->dir));
 }
 
+/*
+ * May a new flow have the place? In the first round if it is free, or its flow has expired. In the second, when the table
+ * is full, also from a flow that nobody has replied to: a flood of one-way packets, which costs its sender nothing, keeps
+ * nobody out. Who is pushed out and goes on begins a new flow; connections and what was replied to are never pushed out.
+ * (TCP is not in this table before its handshake is done.)
+ */
+static __always_inline bool may_claim(struct claim *c, const struct flow *f, __u8 protocol)
+{
+	if (flow_expired(f, protocol, c->tenant)) {
+		c->freed = 1;
+		return true;
+	}
+	if (!c->displace || protocol == IPPROTO_TCP || (f->dir[0].packets && f->dir[1].packets))
+		return false;
+	c->displaced = 1;
+	return true;
+}
+
 static __always_inline bool place_claim(struct claim *c, __u64 *place, struct shape shape)
 {
 	__u64 *end = key_end_of(place, shape), word = *(volatile __u64 *)end;
-	bool expired = false;
 
+	c->freed = c->displaced = 0;
 	if (FLOW_KEY_STATE(word) == FLOW_CLAIMED)
 		return false;
-	if (FLOW_KEY_STATE(word) == FLOW_USED) {
-		expired = flow_expired((void *)place + shape.flow, word >> 32, c->tenant);
-		if (!expired)
-			return false;
-	}
-	if (__sync_val_compare_and_swap(end, word, FLOW_KEY_USED(FLOW_CLAIMED)) != word)
+	if (FLOW_KEY_STATE(word) == FLOW_USED && !may_claim(c, (void *)place + shape.flow, word >> 32))
 		return false;
-	c->freed = expired;
-	return true;
+	return __sync_val_compare_and_swap(end, word, FLOW_KEY_USED(FLOW_CLAIMED)) == word;
 }
 
 static __always_inline long claim_bucket(struct claim *c, __u32 i, struct shape shape)
@@ -352,6 +366,14 @@ static long claim_bucket6(__u32 i, struct claim *c)
 	return claim_bucket(c, i, shape_of(false));
 }
 
+static __always_inline void claim_round(struct claim *c, bool ipv4)
+{
+	if (ipv4)
+		bpf_loop(FLOW_SPILLS + 1, claim_bucket4, c, 0);
+	else
+		bpf_loop(FLOW_SPILLS + 1, claim_bucket6, c, 0);
+}
+
 static __always_inline int claim_run(struct claim *c, bool ipv4)
 {
 	struct bpf_map *table = ct_table(c->search.p, ipv4);
@@ -362,10 +384,11 @@ static __always_inline int claim_run(struct claim *c, bool ipv4)
 	c->search.table = table;
 	c->search.buckets = table->max_entries;
 	c->search.found = -1;
-	if (ipv4)
-		bpf_loop(FLOW_SPILLS + 1, claim_bucket4, c, 0);
-	else
-		bpf_loop(FLOW_SPILLS + 1, claim_bucket6, c, 0);
+	claim_round(c, ipv4);
+	if (c->search.found < 0) {
+		c->displace = 1;
+		claim_round(c, ipv4);
+	}
 	mine = c->search.found;
 	if (mine < 0)
 		return -E2BIG;
@@ -375,7 +398,7 @@ static __always_inline int claim_run(struct claim *c, bool ipv4)
 
 /*
  * Puts the flow that lies in scratch into the tenant's table, under the packet's key, whose hash flow_find() has left;
- * into the first place that is free or whose flow has expired. 0, -ENOENT (no table), -EEXIST or -E2BIG. Verified once
+ * into the first place that it may have. 0, -ENOENT (no table), -EEXIST or -E2BIG. Verified once
  * for all that call it.
  */
 __noinline int flow_insert(struct pkt *p)
@@ -393,9 +416,11 @@ __noinline int flow_insert(struct pkt *p)
 	if (!c.tenant)
 		return -ENOENT;
 	error = p->family == FAMILY_IPV4 ? claim_run(&c, true) : claim_run(&c, false);
-	stats = c.freed ? tenant_counters(p->tenant) : NULL;
-	if (stats)
-		stats->reclaimed++;
+	stats = c.freed || c.displaced ? tenant_counters(p->tenant) : NULL;
+	if (stats) {
+		stats->reclaimed += c.freed;
+		stats->displaced += c.displaced;
+	}
 	return error;
 }
 

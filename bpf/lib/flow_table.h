@@ -161,9 +161,9 @@ static __always_inline int search_run(struct search *s, bool ipv4)
 		return -1;
 	s->spill = spill_of(b, shape_of(ipv4));
 	if (ipv4)
-		bpf_loop(FLOW_SPILLS + 1, search_spill4, s, 0);
+		bpf_loop(flow_steps(s->buckets), search_spill4, s, 0);
 	else
-		bpf_loop(FLOW_SPILLS + 1, search_spill6, s, 0);
+		bpf_loop(flow_steps(s->buckets), search_spill6, s, 0);
 	return s->found;
 }
 
@@ -369,9 +369,9 @@ static long claim_bucket6(__u32 i, struct claim *c)
 static __always_inline void claim_round(struct claim *c, bool ipv4)
 {
 	if (ipv4)
-		bpf_loop(FLOW_SPILLS + 1, claim_bucket4, c, 0);
+		bpf_loop(flow_steps(c->search.buckets), claim_bucket4, c, 0);
 	else
-		bpf_loop(FLOW_SPILLS + 1, claim_bucket6, c, 0);
+		bpf_loop(flow_steps(c->search.buckets), claim_bucket6, c, 0);
 }
 
 static __always_inline int claim_run(struct claim *c, bool ipv4)

@@ -95,7 +95,7 @@ static const struct schema_kind timeouts_kind = {
 static const struct schema_kind conntrack_kind = {
 	.name = "conntrack", .doc = "the tenant's flow table", .check = schema_check_conntrack,
 	.keys = KEYS(
-		SCALAR("max_flows", uint, .min = 64, .max = 4194304, .fallback = "1024",
+		SCALAR("max_flows", uint, .min = 64, .max = 4194304, .fallback = "192",
 		       .doc = "how many flows it holds; more are dropped"),
 		SCALAR("max_half_open", uint, .min = 64, .max = 4194304, .fallback = "64",
 		       .doc = "how many TCP handshakes may be under way"),

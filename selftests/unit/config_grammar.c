@@ -113,7 +113,7 @@ static void test_defaults(void **state)
 	json_t *options = json_pack("{s:{s:i, s:b}}", "conntrack", "max_flows", 100, "loose", 1);
 
 	(void)state;
-	assert_int_equal(schema_number("tenant", NULL, "conntrack.max_flows"), 1024);
+	assert_int_equal(schema_number("tenant", NULL, "conntrack.max_flows"), 192);
 	assert_int_equal(schema_number("tenant", options, "conntrack.max_flows"), 100);
 	assert_int_equal(schema_number("tenant", options, "conntrack.timeouts.tcp_established"),
 			 432000000);

@@ -8,7 +8,7 @@
 # shellcheck source=selftests/lib/lab.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 
-NEXT=$BUILD/upgrade/next/weft OLD=$BUILD/upgrade/abi1/weft
+NEXT=$BUILD/upgrade/next/weft OLD=$BUILD/upgrade/abi2/weft
 make -s -C "$TOP" upgrade-wefts > "$STATE/make" 2>&1 || { cat "$STATE/make"; die "no other builds"; }
 
 # with BINARY HOST ARGUMENT...

@@ -84,7 +84,7 @@ full() {
 	send h1.pa "[eth('$B', '$A', ip4('$A4', '$B4', udp(6000 + i, 9000))) for i in range(64)]"
 	expect_counter_moved h1 tenants red:displaced send h1.pa \
 		"[eth('$B', '$A', ip4('$A4', '$B4', udp(7000 + i, 9000))) for i in range(64)]"
-	expect_counter_stays h1 drops ct_full send h1.pa \
+	expect_counter_still h1 drops ct_full send h1.pa \
 		"[eth('$B', '$A', ip4('$A4', '$B4', udp(7500 + i, 9000))) for i in range(64)]"
 	expect_counter_moved h1 drops ct_full \
 		send_pairs "[eth('$B', '$A', ip4('$A4', '$B4', udp(7100 + i, 9000))) for i in range(16)]" \

@@ -77,13 +77,45 @@ related() {
 	udp_refused h1.pa $B6 9500
 }
 
-# The table is made for 64 flows, and holds a quarter more at most; they live for two seconds.
+# ask N: UDP from as many ports, one after the other; prints how many were answered.
+ask() {
+	in_ns h1.pa python3 -S -E - <<-PYTHON
+	import socket
+	answered, kept = 0, []
+	for _ in range($1):
+	    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	    kept.append(s)
+	    s.settimeout(0.05)
+	    s.connect(("$B4", 7))
+	    s.send(b"?")
+	    try:
+	        answered += len(s.recv(10)) > 0
+	    except TimeoutError:
+	        pass
+	print(answered)
+	PYTHON
+}
+
+# The table is made for 64 flows, and holds a quarter more at most; they live for three seconds.
 full() {
-	configure 'max_flows: 64, max_half_open: 64, timeouts: {udp: 2s, udp_replied: 2s}'
-	send h1.pa "[eth('$B', '$A', ip4('$A4', '$B4', udp(6000 + i, 9000))) for i in range(64)]"
-	expect_counter_moved h1 drops ct_full send h1.pa \
-		"[eth('$B', '$A', ip4('$A4', '$B4', udp(7000 + i, 9000))) for i in range(24)]"
-	sleep 2.5
+	local answered before
+	configure 'max_flows: 64, max_half_open: 64, timeouts: {udp: 3s, udp_replied: 3s}'
+	before=$(counter_get h1 tenants red:displaced)
+	expect_counter_still h1 drops ct_full send h1.pa \
+		"[eth('$B', '$A', ip4('$A4', '$B4', udp(6000 + i, 9000))) for i in range(100)]"
+	expect_eq true "$([ "$(counter_get h1 tenants red:displaced)" -gt $((before + 10)) ] && echo true)" \
+		"flows without a reply give way to new ones, and are counted"
+	before=$(counter_get h1 drops ct_full)
+	answered=$(ask 100)
+	if [ "$answered" -ge 62 ] && [ "$answered" -le 80 ]; then
+		ok "$answered of 100 questions are answered"
+	else
+		fail "$answered of 100 questions are answered, not 64 to 80"
+	fi
+	expect_eq true "$([ "$(counter_get h1 drops ct_full)" -ge $((before + 10)) ] && echo true)" \
+		"flows with a reply give way to none: ct_full"
+	expect_drop h1 ct_full h1.pa "$(u4 7000)" "one more"
+	sleep 3.5
 	passes h2 b h1.pa "$(u4 8000)" "a new flow takes the place of an expired one"
 	expect_eq true "$([ "$(counter_get h1 tenants red:reclaimed)" -gt 0 ] && echo true)" "that is counted"
 }

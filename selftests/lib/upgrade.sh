@@ -17,7 +17,7 @@ with() { WEFT=$1 weft_on "${@:2}"; }
 configure() {
 	lab_apply <<-YAML
 	options:
-	  conntrack: {max_flows: 65536, max_half_open: 4096}
+	  conntrack: {max_flows: 65536, max_half_open: 4096, timeouts: {udp: 1h, udp_replied: 1h}}
 	acl:
 	  - {name: idle, apply_to: [port:b], direction: in, priority: 50, protocol: udp, destination_port: 9000-9999, action: allow}
 	  - {name: echo, apply_to: [port:b], direction: in, priority: 50, protocol: tcp, destination_port: 7, action: allow}

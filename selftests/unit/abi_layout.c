@@ -334,6 +334,13 @@ static const struct map {
 	/* Of a load that changes the version. */
 	{ "turned", BPF_MAP_TYPE_ARRAY, U32, U32, 1 },
 	{ "sides", BPF_MAP_TYPE_PROG_ARRAY, U32, U32, 6 },
+	{ "ct4_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "ct6_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "half4_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "half6_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "recent4_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "recent6_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "room_2", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct flow_2), 1 },
 };
 
 /* The programs' own room: no part of the surface. */
@@ -348,9 +355,6 @@ static void check_map(const char *object, const struct bpf_map *map)
 
 	if (strlen(name) > 15)
 		fail_msg("map %s: the kernel cuts its name", name);
-	/* Stand for those of two builds. */
-	if (!strncmp(name, "near_", 5) || !strncmp(name, "far_", 4))
-		name = strchr(name, '_') + 1;
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		if (strcmp(maps[i].name, name))
 			continue;

@@ -46,6 +46,7 @@ struct tenant_traffic {
 	__u64 would_drop_in;	/* passed only since enforcement is `monitor` */
 	__u64 would_drop_out;
 	__u64 reclaimed;	/* expired flows whose place a new one took */
+	__u64 fragments_evicted;	/* datagrams in fragments that were not complete when another took their place */
 };
 
 /*

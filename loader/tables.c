@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "include/fragment.h"
 #include "loader/alloc.h"
 #include "loader/progress.h"
 #include "loader/rights.h"
@@ -96,6 +97,9 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
+	/* Two at least, as of the ACL; max_fragments has a minimum that sees to it. */
+	if (kind == INNER_FRAGMENTS)
+		return (t->m->tenants[i].max_fragments + FRAGMENT_WAYS - 1) / FRAGMENT_WAYS;
 	/*
 	 * A ring that just exceeds a power of two would cost twice its memory; it need not hold the
 	 * youngest.
@@ -246,6 +250,23 @@ static int keep(struct tables *t, const struct root *root, size_t i, enum inner 
 	return inner_pin(root, t->m->tenants[i].name, kind, fd, e);
 }
 
+/* What carries flows over from one table to a larger or smaller one. Fragments are seconds old at most, and few. */
+static bool keeps_flows(enum inner kind)
+{
+	return kind == INNER_CT4 || kind == INNER_CT6 || kind == INNER_HALF4 || kind == INNER_HALF6;
+}
+
+/* Programs cannot ask how large it is. */
+static int fill_fragments(int fd, uint32_t sets, struct error *e)
+{
+	struct fragment_set set = { .sets = sets };
+	uint32_t zero = 0;
+
+	if (!bpf_map_update_elem(fd, &zero, &set, BPF_ANY))
+		return 0;
+	return error_set(e, EXIT_REFUSED, "map fragments cannot be written: %s", strerror(errno));
+}
+
 static int fill(const struct tables *t, const struct root *root, const struct sync *s,
 		const struct jobs *jobs, const struct job *job, struct error *e)
 {
@@ -259,9 +280,11 @@ static int fill(const struct tables *t, const struct root *root, const struct sy
 		entries_free(&list);
 		return failed;
 	}
+	if (kind == INNER_FRAGMENTS)
+		return fill_fragments(job->fd, size_wanted(t, job->tenant, kind), e);
 	if (job->old < 0)
 		return 0;
-	if (kind != INNER_RECENT4 && kind != INNER_RECENT6)
+	if (keeps_flows(kind))
 		return table_copy(job->old, job->fd, kind, e);
 	table = map_in_use(t, root, s, job->tenant, kind == INNER_RECENT4 ? INNER_CT4 : INNER_CT6);
 	failed = table < 0 ? 0 : table_queue_keys(table, job->fd, kind, e);
@@ -303,8 +326,7 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		const struct model_tenant *tenant = &t->m->tenants[job->tenant];
 
 		/* Flows that were made between the copy and the swap. */
-		if (job->old >= 0 && jobs->kind != INNER_ACL && jobs->kind != INNER_RECENT4 &&
-		    jobs->kind != INNER_RECENT6)
+		if (job->old >= 0 && keeps_flows(jobs->kind))
 			failed = table_copy(job->old, job->fd, jobs->kind, e);
 		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
 		s->changed[tenant->slot] = true;
@@ -322,6 +344,7 @@ static const char *const phases[INNER_RULES] = {
 	[INNER_CT6] = "making IPv6 flow tables",
 	[INNER_HALF6] = "making IPv6 half-open tables",
 	[INNER_RECENT6] = "making IPv6 reclaim queues",
+	[INNER_FRAGMENTS] = "making fragment tables",
 	[INNER_ACL] = "making rules",
 };
 

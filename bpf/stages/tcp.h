@@ -82,11 +82,23 @@ static __noinline int tcp_advance_slowly(struct pkt *p, struct flow_dir *us, str
 	return V_NEXT;
 }
 
+/* The segment's first fragment has moved the connection; the bytes of a later one are sent as well. */
+static __always_inline enum verdict tcp_advance_fragment(const struct pkt *p, struct flow_dir *us)
+{
+	__u32 end = p->tcp_seq + p->payload + !!(p->tcp_flags & TCP_FIN);
+
+	if (seq_after(end, us->tcp_end))
+		us->tcp_end = end;
+	return V_NEXT;
+}
+
 static __always_inline enum verdict tcp_advance(struct pkt *p, struct flow *f)
 {
 	struct flow_dir *us = flow_us(f, p), *them = flow_them(f, p);
 	__u32 end = p->tcp_seq + p->payload;
 
+	if (!WEFT_XDP && p->fragment == FRAGMENT_LATER)
+		return tcp_advance_fragment(p, us);
 	/* The one state that most packets meet: nothing of the other end's line is touched. */
 	if (us->tcp_state == TCP_HALF_ESTABLISHED && !(us->flags & FLOW_CLOSING) &&
 	    !(p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) && p->tcp_flags & TCP_ACK &&

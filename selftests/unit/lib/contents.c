@@ -204,6 +204,19 @@ void flows_clear(void)
 	}
 }
 
+void fragments_clear(uint32_t sets)
+{
+	struct fragment_set set = { .sets = sets };
+
+	if (inner("fragments")->entries != sets)
+		inner_resize("fragments", sets);
+	for (uint32_t i = 0; i < sets; i++) {
+		bpf_map_update_elem(inner_fd("fragments"), &i, &set, BPF_ANY);
+		set.sets = 0;
+	}
+	clear_hash(map_fd("early"), sizeof(struct early_key));
+}
+
 void acl_put(const struct acl_entry *entries, uint32_t n)
 {
 	union acl_slot slot = { .header = { .entries = n } };
@@ -268,9 +281,10 @@ int world_reset(void **state)
 	(void)state;
 	for (int i = 0; i < INNERS; i++)
 		if (inners[i].fd < 0 ||
-		    (strcmp(inners[i].name, "acl") && inners[i].entries != FLOWS_MAX))
+		    (inners[i].type != BPF_MAP_TYPE_ARRAY && inners[i].entries != FLOWS_MAX))
 			inner_resize(inners[i].name, inners[i].key_size == 4 ? 1 : FLOWS_MAX);
 	flows_clear();
+	fragments_clear(FRAGMENT_SETS);
 	acl_put(NULL, 0);
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));
 	clear_hash(map_fd("fdb"), sizeof(struct fdb_key));

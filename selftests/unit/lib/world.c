@@ -27,6 +27,8 @@ struct inner inners[INNERS] = {
 	{ "half6", BPF_MAP_TYPE_LRU_HASH, 40, 128, 0, FLOWS_MAX, -1 },
 	{ "recent4", BPF_MAP_TYPE_QUEUE, 0, 16, 0, FLOWS_MAX, -1 },
 	{ "recent6", BPF_MAP_TYPE_QUEUE, 0, 40, 0, FLOWS_MAX, -1 },
+	{ "fragments", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct fragment_set), BPF_F_INNER_MAP,
+	  FRAGMENT_SETS, -1 },
 	{ "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, 1, -1 },
 };
 

@@ -26,13 +26,14 @@
 #include "include/chain.h"
 #include "include/drop_reasons.h"
 #include "include/flow.h"
+#include "include/fragment.h"
 #include "include/host.h"
 #include "include/port.h"
 #include "selftests/unit/lib/frame.h"
 
 enum { TENANT = 1, OUR_HOST = 2, THEIR_HOST = 3, NETWORK = 5, CHAIN = 7, VNI = 101, MARK = 0x5eed };
 enum { HZ = 1 << 20 }; /* a second that no test outlives: next hops stay fresh */
-enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64 };
+enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64, FRAGMENT_SETS = 4 };
 enum device_name { DEVICE_A, DEVICE_B, DEVICE_S, DEVICE_T, DEVICE_U, DEVICE_COUNT };
 
 enum hook { HOOK_PORT, HOOK_UNDERLAY, HOOK_SF, HOOK_GUARD, HOOK_COUNT };
@@ -121,5 +122,7 @@ struct flow flow_only(const char *table, void *key);
 uint32_t flow_count(const char *table);
 void flow_change(const char *table, const struct flow *f); /* of the only flow */
 void flows_clear(void);
+/* No datagram is known, no frame waits; a table of so many sets. */
+void fragments_clear(uint32_t sets);
 
 #endif

@@ -65,7 +65,8 @@
 	X(FRAGMENT_DUPLICATE, "fragment_duplicate", "an IP fragment whose bytes have all come before")  \
 	X(FRAGMENT_SCATTERED, "fragment_scattered", "an IP fragment of a datagram in too many pieces with gaps") \
 	X(FRAGMENT_EARLY, "fragment_early", "an IP fragment whose first did not come before it, nor soon after") \
-	X(FRAGMENT_TABLE, "fragment_table", "the tenant has no fragment table, or no CPU gets at it")
+	X(FRAGMENT_TABLE, "fragment_table", "the tenant has no fragment table, or no CPU gets at it") \
+	X(OUTER_FRAGMENT, "outer_fragment", "the first fragment of a tunnel packet: hosts never fragment them")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The tenant's table of datagrams in fragments: sets of a few places each. A new datagram takes a free place of its set,
- * else that of one that is done or over, else the oldest's: a flood of fragments pushes out fragments of its own tenant,
- * and what it has pushed out is dropped. TC alone.
+ * else that of one that is over or done, else the oldest's of those that wait for their first fragment, else, if it has
+ * its own, that of the oldest: a flood pushes out fragments of its own tenant, and what it has pushed out is dropped.
+ * TC alone.
  */
 #ifndef WEFT_BPF_FRAGMENT_TABLE_H
 #define WEFT_BPF_FRAGMENT_TABLE_H
@@ -63,15 +64,36 @@ static __always_inline bool fragment_over(const struct fragment_entry *e, __u32 
 	return now - e->since > fragment_seconds(e) * hz;
 }
 
-/* The lowest goes first: free, over, done, then by age. */
+#define WORTH_WAITS 2
+#define WORTH_JUDGED 3
+
+/* The lowest goes first: by what it is, then by age. */
 static __always_inline __u64 fragment_worth(const struct fragment_entry *e, __u32 now, __u32 hz)
 {
+	__u64 kind = e->state == FRAGMENT_JUDGED ? WORTH_JUDGED : e->state == FRAGMENT_COMPLETE ? 1 : WORTH_WAITS;
+
 	if (e->state == FRAGMENT_FREE || fragment_over(e, now, hz))
 		return 0;
-	return (__u64)(e->state != FRAGMENT_COMPLETE) << 32 | (__u32)(~0U - (now - e->since));
+	return kind << 32 | (__u32)(~0U - (now - e->since));
 }
 
-/* The datagram of the fragment in its locked set; a new one if it is not there. */
+static __always_inline void fragment_begin(struct fragment_entry *e, const struct pkt *p, __u32 pass, __u32 now)
+{
+	__builtin_memset(e, 0, sizeof(*e));
+	e->source = p->source;
+	e->destination = p->destination;
+	e->id = p->fragment_id;
+	e->from = p->from;
+	e->zone = p->zone;
+	e->family = p->family;
+	e->protocol = p->family == FAMILY_IPV4 ? p->protocol : 0;
+	e->pass = pass;
+	e->state = FRAGMENT_WAITING;
+	e->stamp = bpf_get_prandom_u32();
+	e->since = now;
+}
+
+/* The datagram of the fragment in its locked set; a new one if it is not there; NULL if there is no place for that. */
 static __always_inline struct fragment_entry *fragment_find(struct fragment_set *set, const struct pkt *p, __u32 pass,
 							    __u32 now, __u32 hz, bool *evicted)
 {
@@ -95,21 +117,11 @@ static __always_inline struct fragment_entry *fragment_find(struct fragment_set 
 			worst = e;
 		}
 	}
-	*evicted = least >> 32;
-	e = worst;
-	__builtin_memset(e, 0, sizeof(*e));
-	e->source = p->source;
-	e->destination = p->destination;
-	e->id = p->fragment_id;
-	e->from = p->from;
-	e->zone = p->zone;
-	e->family = p->family;
-	e->protocol = p->family == FAMILY_IPV4 ? p->protocol : 0;
-	e->pass = pass;
-	e->state = FRAGMENT_WAITING;
-	e->stamp = bpf_get_prandom_u32();
-	e->since = now;
-	return e;
+	if (least >> 32 == WORTH_JUDGED && p->fragment == FRAGMENT_LATER)
+		return NULL;
+	*evicted = least >> 32 >= WORTH_WAITS;
+	fragment_begin(worst, p, pass, now);
+	return worst;
 }
 
 /* ---- what has come of it ---- */

@@ -85,7 +85,7 @@ static __always_inline void count_evicted(const struct pkt *p)
 __noinline int fragment_tracked(ctx_t *ctx, struct pkt *p, __u32 pass)
 {
 	const struct host_config *us = this_host();
-	__u32 now = bpf_jiffies64(), stamp, waiting = 0;
+	__u32 now = bpf_jiffies64(), stamp = 0, waiting = 0;
 	struct fragment_entry *e;
 	struct fragment_set *set;
 	bool evicted = false;
@@ -97,9 +97,10 @@ __noinline int fragment_tracked(ctx_t *ctx, struct pkt *p, __u32 pass)
 	if (!set || !set_lock(set))
 		return drop(p, DROP_FRAGMENT_TABLE);
 	e = fragment_find(set, p, pass, now, us->hz, &evicted);
-	v = fragment_meets(p, e, now);
-	stamp = e->stamp;
-	if (v == V_HELD && p->fragment == FRAGMENT_FIRST) {
+	v = e ? fragment_meets(p, e, now) : drop(p, DROP_FRAGMENT_EARLY);
+	if (e)
+		stamp = e->stamp;
+	if (e && v == V_HELD && p->fragment == FRAGMENT_FIRST) {
 		waiting = e->early;
 		e->early = 0;
 	}

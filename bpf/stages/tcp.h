@@ -85,7 +85,7 @@ static __noinline int tcp_advance_slowly(struct pkt *p, struct flow_dir *us, str
 /* The segment's first fragment has moved the connection; the bytes of a later one are sent as well. */
 static __always_inline enum verdict tcp_advance_fragment(const struct pkt *p, struct flow_dir *us)
 {
-	__u32 end = p->tcp_seq + p->payload + !!(p->tcp_flags & TCP_FIN);
+	__u32 end = p->tcp_seq + p->payload + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
 
 	if (seq_after(end, us->tcp_end))
 		us->tcp_end = end;

@@ -438,7 +438,7 @@ static const char *const released[] = {
 	"sf_no_flow", "sf_down", "guard", "same_port", "flood_failed", "link_local",
 	"internal", "chain_reset", "sf_probe", "bad_checksum", "hidden_ip",
 	"fragment_bad", "fragment_tiny", "fragment_overlap", "fragment_duplicate", "fragment_scattered",
-	"fragment_early", "fragment_table",
+	"fragment_early", "fragment_table", "outer_fragment",
 };
 
 static const struct {

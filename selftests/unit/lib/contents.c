@@ -38,6 +38,14 @@ struct traffic port_traffic(enum who w)
 	return t;
 }
 
+struct tenant_traffic tenant_traffic(void)
+{
+	struct tenant_traffic t;
+
+	per_cpu_sum("tenant_stats", TENANT, (uint64_t *)&t, sizeof(t) / 8);
+	return t;
+}
+
 static void put_port(enum who w, enum device_name d, uint16_t vid)
 {
 	uint32_t slot = port_slot[w];

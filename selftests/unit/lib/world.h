@@ -94,6 +94,10 @@ struct result expect_tc(enum hook hook, enum flavour flavour, enum device_name f
 void expect_bytes(const struct frame *got, const char *hex);
 void expect_frame(const struct frame *got, const struct frame *wanted);
 
+/* What comes in again at a device by the program's own doing: opened before, then read frame by frame; false: none. */
+int again_open(enum device_name d);
+bool again_read(int fd, struct frame *f);
+
 /* The maps, by name; the inner ones are those of TENANT. */
 int map_fd(const char *name);
 void map_put(const char *name, const void *key, const void *value);
@@ -110,6 +114,7 @@ void tenant_bump(void); /* the next epoch */
 struct port port_get(enum who w);
 void port_put(enum who w, const struct port *p);
 struct traffic port_traffic(enum who w);
+struct tenant_traffic tenant_traffic(void);
 void chain_protect(enum who w, bool two_arms);
 
 /* A compiled rule that matches everything of a direction. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The tenant's table of datagrams in fragments: sets of a few places each. A new datagram takes a free place of its set,
- * else that of one that is over or done, else the oldest's of those that wait for their first fragment, else, if it has
- * its own, that of the oldest: a flood pushes out fragments of its own tenant, and what it has pushed out is dropped.
- * TC alone.
+ * else that of one that is over or done, else the oldest's of those that wait, be it for their first fragment or for long,
+ * else, if it has its own first, that of the oldest: a flood pushes out fragments of its own tenant, and what it has pushed
+ * out is dropped. TC alone.
  */
 #ifndef WEFT_BPF_FRAGMENT_TABLE_H
 #define WEFT_BPF_FRAGMENT_TABLE_H
@@ -66,14 +66,17 @@ static __always_inline bool fragment_over(const struct fragment_entry *e, __u32 
 
 #define WORTH_WAITS 2
 #define WORTH_JUDGED 3
+#define IN_FLIGHT(hz) ((hz) / 20)	/* jiffies that the fragments of one datagram are apart, if none is lost */
 
 /* The lowest goes first: by what it is, then by age. */
 static __always_inline __u64 fragment_worth(const struct fragment_entry *e, __u32 now, __u32 hz)
 {
-	__u64 kind = e->state == FRAGMENT_JUDGED ? WORTH_JUDGED : e->state == FRAGMENT_COMPLETE ? 1 : WORTH_WAITS;
+	__u64 kind = e->state == FRAGMENT_COMPLETE ? 1 : WORTH_WAITS;
 
 	if (e->state == FRAGMENT_FREE || fragment_over(e, now, hz))
 		return 0;
+	if (e->state == FRAGMENT_JUDGED && now - e->since <= IN_FLIGHT(hz))
+		kind = WORTH_JUDGED;
 	return kind << 32 | (__u32)(~0U - (now - e->since));
 }
 

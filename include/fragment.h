@@ -75,15 +75,16 @@ struct early_key {
 };
 
 struct early_frame {
+	__u64 time;		/* ns, monotonic clock: when it came */
 	__u32 stamp;		/* of its datagram */
 	__u32 nonce;		/* random: of the frame */
-	__u32 since;		/* jiffies, low 32 bits */
 	__u32 len;
+	__u32 pad;
 	__u8 bytes[EARLY_BYTES];	/* as it came in, but for a tag beside the data */
 };
 
 weft_static_assert(sizeof(struct fragment_entry) == 88);
 weft_static_assert(sizeof(struct fragment_set) == 8 + FRAGMENT_WAYS * sizeof(struct fragment_entry));
-weft_static_assert(sizeof(struct early_frame) == 16 + EARLY_BYTES);
+weft_static_assert(sizeof(struct early_frame) == 24 + EARLY_BYTES);
 
 #endif

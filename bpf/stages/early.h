@@ -19,6 +19,7 @@
 #if !WEFT_XDP
 
 #define FRAME_MIN ETH_HLEN
+#define EARLY_PLACES ((1 << EARLY_FRAMES) - 1)
 
 /* Once more through this hook, after this program has ended. */
 static __always_inline enum verdict come_again(ctx_t *ctx, struct pkt *p)
@@ -29,27 +30,37 @@ static __always_inline enum verdict come_again(ctx_t *ctx, struct pkt *p)
 
 /* ---- in ---- */
 
-/* A place of the tenant's, in the room's frame's name: a free one, else the oldest's, whose frame is lost. */
-static __always_inline int early_place(const struct pkt *p, __u32 now)
+/* Which of these places has the frame that came first; a free one before all. Verified once, since it has many outcomes. */
+__noinline int early_first(__u32 tenant, __u32 places)
 {
-	struct early_key key = { .tenant = p->tenant };
+	struct early_key key = { .tenant = tenant };
 	const struct early_frame *there;
-	__u32 oldest = 0, age = 0;
+	__u64 least = ~0ULL, time;
+	__u32 first = 0;
 
 	for (__u32 i = 0; i < EARLY_FRAMES; i++) {
+		if (!(places & 1 << i))
+			continue;
 		key.place = i;
 		there = bpf_map_lookup_elem(&early, &key);
-		if (!there)
-			return i;
-		if (now - there->since >= age) {
-			age = now - there->since;
-			oldest = i;
-		}
+		time = there ? there->time : 0;
+		if (time >= least)
+			continue;
+		least = time;
+		first = i;
 	}
-	key.place = oldest;
+	return first;
+}
+
+/* A place of the tenant's: a free one, else the oldest's, whose frame is lost. */
+static __always_inline __u32 early_place(const struct pkt *p)
+{
+	struct early_key key = { .tenant = p->tenant };
+
+	key.place = early_first(p->tenant, EARLY_PLACES);
 	if (!bpf_map_delete_elem(&early, &key))
 		count_drop(DROP_FRAGMENT_EARLY);
-	return oldest;
+	return key.place;
 }
 
 static __always_inline bool early_store(ctx_t *ctx, const struct pkt *p, __u32 stamp, struct early_key *key)
@@ -66,9 +77,9 @@ static __always_inline bool early_store(ctx_t *ctx, const struct pkt *p, __u32 s
 		return false;
 	room->stamp = stamp;
 	room->nonce = bpf_get_prandom_u32();
-	room->since = bpf_jiffies64();
+	room->time = bpf_ktime_get_ns();
 	room->len = len;
-	key->place = early_place(p, room->since);
+	key->place = early_place(p);
 	return !bpf_map_update_elem(&early, key, room, BPF_NOEXIST);
 }
 
@@ -149,13 +160,20 @@ __noinline int early_turn(ctx_t *ctx, struct pkt *p, __u32 stamp, __u32 place)
 	return come_again(ctx, p);
 }
 
+/* In the order in which they came: what of pieces that overlap is dropped may depend on it. */
 static __always_inline enum verdict early_release(ctx_t *ctx, struct pkt *p, __u32 stamp, __u32 waiting)
 {
 	enum verdict v = come_again(ctx, p);
+	__u32 place;
 
-	for (__u32 i = 0; i < EARLY_FRAMES && v == V_HELD; i++)
-		if (waiting & 1 << i && early_turn(ctx, p, stamp, i) == V_DROP)
+	for (__u32 i = 0; i < EARLY_FRAMES && v == V_HELD; i++) {
+		if (!(waiting & EARLY_PLACES))
+			break;
+		place = early_first(p->tenant, waiting) & (EARLY_FRAMES - 1);
+		waiting &= ~(1 << place);
+		if (early_turn(ctx, p, stamp, place) == V_DROP)
 			count_drop(DROP_FRAGMENT_EARLY);
+	}
 	return v;
 }
 

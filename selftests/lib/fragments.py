@@ -5,6 +5,7 @@
 fragments.py send FAMILY SEED COUNT CLASS... MACS ADDRESSES: out of eth0 of this network namespace, COUNT datagrams of one
 of the classes each; prints how many pieces went to an open port, and how many to a closed one. MACS and ADDRESSES are "destination,source". Datagram N begins with "N ", and goes to port 9001 or
 8001 as its number has it.
+fragments.py list FAMILY SEED COUNT CLASS... MACS ADDRESSES: those of them that go to the open port, as listen tells.
 fragments.py flood FAMILY SECONDS KIND MACS ADDRESSES: pieces of datagrams that never end: KIND first, later or both.
 fragments.py listen: says "ready", then for each datagram that arrives whole "PORT N LENGTH CRC".
 fragments.py whole FAMILY COUNT BYTES ADDRESS: datagrams that the kernel cuts, to port 9001.
@@ -51,9 +52,9 @@ def order_duplicates(pieces, r):
 
 
 def order_overlap(pieces, r):
-    """A piece that lies over the edge of two others, or over a whole one and more, in any place."""
+    """A piece with other bytes that lies over the edge of two others, at any time."""
     first, end = r.choice(pieces[1:])
-    over = (max(first - 8 * r.randint(1, 4), 0), min(end, first + 8 * r.randint(1, 4)))
+    over = (max(first - 8 * r.randint(1, 4), 0), min(end, first + 8 * r.randint(1, 4)), "forged")
     pieces = order_shuffled(pieces, r)
     pieces.insert(r.randint(0, len(pieces) - 1), over)
     return pieces
@@ -75,12 +76,14 @@ CLASSES = {"in": (order_in, 2, 6), "shuffled": (order_shuffled, 2, 6), "backward
 
 
 def datagram(n, length, family, source, destination, r):
+    """Without a checksum where that may be, or the receiver would find out what was put together wrongly."""
     port = OPEN if r.random() < 0.7 else CLOSED
     data = b"%d " % n
     data += bytes(r.getrandbits(8) for _ in range(length - len(data)))
-    build = frames.ip4 if family == 4 else frames.ip6
-    packet = build(source, destination, frames.udp(4000 + n % 1000, port, data))
-    return bytes(packet)[20 if family == 4 else 40:]
+    udp = frames.udp(4000 + n % 1000, port, data)
+    if family == 4:
+        return bytes(udp)
+    return bytes(frames.ip6(source, destination, udp))[40:]
 
 
 def fragment(body, first, end, ident, family, ends, macs):
@@ -101,19 +104,40 @@ def device():
     return out
 
 
-def send(family, seed, count, classes, macs, ends):
-    out, sent = device(), {OPEN: 0, CLOSED: 0}
+def made(family, seed, count, classes, ends):
+    """Each datagram, and its pieces in their order; the bytes of a forged one are others."""
     for n in range(count):
         r = random.Random(f"{seed} {n}")
         order, least, most = CLASSES[r.choice(classes)]
         pieces = r.randint(least, most)
-        body = datagram(n, r.randint(pieces * 64, pieces * (PIECE - 64)) if least < 12 else pieces * 96, family,
-                        ends[1], ends[0], r)
-        for first, end in order(cut(len(body), pieces, r), r):
-            out.send(fragment(body, first, end, seed * 1000 + n, family, ends, macs))
-            sent[struct.unpack_from("!H", body, 2)[0]] += 1
+        length = r.randint(pieces * 64, pieces * (PIECE - 64)) if least < 12 else pieces * 96
+        body = datagram(n, length, family, ends[1], ends[0], r)
+        yield n, body, order(cut(len(body), pieces, r), r)
+
+
+def port_of(body):
+    return struct.unpack_from("!H", body, 2)[0]
+
+
+def send(family, seed, count, classes, macs, ends):
+    out, sent = device(), {OPEN: 0, CLOSED: 0}
+    for n, body, pieces in made(family, seed, count, classes, ends):
+        for first, end, *forged in pieces:
+            bytes_of = bytes(255 - b for b in body) if forged else body
+            out.send(fragment(bytes_of, first, end, seed * 1000 + n, family, ends, macs))
+            sent[port_of(body)] += 1
         time.sleep(0.0005)
     print(sent[OPEN], sent[CLOSED])
+
+
+def tell(port, data):
+    print(port, data.split(b" ", 1)[0].decode(errors="replace"), len(data), zlib.crc32(data), flush=True)
+
+
+def list_open(family, seed, count, classes, macs, ends):
+    for _, body, _ in made(family, seed, count, classes, ends):
+        if port_of(body) == OPEN:
+            tell(OPEN, body[8:])
 
 
 def flood(family, seconds, kind, macs, ends):
@@ -144,9 +168,7 @@ def listen():
     print("ready", flush=True)
     while True:
         for one in select.select(ports, [], [])[0]:
-            data = one.recv(65536)
-            number = data.split(b" ", 1)[0].decode(errors="replace")
-            print(one.getsockname()[1], number, len(data), zlib.crc32(data), flush=True)
+            tell(one.getsockname()[1], one.recv(65536))
 
 
 def whole(family, count, length, address):
@@ -164,7 +186,8 @@ def main(verb, *words):
     elif verb == "flood":
         flood(int(words[0]), float(words[1]), words[2], words[3].split(","), words[4].split(","))
     else:
-        send(int(words[0]), int(words[1]), int(words[2]), list(words[3:-2]), words[-2].split(","), words[-1].split(","))
+        what = {"send": send, "list": list_open}[verb]
+        what(int(words[0]), int(words[1]), int(words[2]), list(words[3:-2]), words[-2].split(","), words[-1].split(","))
 
 
 main(*sys.argv[1:])

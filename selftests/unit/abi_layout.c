@@ -96,7 +96,7 @@ struct layout {
 	X(icmp_type) X(icmp_code) X(tcp_flags) X(header) X(end) X(range)
 #define FRAGMENT_SET(X) X(lock) X(sets) X(way)
 #define EARLY_KEY(X) X(tenant) X(place)
-#define EARLY_FRAME(X) X(stamp) X(nonce) X(since) X(len) X(bytes)
+#define EARLY_FRAME(X) X(time) X(stamp) X(nonce) X(len) X(pad) X(bytes)
 #define RULE_KEY(X) X(name)
 #define PORT_RANGE(X) X(first) X(last)
 #define RULE(X) X(id) X(direction) X(action) X(priority) X(ethertype) X(has_protocol) X(protocol) \

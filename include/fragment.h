@@ -16,6 +16,7 @@
 enum fragment_state {
 	FRAGMENT_FREE = 0,
 	FRAGMENT_WAITING,	/* the first has not come: nothing passes */
+	FRAGMENT_COMING,	/* it has, and comes in again in front of those that waited: nothing else passes */
 	FRAGMENT_JUDGED,	/* it has: what the rules want to know is below */
 	FRAGMENT_COMPLETE,	/* all of it has come */
 	FRAGMENT_REFUSED,	/* pieces overlapped, or did not fit: the rest is dropped too */

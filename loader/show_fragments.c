@@ -18,8 +18,8 @@ struct use {
 /* The same choice as the datapath makes, which leaves what is over where it is until its place is needed. */
 static bool is_over(const struct fragment_entry *entry, uint32_t age, uint32_t hz)
 {
-	uint32_t seconds = entry->family == FAMILY_IPV4 ? FRAGMENT_SECONDS_IPV4 :
-							  FRAGMENT_SECONDS_IPV6;
+	uint32_t seconds =
+		entry->family == FAMILY_IPV4 ? FRAGMENT_SECONDS_IPV4 : FRAGMENT_SECONDS_IPV6;
 
 	return age > seconds * hz;
 }
@@ -35,7 +35,8 @@ static void count(const struct entries *sets, uint32_t now, uint32_t hz, struct 
 		    is_over(entry, now - entry->since, hz))
 			continue;
 		use->datagrams++;
-		use->waiting += entry->state == FRAGMENT_WAITING;
+		use->waiting += entry->state == FRAGMENT_WAITING ||
+				entry->state == FRAGMENT_COMING;
 	}
 }
 
@@ -77,10 +78,10 @@ static int one_tenant(const struct show *s, const struct model_tenant *tenant, u
 	struct entries sets;
 
 	if (fd < 0)
-		return errno == ENOENT ?
-			       0 :
-			       error_set(e, EXIT_REFUSED, "tenant %s: fragments cannot be opened: %s",
-					 tenant->name, strerror(errno));
+		return errno == ENOENT ? 0
+				       : error_set(e, EXIT_REFUSED,
+						   "tenant %s: fragments cannot be opened: %s",
+						   tenant->name, strerror(errno));
 	entries_init(&sets, sizeof(uint32_t), sizeof(struct fragment_set));
 	failed = map_read(fd, "fragments", &sets, e);
 	close(fd);
@@ -91,8 +92,7 @@ static int one_tenant(const struct show *s, const struct model_tenant *tenant, u
 				    json_pack("{s:I, s:I, s:I, s:I}", "datagrams",
 					      (json_int_t)use.datagrams, "waiting",
 					      (json_int_t)use.waiting, "early",
-					      (json_int_t)use.early, "room",
-					      (json_int_t)use.room));
+					      (json_int_t)use.early, "room", (json_int_t)use.room));
 	}
 	entries_free(&sets);
 	return failed;

@@ -68,6 +68,12 @@ static __always_inline bool fragment_over(const struct fragment_entry *e, __u32 
 #define WORTH_JUDGED 3
 #define IN_FLIGHT(hz) ((hz) / 20)	/* jiffies that the fragments of one datagram are apart, if none is lost */
 
+/* Has nothing of it passed, so that what is not its first has to wait? */
+static __always_inline bool fragment_waits(const struct fragment_entry *e)
+{
+	return e->state == FRAGMENT_WAITING || e->state == FRAGMENT_COMING;
+}
+
 /* The lowest goes first: by what it is, then by age. */
 static __always_inline __u64 fragment_worth(const struct fragment_entry *e, __u32 now, __u32 hz)
 {
@@ -75,7 +81,7 @@ static __always_inline __u64 fragment_worth(const struct fragment_entry *e, __u3
 
 	if (e->state == FRAGMENT_FREE || fragment_over(e, now, hz))
 		return 0;
-	if (e->state == FRAGMENT_JUDGED && now - e->since <= IN_FLIGHT(hz))
+	if ((e->state == FRAGMENT_JUDGED || e->state == FRAGMENT_COMING) && now - e->since <= IN_FLIGHT(hz))
 		kind = WORTH_JUDGED;
 	return kind << 32 | (__u32)(~0U - (now - e->since));
 }

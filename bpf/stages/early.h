@@ -19,6 +19,7 @@
 #if !WEFT_XDP
 
 #define FRAME_MIN ETH_HLEN
+#define PLACE_FREE 0x100
 #define EARLY_PLACES ((1 << EARLY_FRAMES) - 1)
 
 /* Once more through this hook, after this program has ended. */
@@ -49,21 +50,32 @@ __noinline int early_first(__u32 tenant, __u32 places)
 		least = time;
 		first = i;
 	}
-	return first;
+	return least ? first : first | PLACE_FREE;
 }
 
-/* A place of the tenant's: a free one, else the oldest's, whose frame is lost. */
-static __always_inline __u32 early_place(const struct pkt *p)
+#define PLACE_TRIES 4	/* other CPUs look for one too */
+
+/* Into a place of the tenant's: a free one, else the oldest's, whose frame is lost. */
+static __always_inline bool early_put(const struct early_frame *frame, struct early_key *key)
 {
-	struct early_key key = { .tenant = p->tenant };
+	__u32 places = EARLY_PLACES, place;
 
-	key.place = early_first(p->tenant, EARLY_PLACES);
-	if (!bpf_map_delete_elem(&early, &key))
+	for (int i = 0; i < PLACE_TRIES; i++) {
+		place = early_first(key->tenant, places);
+		key->place = place & (EARLY_FRAMES - 1);
+		if (!(place & PLACE_FREE))
+			break;
+		if (!bpf_map_update_elem(&early, key, frame, BPF_NOEXIST))
+			return true;
+		places &= ~(1 << key->place);
+	}
+	key->place = early_first(key->tenant, EARLY_PLACES) & (EARLY_FRAMES - 1);
+	if (!bpf_map_delete_elem(&early, key))
 		count_drop(DROP_FRAGMENT_EARLY);
-	return key.place;
+	return !bpf_map_update_elem(&early, key, frame, BPF_NOEXIST);
 }
 
-static __always_inline bool early_store(ctx_t *ctx, const struct pkt *p, __u32 stamp, struct early_key *key)
+static __always_inline bool early_store(ctx_t *ctx, __u32 stamp, struct early_key *key)
 {
 	struct scratch *scratch = scratch_here();
 	struct early_frame *room;
@@ -79,11 +91,10 @@ static __always_inline bool early_store(ctx_t *ctx, const struct pkt *p, __u32 s
 	room->nonce = bpf_get_prandom_u32();
 	room->time = bpf_ktime_get_ns();
 	room->len = len;
-	key->place = early_place(p);
-	return !bpf_map_update_elem(&early, key, room, BPF_NOEXIST);
+	return early_put(room, key);
 }
 
-/* Notes the place, unless the first fragment has come meanwhile on another CPU. */
+/* Notes the place, unless the first fragment has passed meanwhile on another CPU. */
 static __always_inline bool early_note(const struct pkt *p, __u32 pass, __u32 stamp, __u32 place)
 {
 	struct fragment_set *set = fragment_set_of(p);
@@ -94,7 +105,7 @@ static __always_inline bool early_note(const struct pkt *p, __u32 pass, __u32 st
 	for (int i = 0; i < FRAGMENT_WAYS; i++) {
 		struct fragment_entry *e = &set->way[i];
 
-		if (!is_datagram(e, p, pass) || e->stamp != stamp || e->state != FRAGMENT_WAITING)
+		if (!is_datagram(e, p, pass) || e->stamp != stamp || !fragment_waits(e))
 			continue;
 		e->early |= 1 << (place & (EARLY_FRAMES - 1));
 		noted = true;
@@ -110,7 +121,7 @@ __noinline int early_hold(ctx_t *ctx, struct pkt *p, __u32 pass, __u32 stamp)
 	if (!p)
 		return V_DROP;
 	key.tenant = p->tenant;
-	if (!early_store(ctx, p, stamp, &key))
+	if (!early_store(ctx, stamp, &key))
 		return drop(p, DROP_FRAGMENT_EARLY);
 	if (early_note(p, pass, stamp, key.place))
 		return V_HELD;

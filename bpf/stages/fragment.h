@@ -48,14 +48,34 @@ static __always_inline void later_is(struct pkt *p, const struct fragment_entry 
 	p->payload = p->fragment_end - e->header;
 }
 
-/* In the locked set. V_HELD: it is to wait, or to wake those that wait. */
+/*
+ * Those that wait are woken by the first fragment, which then comes in again in front of them; and, since some may have
+ * begun to wait until it did, by a later one that finds it has passed. Never by one that may have to wait itself, or two
+ * CPUs' fragments could wake each other for ever.
+ */
+static __always_inline bool fragment_wakes(const struct fragment_entry *e, const struct pkt *p)
+{
+	return e->early && e->state == (p->fragment == FRAGMENT_FIRST ? FRAGMENT_WAITING : FRAGMENT_JUDGED);
+}
+
+static __always_inline __u32 fragment_wake(struct fragment_entry *e)
+{
+	__u32 waiting = e->early;
+
+	e->early = 0;
+	if (e->state == FRAGMENT_WAITING)
+		e->state = FRAGMENT_COMING;
+	return waiting;
+}
+
+/* In the locked set. V_HELD: it is to wait. */
 static __always_inline enum verdict fragment_meets(struct pkt *p, struct fragment_entry *e, __u32 now)
 {
 	enum drop_reason reason;
 
 	if (e->state == FRAGMENT_REFUSED)
 		return drop(p, DROP_FRAGMENT);
-	if (e->state == FRAGMENT_WAITING && (p->fragment == FRAGMENT_LATER || e->early))
+	if (fragment_waits(e) && p->fragment == FRAGMENT_LATER)
 		return V_HELD;
 	reason = fragment_add(e, p);
 	if (reason) {
@@ -97,21 +117,20 @@ __noinline int fragment_tracked(ctx_t *ctx, struct pkt *p, __u32 pass)
 	if (!set || !set_lock(set))
 		return drop(p, DROP_FRAGMENT_TABLE);
 	e = fragment_find(set, p, pass, now, us->hz, &evicted);
-	v = e ? fragment_meets(p, e, now) : drop(p, DROP_FRAGMENT_EARLY);
-	if (e)
+	if (!e) {
+		v = drop(p, DROP_FRAGMENT_EARLY);
+	} else {
 		stamp = e->stamp;
-	if (e && v == V_HELD && p->fragment == FRAGMENT_FIRST) {
-		waiting = e->early;
-		e->early = 0;
+		if (fragment_wakes(e, p))
+			waiting = fragment_wake(e);
+		v = waiting ? V_HELD : fragment_meets(p, e, now);
 	}
 	set_unlock(set);
 	if (evicted)
 		count_evicted(p);
-	if (v != V_HELD)
-		return v;
-	if (p->fragment == FRAGMENT_FIRST)
+	if (waiting)
 		return early_release(ctx, p, stamp, waiting);
-	return early_hold(ctx, p, pass, stamp);
+	return v == V_HELD ? early_hold(ctx, p, pass, stamp) : v;
 }
 
 #endif

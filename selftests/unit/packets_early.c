@@ -4,6 +4,10 @@
  * bounded; whose fragments are whose; and fragments on their way through a function.
  */
 #include <bpf/bpf.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "selftests/unit/lib/world.h"
@@ -357,6 +361,93 @@ static void everybody(void **state)
 	map_delete("flood", &key);
 }
 
+/* ---- two CPUs at the same datagrams ---- */
+
+enum { DATAGRAMS = 200 };
+
+struct hasty {
+	pthread_t thread;
+	int cpu;
+	uint32_t first; /* CUT and every other piece from here on */
+	atomic_uint *met;
+	int again; /* what comes in again, for one of the two to take up, as the device would at once; else -1 */
+};
+
+static void meet(struct hasty *h, uint32_t times)
+{
+	atomic_fetch_add(h->met, 1);
+	while (atomic_load(h->met) < 2 * times)
+		;
+}
+
+static void take_up(int again)
+{
+	struct frame f;
+
+	while (again >= 0 && again_read(again, &f))
+		if (f.len > 150 && f.data[12] == 8)
+			world_run_uncounted(HOOK_PORT, IN_TC, DEVICE_A, &f);
+}
+
+static void *send_every_other(void *arg)
+{
+	struct hasty *h = arg;
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(h->cpu, &here);
+	sched_setaffinity(0, sizeof(here), &here);
+	for (uint32_t id = 1; id <= DATAGRAMS; id++) {
+		struct frame pieces[LEN / CUT];
+
+		for (uint32_t i = h->first; i < LEN / CUT; i += 2)
+			pieces[i] = cut(A, B, 4, i * CUT, id);
+		meet(h, 2 * id - 1);
+		/* The highest first, so that each datagram has early ones. */
+		for (uint32_t i = LEN / CUT; i-- > 0;)
+			if (i % 2 == h->first)
+				world_run_uncounted(HOOK_PORT, IN_TC, DEVICE_A, &pieces[i]);
+		meet(h, 2 * id);
+		take_up(h->again);
+	}
+	return NULL;
+}
+
+/* Whatever meets whatever: each piece goes its way once, and none is lost. */
+static void two_cpus(void **state)
+{
+	uint64_t before[DROP_REASONS], after[DROP_REASONS];
+	atomic_uint met = 0;
+	int again = again_open(DEVICE_A);
+	struct hasty hasty[2] = { { .cpu = 0, .first = 0, .met = &met, .again = again },
+				  { .cpu = 1, .first = 1, .met = &met, .again = -1 } };
+	struct frame f;
+
+	(void)state;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
+	acl_allow_all();
+	fragments_clear(512);
+	fcntl(again, F_SETFL, O_NONBLOCK);
+	/* Loads the program here, not in a thread. */
+	f = cut(A, B, 4, 0, DATAGRAMS + 1);
+	world_run(HOOK_PORT, IN_TC, DEVICE_A, &f);
+	drops_read(before);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&hasty[i].thread, NULL, send_every_other, &hasty[i]), 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(hasty[i].thread, NULL);
+	close(again);
+	drops_read(after);
+	world_case("two CPUs", IN_TC);
+	for (int reason = 0; reason < DROP_REASONS; reason++)
+		if (before[reason] != after[reason])
+			fail_msg("dropped: reason %d, %d times", reason, (int)(after[reason] - before[reason]));
+	case_assert(!waiting());
+	assert_int_equal(port_traffic(B).to_packets, DATAGRAMS * (LEN / CUT) + 1);
+	fragments_clear(FRAGMENT_SETS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +459,7 @@ int main(void)
 		cmocka_unit_test_setup(no_table, world_reset),
 		cmocka_unit_test_setup(through_a_function, world_reset),
 		cmocka_unit_test_setup(everybody, world_reset),
+		cmocka_unit_test_setup(two_cpus, world_reset),
 	};
 
 	return cmocka_run_group_tests_name("early", tests, world_open, world_close);

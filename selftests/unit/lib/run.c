@@ -197,10 +197,12 @@ int again_open(enum device_name d)
 				    .sll_protocol = htons(ETH_P_ALL),
 				    .sll_ifindex = device(d) };
 	struct timeval patience = { .tv_usec = 200000 };
+	int room = 8 << 20;
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&here, sizeof(here)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
 		fail_msg("no packet socket: %s", strerror(errno));
 	return fd;
 }

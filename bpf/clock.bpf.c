@@ -7,6 +7,7 @@
 #include "include/config.h"
 #include "include/device.h"
 #include "include/flow_table.h"
+#include "include/fragment.h"
 #include "include/host.h"
 #include "include/port.h"
 #include "include/probe.h"
@@ -28,6 +29,9 @@ SHOW(rule_key);
 SHOW(rule);
 SHOW(device_key);
 SHOW(device);
+SHOW(fragment_set);
+SHOW(early_key);
+SHOW(early_frame);
 SHOW(event);	/* for readers of the ring buffer, which has no types of its own */
 SHOW(probe_body);	/* on the wire alone */
 const union acl_slot *show_acl_slot __attribute__((unused));

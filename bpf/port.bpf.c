@@ -2,6 +2,7 @@
 /* Hook `port`: frames from a workload. */
 #include "lib/weft.h"
 #include "stages/checksum.h"
+#include "stages/fragment.h"
 #include "stages/forward.h"
 
 /* The tag of the workload's frames tells the port; XDP leaves tagged frames to TC. */
@@ -48,6 +49,12 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 	if (v)
 		return v;
 	chain = chain_on_wire(p, port, FROM_WORKLOAD);
+	/* A function gets fragments as they were sent; they are looked at when they are back. */
+	if (!chain || port->chain_since) {
+		v = fragment(ctx, p, 0);
+		if (v)
+			return v;
+	}
 	if (chain && port->chain_since) {
 		v = existing_leaving(p);
 		if (v)

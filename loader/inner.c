@@ -10,6 +10,7 @@
 
 #include "include/acl.h"
 #include "include/flow_table.h"
+#include "include/fragment.h"
 #include "loader/inner.h"
 #include "loader/rights.h"
 #include "loader/share.h"
@@ -32,6 +33,8 @@ const struct inner_kind inner_kinds[INNERS] = {
 	[INNER_HALF4] = HALF_TABLE("half4", ct4_key),
 	[INNER_CT6] = CT_TABLE("ct6", ct6_bucket),
 	[INNER_HALF6] = HALF_TABLE("half6", ct6_key),
+	[INNER_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct fragment_set),
+			      BPF_F_INNER_MAP, "__u32", "fragment_set" },
 	[INNER_ACL] = { "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP,
 			"__u32", "acl_slot" },
 	[INNER_RULES] = { "rules", BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(struct rule),

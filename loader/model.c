@@ -202,6 +202,7 @@ static void make_tenant(struct model *m, struct model_tenant *t, const char *nam
 	/* Refused if both were asked for: then it is the default that is too small. */
 	if (t->max_flows < t->max_half_open)
 		t->max_flows = t->max_half_open;
+	t->max_fragments = (uint32_t)schema_number("tenant", options, "conntrack.max_fragments");
 #define X(id, text, seconds)                                                                       \
 	snprintf(key, sizeof(key), "conntrack.timeouts.%s", text);                                 \
 	t->timeout_ms[CT_##id] = (uint64_t)schema_number("tenant", options, key);                  \

@@ -13,6 +13,7 @@
 #include "loader/commands.h"
 #include "loader/entries.h"
 #include "loader/show.h"
+#include "loader/show_fragments.h"
 
 #define FIELDS_MAX 6
 
@@ -35,13 +36,13 @@ static const struct counted counted[] = {
 	{ "tenant_stats",
 	  "tenants",
 	  "tenants",
-	  5,
-	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced" } },
+	  6,
+	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced", "fragments_evicted" } },
 	{ "chain_stats", "chains", "chains", 4, { "sent", "returned", "bypassed", "kept" } },
 };
 
 _Static_assert(sizeof(struct traffic) == 5 * 8, "fields of struct traffic");
-_Static_assert(sizeof(struct tenant_traffic) == 5 * 8, "fields of struct tenant_traffic");
+_Static_assert(sizeof(struct tenant_traffic) == 6 * 8, "fields of struct tenant_traffic");
 _Static_assert(sizeof(struct chain_traffic) == 4 * 8, "fields of struct chain_traffic");
 
 static const char *const reason_names[DROP_REASONS] = {
@@ -136,6 +137,8 @@ static json_t *by_name(const struct show *s, const struct counted *c, const stru
 static int collect(const struct show *s, json_t *all, struct error *e)
 {
 	struct entries list;
+	json_t *fragments;
+	int failed;
 
 	if (read_counters(s, "drops", 1, &list, e))
 		return -1;
@@ -149,7 +152,9 @@ static int collect(const struct show *s, json_t *all, struct error *e)
 		json_object_set_new(all, c->title, by_name(s, c, &list));
 		entries_free(&list);
 	}
-	return 0;
+	failed = fragments_in_use(s, &fragments, e);
+	json_object_set_new(all, "fragments", fragments);
+	return failed;
 }
 
 static void print_drops(const json_t *all, bool details)
@@ -221,6 +226,7 @@ int cmd_counters(struct command_line *cl, struct error *e)
 		for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 			print_table(&counted[i], json_object_get(all, counted[i].title),
 				    cl->details);
+		fragments_print(json_object_get(all, "fragments"), cl->details);
 	}
 	json_decref(all);
 	show_close(&s);

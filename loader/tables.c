@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "include/flow_table.h"
+#include "include/fragment.h"
 #include "loader/alloc.h"
 #include "loader/progress.h"
 #include "loader/rights.h"
@@ -97,6 +98,9 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
+	/* Two at least, as of the ACL; max_fragments has a minimum that sees to it. */
+	if (kind == INNER_FRAGMENTS)
+		return (t->m->tenants[i].max_fragments + FRAGMENT_WAYS - 1) / FRAGMENT_WAYS;
 	return flow_buckets(t->m->tenants[i].max_flows);
 }
 
@@ -241,11 +245,28 @@ static int keep(struct tables *t, const struct root *root, size_t i, enum inner 
 	return inner_pin(root, t->m->tenants[i].name, kind, fd, e);
 }
 
+/* What carries flows over from one table to a larger or smaller one. Fragments are seconds old at most, and few. */
+static bool keeps_flows(enum inner kind)
+{
+	return kind == INNER_CT4 || kind == INNER_CT6 || kind == INNER_HALF4 || kind == INNER_HALF6;
+}
+
+/* Programs cannot ask how large it is. */
+static int fill_fragments(int fd, uint32_t sets, struct error *e)
+{
+	struct fragment_set set = { .sets = sets };
+	uint32_t zero = 0;
+
+	if (!bpf_map_update_elem(fd, &zero, &set, BPF_ANY))
+		return 0;
+	return error_set(e, EXIT_REFUSED, "map fragments cannot be written: %s", strerror(errno));
+}
+
 /* A tenant that had a table keeps the seed that places its flows. */
 static int copy_flows(const struct tables *t, const struct sync *s, const struct jobs *jobs,
 		      const struct job *job, struct error *e)
 {
-	if (job->old < 0 || jobs->kind == INNER_ACL)
+	if (job->old < 0 || !keeps_flows(jobs->kind))
 		return 0;
 	return table_copy(job->old, job->fd, jobs->kind,
 			  s->wanted[t->m->tenants[job->tenant].slot].seed, e);
@@ -263,6 +284,8 @@ static int fill(const struct tables *t, const struct sync *s, const struct jobs 
 		entries_free(&list);
 		return failed;
 	}
+	if (jobs->kind == INNER_FRAGMENTS)
+		return fill_fragments(job->fd, size_wanted(t, job->tenant, INNER_FRAGMENTS), e);
 	return copy_flows(t, s, jobs, job, e);
 }
 
@@ -314,6 +337,7 @@ static const char *const phases[INNER_RULES] = {
 	[INNER_HALF4] = "making half-open tables",
 	[INNER_CT6] = "making IPv6 flow tables",
 	[INNER_HALF6] = "making IPv6 half-open tables",
+	[INNER_FRAGMENTS] = "making fragment tables",
 	[INNER_ACL] = "making rules",
 };
 

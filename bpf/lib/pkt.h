@@ -41,6 +41,9 @@ enum pkt_flags {
 	PKT_HALF_OPEN = 1 << 6,		/* flow: the flow is in the half-open table */
 };
 
+/* Is the packet a whole datagram, and if not, which part? XDP hands fragments up. */
+enum fragment_kind { FRAGMENT_NONE = 0, FRAGMENT_FIRST, FRAGMENT_LATER };
+
 struct pkt {
 	/* hook */
 	__u32 ifindex;
@@ -79,6 +82,12 @@ struct pkt {
 	__u8 destination_mac[6] __attribute__((aligned(8)));
 	union weft_addr source;	/* ARP: sender and target */
 	union weft_addr destination;
+	__u32 fragment_id;	/* as on the wire */
+	__u16 fragment_first;	/* bytes of the datagram's fragmented part that are here: from, to */
+	__u16 fragment_end;
+	__u16 fragment_at;	/* offset in the data where that part begins */
+	__u8 fragment;		/* enum fragment_kind; the fields of L4 are the first's, once stage fragment has seen a later one */
+	__u8 fragment_more;	/* not the last */
 
 	/* network: whose it is */
 	__u32 tenant;		/* slot */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Room that the 512 bytes of stack do not give: the packet at work, and a new flow on its way into a table.
+ * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, and a frame on
+ * its way into `early` or out of it.
  * One a CPU is enough: a hook runs to its end before another begins on that CPU (the guard, which copies
  * sent by a hook may meet while that hook still runs, uses none of it).
  */
@@ -12,6 +13,7 @@
 struct scratch {
 	struct pkt pkt;
 	struct flow flow;
+	struct early_frame early;
 };
 
 struct {

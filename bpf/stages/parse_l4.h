@@ -4,7 +4,7 @@
  * reads:  the packet, pkt.l4, pkt.protocol
  * writes: ports, flags, sequence numbers, type and code, the flow's protocol
  * maps:   none
- * drops:  bad_l4
+ * drops:  bad_l4 fragment_tiny
  */
 #ifndef WEFT_STAGE_PARSE_L4_H
 #define WEFT_STAGE_PARSE_L4_H
@@ -28,7 +28,7 @@ static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 l
 	header = tcp->doff * 4;
 	flags = ((const __u8 *)tcp)[13];
 	if (header < sizeof(*tcp) || header > len)
-		return drop(p, DROP_BAD_L4);
+		return drop(p, p->fragment ? DROP_FRAGMENT_TINY : DROP_BAD_L4);
 	/* No stack sends these; scanners do. */
 	if (!(flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) ||
 	    (flags & TCP_SYN && flags & (TCP_FIN | TCP_RST)))
@@ -141,8 +141,9 @@ static __always_inline enum verdict parse_l4(ctx_t *ctx, struct pkt *p, __u32 le
 	case IPPROTO_UDP: {
 		const struct udphdr *udp = at(ctx, p->l4, sizeof(*udp));
 
+		/* In a first fragment the length is that of all. */
 		if (!udp || len < sizeof(*udp) || bpf_ntohs(udp->len) < sizeof(*udp) ||
-		    bpf_ntohs(udp->len) > len)
+		    (bpf_ntohs(udp->len) > len && !p->fragment))
 			return drop(p, DROP_BAD_L4);
 		p->source_port = udp->source;
 		p->destination_port = udp->dest;

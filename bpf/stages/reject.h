@@ -271,7 +271,8 @@ __noinline int reject(ctx_t *ctx, struct pkt *p)
 		return V_DROP;
 
 	count_drop(DROP_REJECTED);
-	if (unwrap(ctx, p))
+	/* Only the first fragment is answered (RFC 1122, 3.2.2). */
+	if (p->fragment == FRAGMENT_LATER || unwrap(ctx, p))
 		return V_CONSUMED;
 	if (p->protocol == IPPROTO_TCP)
 		error = reject_tcp(ctx, p);

@@ -96,11 +96,23 @@ static __noinline int tcp_advance_slowly(struct pkt *p, struct flow *f)
 	return V_NEXT;
 }
 
+/* The segment's first fragment has moved the connection; the bytes of a later one are sent as well. */
+static __always_inline enum verdict tcp_advance_fragment(const struct pkt *p, struct flow_dir *us)
+{
+	__u32 end = p->tcp_seq + p->payload + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
+
+	if (seq_after(end, us->tcp_end))
+		us->tcp_end = end;
+	return V_NEXT;
+}
+
 static __always_inline enum verdict tcp_advance(struct pkt *p, struct flow *f)
 {
 	struct flow_dir *sent = flow_us(f, p);
 	__u32 end = p->tcp_seq + p->payload;
 
+	if (!WEFT_XDP && p->fragment == FRAGMENT_LATER)
+		return tcp_advance_fragment(p, sent);
 	/* The one state that most packets meet. */
 	if (FLOW_TCP_HALF(*flow_tcp(f, p->dir)) == TCP_HALF_ESTABLISHED &&
 	    !(*flow_flags(f, p->dir) & FLOW_CLOSING) &&

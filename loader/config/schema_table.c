@@ -99,6 +99,8 @@ static const struct schema_kind conntrack_kind = {
 		       .doc = "how many flows it has room for; what finds none is dropped"),
 		SCALAR("max_half_open", uint, .min = 64, .max = 4194304, .fallback = "64",
 		       .doc = "how many TCP handshakes may be under way"),
+		SCALAR("max_fragments", uint, .min = 8, .max = 65536, .fallback = "40",
+		       .doc = "how many datagrams may be on their way in fragments"),
 		SCALAR("loose", bool, .fallback = "false",
 		       .doc = "take up TCP connections whose beginning was not seen"),
 		LATER("liberal", "do not check TCP windows"),

@@ -168,8 +168,8 @@ underlay_headers() {
 		"a tag inside the tunnel"
 	outside bad_vlan "$(on_wire $H1 "eth('$B', '$A', vlan(0, ip4('$A4', '$B4', udp(997, 666)), as_type=SVLAN))")" \
 		"802.1ad inside the tunnel"
-	outside fragment "$(on_wire $H1 "eth('$B', '$A', ip4('$A4', '$B4', udp(997, 666), fragment=0x2000))")" \
-		"a fragment inside the tunnel"
+	outside fragment_bad "$(on_wire $H1 "eth('$B', '$A', ip4('$A4', '$B4', udp(997, 666), fragment=0x2000))")" \
+		"a fragment inside the tunnel, of no multiple of eight bytes"
 	outside bad_ipv4 "$(on_wire $H1 "eth('$B', '$A', ip4('$A4', '$B4', udp(997, 666), total=1000))")" \
 		"an inner length that is larger than the packet"
 	outside icmp_unrelated "$(on_wire $H1 "$(m4 "icmp(3, 1, 0, 0, ip4('$B4', '$A4', udp(4711, 666)))")")" \
@@ -178,7 +178,8 @@ underlay_headers() {
 	SEND_DEVICE=u0 send h1 "$(on_wire $H1 "eth('$B', '$A', b'tiny', 0x4243)")"
 	# What is no tunnel packet of ours is the host's own. Whether that opens it is another question: see holes.
 	SEND_DEVICE=u0 send h1 "$(on_wire $OUTSIDER "$wrong" 101 "options=bytes([1, 1, 1, 1])")"
-	SEND_DEVICE=u0 send h1 "fragments($(on_wire $H1 "$wrong"), 64)"
+	outside outer_fragment "fragments($(on_wire $H1 "$wrong"), 64)[0]" "the first fragment of a tunnel packet"
+	SEND_DEVICE=u0 send h1 "fragments($(on_wire $H1 "$wrong"), 64)[1]"
 	SEND_DEVICE=u0 send h1 "eth('$U2', '$U1', vlan(7, ip4('$H1', '$H2', udp(50000, 4789, vxlan(101, $wrong)))))"
 }
 
@@ -271,7 +272,7 @@ malformed_link() {
 }
 
 malformed_ipv4() {
-	local any="udp(999, 666)"
+	local any="udp(999, 666)" id=$((RANDOM + 2))
 	bad bad_ipv4 "eth('$B', '$A', ip4('$A4', '$B4', $any, version=6))" "IPv4 of version 6"
 	bad bad_ipv4 "eth('$B', '$A', ip4('$A4', '$B4', $any, ihl=4))" "a header of 16 bytes"
 	bad bad_ipv4 "eth('$B', '$A', ip4('$A4', '$B4', $any, ihl=0))" "a header of none"
@@ -281,11 +282,15 @@ malformed_ipv4() {
 	bad bad_ipv4 "eth('$B', '$A', ip4('$A4', '$B4', $any, total=19))" "a length smaller than the header"
 	bad bad_ipv4 "eth('$B', '$A', ip4('$A4', '$B4', $any))[:33]" "a header cut off"
 	bad bad_ipv4 "eth('$B', '$A')" "no header"
-	bad fragment "fragments($(m4 "udp(999, 666, b'x' * 64)"))[0]" "the first fragment"
-	bad fragment "fragments($(m4 "udp(999, 666, b'x' * 64)"))[1]" "the last fragment"
-	bad fragment "eth('$B', '$A', ip4('$A4', '$B4', $any, fragment=0x2005))" "a fragment in the middle"
-	bad fragment "eth('$B', '$A', ip4('$A4', '$B4', b'xxxxxxxx', 6, fragment=0x2000))" \
+	right h1.pa "fragments($(m4 "udp(999, 777, b'x' * 64)"), id=$id)[0]"
+	bad fragment_overlap "eth('$B', '$A', ip4('$A4', '$B4', bytes(24), 17, fragment=0x2001, id=$id))" "a fragment over UDP's data"
+	bad fragment "fragments($(m4 "udp(999, 777, b'x' * 64)"), id=$id)[1]" "and what belongs to that datagram"
+	bad fragment_bad "eth('$B', '$A', ip4('$A4', '$B4', $any, fragment=0x2005))" "a fragment of 28 bytes in the middle"
+	bad fragment_bad "eth('$B', '$A', ip4('$A4', '$B4', bytes(64), 17, fragment=0x1fff))" "a ping of death"
+	bad fragment_tiny "eth('$B', '$A', ip4('$A4', '$B4', b'xxxxxxxx', 6, fragment=0x2000))" \
 		"a fragment without all of TCP"
+	bad fragment_tiny "eth('$B', '$A', ip4('$A4', '$B4', bytes(32), 6, fragment=0x0001))" \
+		"a fragment with TCP's flags alone"
 	right h1.pa "eth('$B', '$A', ip4('$A4', '$B4', udp(999, 777), options=bytes([1] * 40)))"
 	right h1.pa "eth('$B', '$A', ip4('$A4', '$B4', udp(999, 777)) + bytes(100))"
 	right h1.pa "eth('$B', '$A', ip4('$A4', '$B4', udp(999, 777), fragment=0x4000))"
@@ -308,9 +313,10 @@ malformed_ipv6() {
 	bad bad_extension "$(m6 "extension(DESTINATION, $any, units=20)")" "a header longer than we look"
 	bad bad_extension "$(m6 "bytes([17, 9]) + bytes(30), DESTINATION")" "a header longer than the packet"
 	bad bad_extension "eth('$B', '$A', ip6('$A6', '$B6', extension(HOP, $any), length=0))" "a jumbogram"
-	bad fragment "$(m6 "fragment6(b'x' * 24)")" "a fragment"
-	bad fragment "$(m6 "extension(DESTINATION, fragment6(b'x' * 24, more=0))")" \
-		"an atomic fragment behind another header"
+	bad bad_l4 "$(m6 "fragment6(bytes(24))")" "a first fragment with a wrong length in it"
+	bad bad_l4 "$(m6 "extension(DESTINATION, fragment6(b'x' * 24, more=0))")" \
+		"an atomic fragment behind another header, with a wrong length in it"
+	bad fragment_bad "$(m6 "fragment6(bytes([135, 0, 0, 0]) + bytes(20), 58, more=0)")" "ND with a fragment header"
 	bad bad_l4 "eth('$B', '$A', ip6('$A6', '$B6', $any, length=7))" "a length smaller than UDP's header"
 	send h1.pa "$(m6 "extension(HOP, extension(ROUTING, $(times 3 DESTINATION "udp(999, 777)")))")"
 	send h1.pa "$(m6 "extension(DESTINATION, udp(999, 777), units=14)")"
@@ -511,8 +517,10 @@ SLICES=12 SLICE=200
 
 # What f sent, and what has come in by the tunnel, as far as anything tells of it. A tag that f's port has not makes a
 # frame nobody's, so the drops of the whole host are looked at.
-from_port='([.drops[]] | add) + .ports["grey/f"].from_packets'
-from_tunnel='([.drops[]] | add) + ([.ports[].to_packets] | add)'
+# A fragment that came before its first waits, and counts when it is let go or lost.
+waits='([.fragments[].early] | add)'
+from_port='([.drops[]] | add) + .ports["grey/f"].from_packets + '$waits
+from_tunnel='([.drops[]] | add) + ([.ports[].to_packets] | add) + '$waits
 
 sum_on() { weft_on "$1" -j counters | jq "$2"; }
 sum_is() { [ "$(sum_on "$1" "$2")" -eq "$3" ]; }

@@ -117,6 +117,7 @@ stranger() { in_ns h1 setpriv --reuid $U --regid $U --clear-groups --inh-caps=-a
 can_ping h1.p0 10.0.1.2
 expect_eq "710 0 $G" "$(stat -c '%a %u %g' "$(root_of h1)")" "the root lets the group pass"
 expect_eq "640 0 $G" "$(stat -c '%a %u %g' "$(root_of h1)/tenants/red/ct4")" "its maps may be read by the group"
+expect_eq "600 0 0" "$(stat -c '%a %u %g' "$(root_of h1)/early")" "but for the one with workloads' frames in it"
 expect_eq "600 0 0" "$(stat -c '%a %u %g' "$(root_of h1)/prog/port_tc")" "its programs may not"
 expect_eq "$(weft_on h1 save)" "$(member save)" "a member saves what root saves"
 expect_output 'icmp' member ct show red

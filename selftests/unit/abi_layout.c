@@ -29,6 +29,7 @@
 #include "include/drop_reasons.h"
 #include "include/flow_table.h"
 #include "include/flow_versions.h"
+#include "include/fragment.h"
 #include "include/host.h"
 #include "include/port.h"
 #include "include/probe.h"
@@ -71,7 +72,7 @@ struct layout {
 #define FLOOD_TARGET(X) X(kind) X(index)
 #define TRAFFIC(X) X(from_packets) X(from_bytes) X(to_packets) X(to_bytes) X(drops)
 #define TENANT(X) X(id) X(epoch) X(flags) X(timeout) X(shortest) X(seed)
-#define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(displaced)
+#define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(displaced) X(fragments_evicted)
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(used) X(zone)
 #define FLOW_DIR(X) X(packets) X(bytes) X(packets_high) X(bytes_high) X(last_seen) X(epoch) X(source) X(target) \
 	X(tcp_end) X(tcp_max_end) X(tcp_max_ack) X(tcp_max_window) X(mac)
@@ -92,6 +93,13 @@ struct layout {
 #define PROBE_KEY(X) X(nonce)
 #define PROBE(X) X(asked) X(answered) X(chain) X(step) X(pcp) X(pad)
 #define PROBE_BODY(X) X(magic) X(chain) X(nonce) X(step) X(pcp) X(pad)
+#define FRAGMENT_RANGE(X) X(first) X(end)
+#define FRAGMENT_ENTRY(X) X(source) X(destination) X(id) X(from) X(zone) X(family) X(protocol) X(pass) X(state) \
+	X(early) X(flags) X(stamp) X(since) X(tcp_seq) X(source_port) X(destination_port) X(upper) X(flow_protocol) \
+	X(icmp_type) X(icmp_code) X(tcp_flags) X(header) X(end) X(range)
+#define FRAGMENT_SET(X) X(lock) X(sets) X(way)
+#define EARLY_KEY(X) X(tenant) X(place)
+#define EARLY_FRAME(X) X(time) X(stamp) X(nonce) X(len) X(pad) X(bytes)
 #define RULE_KEY(X) X(name)
 #define PORT_RANGE(X) X(first) X(last)
 #define RULE(X) X(id) X(direction) X(action) X(priority) X(ethertype) X(has_protocol) X(protocol) \
@@ -118,6 +126,8 @@ struct layout {
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
+	S(fragment_range, FRAGMENT_RANGE) S(fragment_entry, FRAGMENT_ENTRY) S(fragment_set, FRAGMENT_SET)     \
+	S(early_key, EARLY_KEY) S(early_frame, EARLY_FRAME)                                                   \
 	S(flow_dir_2, FLOW_DIR_2) S(flow_2, FLOW_2) S(flow_dir_3, FLOW_DIR) S(flow_3, FLOW_3)
 
 #define MEMBER(member) { #member, offsetof(TYPE, member), sizeof(((TYPE *)0)->member) },
@@ -325,6 +335,9 @@ static const struct map {
 	{ "half4", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "half6", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "acl", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "fragments", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "early", BPF_MAP_TYPE_HASH, sizeof(struct early_key), sizeof(struct early_frame),
+	  EARLY_TENANTS * EARLY_FRAMES },
 	{ "drops", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(__u64), DROP_REASONS },
 	{ "port_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_PORTS_MAX },
 	{ "network_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_NETWORKS_MAX },
@@ -396,6 +409,8 @@ static void test_limits(void **state)
 	(void)state;
 	FITS(WEFT_NETWORKS_MAX, ct4_key, zone);
 	FITS(WEFT_NETWORKS_MAX, ct6_key, zone);
+	FITS(WEFT_NETWORKS_MAX, fragment_entry, zone);
+	assert_true(EARLY_FRAMES <= BITS_OF(fragment_entry, early));
 	FITS(WEFT_CHAINS_MAX, port, chain);
 	FITS(WEFT_CHAINS_MAX, sf_return, chain);
 	FITS(CHAIN_STEPS, sf_return, step);
@@ -430,6 +445,8 @@ static const char *const released[] = {
 	"no_route", "encap_failed", "decap_failed", "too_big", "port_unbound", "sf_unknown", "sf_untagged",
 	"sf_no_flow", "sf_down", "guard", "same_port", "flood_failed", "link_local",
 	"internal", "chain_reset", "sf_probe", "bad_checksum", "hidden_ip",
+	"fragment_bad", "fragment_tiny", "fragment_overlap", "fragment_duplicate", "fragment_scattered",
+	"fragment_early", "fragment_table", "outer_fragment",
 };
 
 static const struct {

@@ -20,18 +20,12 @@ static void send_one(enum flavour flavour, struct packet p, enum outcome outcome
 
 static uint64_t reclaimed(void)
 {
-	uint64_t stats[5];
-
-	per_cpu_sum("tenant_stats", TENANT, stats, 5);
-	return stats[3];
+	return tenant_traffic().reclaimed;
 }
 
 static uint64_t displaced(void)
 {
-	uint64_t stats[5];
-
-	per_cpu_sum("tenant_stats", TENANT, stats, 5);
-	return stats[4];
+	return tenant_traffic().displaced;
 }
 
 /* As if nothing had come for so many jiffies. */

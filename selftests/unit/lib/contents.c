@@ -38,6 +38,14 @@ struct traffic port_traffic(enum who w)
 	return t;
 }
 
+struct tenant_traffic tenant_traffic(void)
+{
+	struct tenant_traffic t;
+
+	per_cpu_sum("tenant_stats", TENANT, (uint64_t *)&t, sizeof(t) / 8);
+	return t;
+}
+
 static void put_port(enum who w, enum device_name d, uint16_t vid)
 {
 	uint32_t slot = port_slot[w];
@@ -192,6 +200,19 @@ void clear_hash(int fd, uint32_t key_size)
 		bpf_map_delete_elem(fd, key);
 }
 
+void fragments_clear(uint32_t sets)
+{
+	struct fragment_set set = { .sets = sets };
+
+	if (inner("fragments")->entries != sets)
+		inner_resize("fragments", sets);
+	for (uint32_t i = 0; i < sets; i++) {
+		bpf_map_update_elem(inner_fd("fragments"), &i, &set, BPF_ANY);
+		set.sets = 0;
+	}
+	clear_hash(map_fd("early"), sizeof(struct early_key));
+}
+
 void acl_put(const struct acl_entry *entries, uint32_t n)
 {
 	union acl_slot slot = { .header = { .entries = n } };
@@ -226,6 +247,7 @@ int world_reset(void **state)
 		    (strcmp(inners[i].name, "acl") && inners[i].entries != inners[i].usual))
 			inner_resize(inners[i].name, inners[i].usual);
 	flows_clear();
+	fragments_clear(FRAGMENT_SETS);
 	acl_put(NULL, 0);
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));
 	clear_hash(map_fd("fdb"), sizeof(struct fdb_key));

@@ -14,7 +14,7 @@ union bucket {
 
 static bool has_buckets(const char *table)
 {
-	return inner(table)->type == BPF_MAP_TYPE_ARRAY;
+	return !strncmp(table, "ct", 2);
 }
 
 static bool is_six(const char *table)
@@ -160,7 +160,7 @@ static void clear_buckets(struct inner *i)
 void flows_clear(void)
 {
 	for (int i = 0; i < INNERS; i++)
-		if (strcmp(inners[i].name, "acl") && inners[i].type == BPF_MAP_TYPE_ARRAY)
+		if (has_buckets(inners[i].name))
 			clear_buckets(&inners[i]);
 		else if (inners[i].type != BPF_MAP_TYPE_ARRAY)
 			clear_hash(inners[i].fd, inners[i].key_size);

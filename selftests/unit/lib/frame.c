@@ -270,6 +270,31 @@ void frame_wrap(struct frame *f, const struct tunnelled *t)
 	frame_edit(f, t->edit);
 }
 
+struct frame frame_fragment(const struct frame *whole, uint32_t first, uint32_t end, uint32_t id)
+{
+	bool ipv4 = whole->data[14] >> 4 == 4;
+	uint32_t behind = 14 + (ipv4 ? 20 : 40), more = behind + end < whole->len;
+	struct frame f = { .len = behind };
+
+	memcpy(f.data, whole->data, behind);
+	if (ipv4) {
+		set16(&f, 18, id);
+		set16(&f, 20, first / 8 | more << 13);
+		set16(&f, 16, 20 + end - first);
+		set16(&f, 24, 0);
+		set16(&f, 24, sum_fold(sum_bytes(f.data + 14, 20, 0)));
+	} else {
+		put8(&f, f.data[20]);
+		put8(&f, 0);
+		put16(&f, first | more);
+		put32(&f, id);
+		f.data[20] = 44;
+		set16(&f, 18, 8 + end - first);
+	}
+	put(&f, whole->data + behind + first, end - first);
+	return f;
+}
+
 bool frame_sums_right(const struct frame *f, uint32_t l2)
 {
 	uint32_t l3 = l2 + 14, l4, end;

@@ -68,6 +68,12 @@ struct tunnelled {
 
 void frame_wrap(struct frame *f, const struct tunnelled *t);
 
+/*
+ * A fragment of a frame without a tag: bytes [first, end) of what is behind its IP header; "more" unless they go to its
+ * end, or beyond it, where they are zeroes. IPv6: what is behind the fixed header is cut, whatever it is.
+ */
+struct frame frame_fragment(const struct frame *whole, uint32_t first, uint32_t end, uint32_t id);
+
 void frame_edit(struct frame *f, const char *edit);
 /* Hex digits and blanks. Returns the number of bytes. */
 uint32_t hex_bytes(const char *hex, uint8_t *out, uint32_t max);

@@ -28,6 +28,8 @@ struct inner inners[INNERS] = {
 	{ "ct6", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ct6_bucket), BUCKETS, FLOWS_MAX / FLOW_PLACES, -1, 0 },
 	{ "half4", BPF_MAP_TYPE_LRU_HASH, 16, sizeof(struct flow), 0, FLOWS_MAX, -1, 0 },
 	{ "half6", BPF_MAP_TYPE_LRU_HASH, 40, sizeof(struct flow), 0, FLOWS_MAX, -1, 0 },
+	{ "fragments", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct fragment_set), BPF_F_INNER_MAP,
+	  FRAGMENT_SETS, -1, 0 },
 	{ "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, 1, -1, 0 },
 };
 

@@ -9,7 +9,7 @@ need_weft
 need jq setpriv bpftool
 
 U=61003
-chmod a+rx "$STATE"
+bpffs_own 0700 # as systemd does
 export WEFT_STATE_DIR=$STATE/lib
 mkdir -m 1777 "$WEFT_STATE_DIR"
 cp "$TOOLS/owner" "$STATE/owner-tool"
@@ -59,7 +59,7 @@ echo_serve h1.b1 80 81
 expect_status 1 owner "$RULES" read
 chown $U "$RULES"
 expect_status 1 owner "$RULES" write
-chmod o+x "$ROOT"
+chmod o+x "$ROOT" "$BPFFS"
 expect_ok -t "the owner opens his rules" owner "$RULES" write
 for pin in tenants/blue/rules tenants/red/acl tenants/red/ct4 config ports tenant_slots acl devices prog/port_tc link/u0:tc; do
 	expect_status 1 owner "$ROOT/$pin" read

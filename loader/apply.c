@@ -121,7 +121,7 @@ static int conclude(const struct command_line *cl, const struct commit *c, json_
 
 	if (applied_write(c->root, &c->state->host, c->origin, c->wanted, &why))
 		json_array_append_new(c->notes, json_string(why.text));
-	return cli_option(cl, "no-verify") ? EXIT_DONE : verify_after(c->root, verified, e);
+	return cli_option(cl, "no-verify") ? EXIT_DONE : verify_after(c->root, c->named, verified, e);
 }
 
 static int tell(const struct command_line *cl, const struct commit *c, json_t *verified,

@@ -29,6 +29,7 @@ struct commit {
 	bool force; /* let a tenant lose most of its ports */
 	/* devices over which the host itself is reached, and TC programs of others on them, are no reason to refuse */
 	bool any_device;
+	const json_t *accepted; /* for facts_accept(); may be NULL */
 	bool dry_run;
 	/*
 	 * The agent's: devices that cannot be taken stay pending and keep no other from being
@@ -52,6 +53,7 @@ struct commit {
 	json_t *diff; /* of config_diff() */
 	json_t *moves; /* of flow_moves(): flows that enter and leave functions */
 	json_t *notes; /* strings: what is pending, and what was found odd */
+	size_t refused; /* lenient: devices that stay pending though they are there */
 	size_t left_out; /* tenants whose live ACL stays, since their rules cannot be compiled */
 	size_t writes; /* entries and maps that differed */
 	int attached, detached; /* devices */

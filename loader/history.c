@@ -152,7 +152,30 @@ unsigned long history_number(const struct history *h)
 	return number_of(h->fresh ? h->fresh : h->newest);
 }
 
-int history_refuse_reverted(const struct root *root, const json_t *wanted, struct error *e)
+static bool brings(const json_t *origin, const json_t *file)
+{
+	const json_t *sum = json_object_get(file, "sha256"), *other;
+	size_t i;
+
+	json_array_foreach (json_object_get(origin, "files"), i, other)
+		if (json_equal(json_object_get(other, "sha256"), sum))
+			return true;
+	return false;
+}
+
+static bool brings_all(const json_t *origin, const json_t *files)
+{
+	const json_t *file;
+	size_t i;
+
+	json_array_foreach ((json_t *)files, i, file)
+		if (!brings(origin, file))
+			return false;
+	return json_array_size(files) > 0;
+}
+
+int history_refuse_reverted(const struct root *root, const json_t *wanted, const json_t *origin,
+			    struct error *e)
 {
 	json_t *newest, *reverted = NULL;
 	int refused = 0;
@@ -162,7 +185,9 @@ int history_refuse_reverted(const struct root *root, const json_t *wanted, struc
 	if (json_object_get(newest, "reverts"))
 		reverted = history_state(root, (unsigned long)json_integer_value(
 						       json_object_get(newest, "reverts")));
-	if (reverted && history_same(tree_of(reverted), wanted))
+	if (reverted && (history_same(tree_of(reverted), wanted) ||
+			 brings_all(origin, json_object_get(json_object_get(reverted, "origin"),
+							    "files"))))
 		refused = error_set(
 			e, EXIT_REFUSED,
 			"apply: this is state %lu, which was taken back since nobody confirmed it: repeat with --confirm TIME, or with --force if it is right",

@@ -56,8 +56,12 @@ json_t *history_pending(const struct root *root);
 
 bool history_same(const json_t *one, const json_t *other); /* trees */
 
-/* Refuses the tree that was taken back last, since nobody confirmed it. */
-int history_refuse_reverted(const struct root *root, const json_t *wanted, struct error *e);
+/*
+ * Refuses the tree that was taken back last, since nobody confirmed it, and likewise a command that brings all the files
+ * of it again: with them, another state before it makes another tree.
+ */
+int history_refuse_reverted(const struct root *root, const json_t *wanted, const json_t *origin,
+			    struct error *e);
 
 /* After `load`: programs of another build make a new state with the same configuration. */
 int history_note_load(const struct root *root, const json_t *origin, struct error *e);

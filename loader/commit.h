@@ -73,6 +73,9 @@ bool commit_was_idle(const struct commit *c);
 /* Names of the tenants that a difference is about, as keys: a new reference. */
 json_t *commit_tenants(const json_t *diff);
 
+/* Is an IPv4 address, as text, one of this machine's? */
+bool host_is_local(const char *address);
+
 /* Which host of the tree is this one? `name` may come out empty where the tree has no hosts. */
 int commit_pick_host(const struct state *state, const json_t *tree, char name[WEFT_NAME_LEN + 1],
 		     struct error *e);

@@ -74,6 +74,7 @@ int verify_run(const struct root *root, const struct state *state, const json_t 
 		finding_add(v.findings, "configuration", "apply it again",
 			    "a change was cut off half-way");
 	verify_rules(&v);
+	verify_underlay(&v);
 	if (!verify_devices(&v, e) && !verify_maps(&v, e) && !verify_forbidden(&v, e) &&
 	    !verify_chains(&v, e)) {
 		*report = report_of(&v);

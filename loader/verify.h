@@ -38,6 +38,7 @@ void verify_rules(struct verify *v);
  */
 json_t *verify_rules_list(const struct verify *v, const char *tenant);
 int verify_devices(struct verify *v, struct error *e);
+void verify_underlay(struct verify *v);
 int verify_maps(struct verify *v, struct error *e);
 int verify_chains(struct verify *v, struct error *e);
 int verify_forbidden(struct verify *v, struct error *e);

@@ -22,6 +22,7 @@
 struct history {
 	const struct root *root;
 	json_t *newest; /* the state that this one follows */
+	unsigned long last; /* number of the newest file, readable or not: no new state comes before it */
 	json_t *killed; /* the state that a killed command was making, if it changed anything; or NULL */
 	bool reached; /* it got there: it is the newest state */
 	json_t *found; /* what other tools made of the maps meanwhile, as a state; or NULL */
@@ -54,6 +55,8 @@ json_t *history_state(const struct root *root, unsigned long number);
 /* The state that a command is making now, or was when it was killed; NULL: none. */
 json_t *history_pending(const struct root *root);
 
+/* Does it look like a configuration? What does not is nothing to go back to. */
+bool history_is_tree(const json_t *tree);
 bool history_same(const json_t *one, const json_t *other); /* trees */
 
 /*

@@ -25,7 +25,7 @@ const struct command commands[] = {
 	  cmd_load,
 	  "load the programs and make the maps, or renew the programs in place" },
 	{ "unload", NULL, "", "force", 0, 0, WRITES, cmd_unload, "take everything away again" },
-	{ "apply", NULL, "FILE...", "prune force dry-run confirm= no-verify progress", 1, -1, WRITES, cmd_apply,
+	{ "apply", NULL, "FILE...", "prune force dry-run confirm= no-verify progress at-boot", 1, -1, WRITES, cmd_apply,
 	  "make the configuration what the files say; a directory is its *.yaml, - standard input" },
 	{ "confirm", NULL, "", "", 0, 0, WRITES, cmd_confirm,
 	  "keep what was applied with --confirm, which else takes itself back" },

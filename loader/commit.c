@@ -143,9 +143,13 @@ static void find_pending(struct work *w)
 /* Known only once all is attached. */
 static void find_odd(struct work *w)
 {
-	for (const struct fact *f = w->facts.by_device; f; f = f->hh.next)
-		if (f->note[0])
+	for (const struct fact *f = w->facts.by_device; f; f = f->hh.next) {
+		if (f->refusal)
+			note(w->c, "%s: pending: %s", f->user, f->refusal);
+		else if (f->note[0])
 			note(w->c, "%s: device %s: %s", f->user, f->device, f->note);
+	}
+	w->c->refused = w->facts.refused;
 }
 
 static void drop_plan(struct work *w)
@@ -197,6 +201,7 @@ static int check(struct work *w, struct error *e)
 	w->has_facts = true;
 	w->facts.lenient = c->lenient;
 	w->facts.beside = c->any_device;
+	facts_accept(&w->facts, c->accepted);
 	if (!c->any_device && lockout_check(&w->facts, e))
 		return -1;
 	find_pending(w);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "loader/passage.h"
 #include "loader/share.h"
 
 /* Who may read, as load finds it; 0: nobody else. */
@@ -95,5 +96,9 @@ int share_root(const struct root *root, struct error *e)
 	 * To pass, not to list: a directory that can be opened can be locked, and writers would wait. Last: until now
 	 * nobody could look at what was half done.
 	 */
-	return share(root->path, gid, S_IXGRP) ? refuse(root->path, e) : 0;
+	if (share(root->path, gid, S_IXGRP))
+		return refuse(root->path, e);
+	if (gid)
+		passage_open(root->path, gid);
+	return 0;
 }

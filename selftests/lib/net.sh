@@ -51,6 +51,16 @@ bpffs_mount() {
 	) 9>/run/weft-test.lock
 }
 
+# bpffs_own MODE: from here on roots are in a bpffs of the test's own, mounted with that mode: a test of what users who
+# are not root can reach must not depend on how this machine's is mounted.
+bpffs_own() {
+	BPFFS=$STATE/bpf$1
+	chmod a+rx "$STATE"
+	if mountpoint -q "$BPFFS" 2>/dev/null; then umount "$BPFFS" || die "$BPFFS is in use"; fi
+	mkdir -p "$BPFFS"
+	mount -t bpf -o "mode=$1" bpf "$BPFFS" || die "no bpffs at $BPFFS"
+}
+
 # A test that sets NO_NETWORK=1 before it sources this file has no use for namespaces.
 #
 # A kernel that has crashed with its network lock (RTNL) held never gives it back: whoever asks for it hangs and

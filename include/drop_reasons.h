@@ -58,7 +58,9 @@
 	X(CHAIN_RESET, "chain_reset", "of a flow that is older than the chain on its wire, which resets such") \
 	X(SF_PROBE, "sf_probe", "a probe from a function's device that nobody waits for, or that was changed") \
 	X(BAD_CHECKSUM, "bad_checksum", "an unfinished checksum that is not at the L4 header's own place") \
-	X(HIDDEN_IP, "hidden_ip", "IP or ARP behind an LLC header, where it is not looked at")
+	X(HIDDEN_IP, "hidden_ip", "IP or ARP behind an LLC header, where it is not looked at")      \
+	X(REJECT_LIMITED, "reject_limited", "ACL reject, not answered: the tenant's answers of this second are spent") \
+	X(REJECT_SILENT, "reject_silent", "ACL reject that gets no answer: of a RST, an ICMP error, a broadcast …")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

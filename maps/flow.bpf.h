@@ -21,6 +21,8 @@ const struct ct4_key *show_ct4_key __attribute__((unused));
 const struct ct6_key *show_ct6_key __attribute__((unused));
 const struct flow *show_flow __attribute__((unused));
 const union acl_slot *show_acl_slot __attribute__((unused));
+const struct rule_hits_key *show_rule_hits_key __attribute__((unused));
+const struct rule_hits *show_rule_hits __attribute__((unused));
 
 /*
  * One inner map a tenant and kind, so that memory, cost and mistakes stay with the tenant. The inner
@@ -47,6 +49,7 @@ TENANT_TABLE(ct6, BPF_MAP_TYPE_HASH, struct ct6_key, struct flow, BPF_F_NO_PREAL
 TENANT_TABLE(half4, BPF_MAP_TYPE_LRU_HASH, struct ct4_key, struct flow, 0);
 TENANT_TABLE(half6, BPF_MAP_TYPE_LRU_HASH, struct ct6_key, struct flow, 0);
 TENANT_TABLE(acl, BPF_MAP_TYPE_ARRAY, __u32, union acl_slot, BPF_F_INNER_MAP);
+TENANT_TABLE(rule_hits, BPF_MAP_TYPE_PERCPU_HASH, struct rule_hits_key, struct rule_hits, BPF_F_NO_PREALLOC);
 
 /* A queue has no key: the ring in which an insert into a full table looks for expired flows. */
 #define TENANT_QUEUE(name, inner_value)                                             \

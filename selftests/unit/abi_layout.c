@@ -71,7 +71,8 @@ struct layout {
 #define FLOOD_TARGET(X) X(kind) X(index)
 #define TRAFFIC(X) X(from_packets) X(from_bytes) X(to_packets) X(to_bytes) X(drops)
 #define TENANT(X) X(id) X(epoch) X(flags) X(timeout) X(shortest)
-#define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed)
+#define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(default_in) X(default_out) \
+	X(logs_suppressed) X(logs_lost) X(hits_lost)
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(pad) X(zone)
 #define FLOW_DIR(X) X(packets) X(bytes) X(last_seen) X(epoch) X(target) X(rule) X(tcp_end) X(tcp_max_end) \
 	X(tcp_max_window) X(tcp_scale) X(tcp_state) X(mac) X(flags) X(reason) X(source)
@@ -99,6 +100,9 @@ struct layout {
 #define ACL_ENTRY(X) X(source) X(destination) X(source_bits) X(destination_bits) X(family) X(direction) \
 	X(action) X(flags) X(ethertype) X(source_first) X(source_last) X(destination_first) X(destination_last) \
 	X(port) X(rule) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) X(pad)
+#define RULE_HITS_KEY(X) X(rule) X(carried)
+#define RULE_HITS(X) X(packets) X(bytes)
+#define TENANT_LIMITS(X) X(rejects_until) X(logs_until)
 #define EVENT(X) X(kind) X(tenant) X(time) X(rule) X(port) X(direction) X(action) X(family) X(protocol) \
 	X(source_port) X(destination_port) X(source) X(destination)
 
@@ -113,6 +117,7 @@ struct layout {
 	S(sf_key, SF_KEY) S(sf_return, SF_RETURN) S(chain_state, CHAIN_STATE)                                 \
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
+	S(rule_hits_key, RULE_HITS_KEY) S(rule_hits, RULE_HITS) S(tenant_limits, TENANT_LIMITS)   \
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
 	S(flow_dir_1, FLOW_DIR_1) S(flow_1, FLOW_1) S(flow_dir_2, FLOW_DIR) S(flow_2, FLOW)
 
@@ -322,11 +327,13 @@ static const struct map {
 	{ "recent4", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "recent6", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "acl", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "rule_hits", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "drops", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(__u64), DROP_REASONS },
 	{ "port_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_PORTS_MAX },
 	{ "network_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_NETWORKS_MAX },
 	{ "chain_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct chain_traffic), WEFT_CHAINS_MAX },
 	{ "tenant_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct tenant_traffic), WEFT_TENANTS_MAX },
+	{ "tenant_limits", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct tenant_limits), WEFT_TENANTS_MAX },
 	{ "events", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20 },
 	/* Of a load that changes the version. */
 	{ "turned", BPF_MAP_TYPE_ARRAY, U32, U32, 1 },
@@ -422,6 +429,7 @@ static const char *const released[] = {
 	"no_route", "encap_failed", "decap_failed", "too_big", "port_unbound", "sf_unknown", "sf_untagged",
 	"sf_no_flow", "sf_down", "guard", "same_port", "flood_failed", "link_local",
 	"internal", "chain_reset", "sf_probe", "bad_checksum", "hidden_ip",
+	"reject_limited", "reject_silent",
 };
 
 static const struct {

@@ -19,10 +19,7 @@ static void send_one(enum flavour flavour, struct packet p, enum outcome outcome
 
 static uint64_t reclaimed(void)
 {
-	uint64_t stats[4];
-
-	per_cpu_sum("tenant_stats", TENANT, stats, 4);
-	return stats[3];
+	return tenant_counted().reclaimed;
 }
 
 /* As if nothing had come for so many jiffies. */

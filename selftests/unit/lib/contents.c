@@ -135,6 +135,28 @@ void tenant_put(const struct tenant *t)
 	map_put("tenant_slots", &slot, t);
 }
 
+struct tenant_traffic tenant_counted(void)
+{
+	struct tenant_traffic t;
+
+	per_cpu_sum("tenant_stats", TENANT, (uint64_t *)&t, sizeof(t) / 8);
+	return t;
+}
+
+struct rule_hits rule_counted(uint32_t rule)
+{
+	struct rule_hits values[libbpf_num_possible_cpus()], sum = { 0 };
+	struct rule_hits_key key = { .rule = rule };
+
+	if (bpf_map_lookup_elem(inner_fd("rule_hits"), &key, values))
+		return sum;
+	for (int i = 0; i < libbpf_num_possible_cpus(); i++) {
+		sum.packets += values[i].packets;
+		sum.bytes += values[i].bytes;
+	}
+	return sum;
+}
+
 void tenant_bump(void)
 {
 	struct tenant t = world_tenant();
@@ -199,9 +221,15 @@ void flows_clear(void)
 		if (inners[i].type == BPF_MAP_TYPE_QUEUE)
 			while (!bpf_map_lookup_and_delete_elem(inners[i].fd, NULL, key))
 				;
-		else if (inners[i].type != BPF_MAP_TYPE_ARRAY)
+		else if (inners[i].type == BPF_MAP_TYPE_HASH ||
+			 inners[i].type == BPF_MAP_TYPE_LRU_HASH)
 			clear_hash(inners[i].fd, inners[i].key_size);
 	}
+}
+
+void hits_clear(void)
+{
+	clear_hash(inner_fd("rule_hits"), sizeof(struct rule_hits_key));
 }
 
 void acl_put(const struct acl_entry *entries, uint32_t n)
@@ -261,16 +289,25 @@ void flow_change(const char *table, const struct flow *f)
 	assert_int_equal(bpf_map_update_elem(inner_fd(table), key, f, BPF_EXIST), 0);
 }
 
+static uint32_t usual_size(const struct inner *i)
+{
+	if (i->type == BPF_MAP_TYPE_PERCPU_HASH)
+		return HITS_MAX;
+	return i->key_size == 4 ? 1 : FLOWS_MAX;
+}
+
 int world_reset(void **state)
 {
-	uint32_t slot = CHAIN;
+	uint32_t slot = CHAIN, tenant = TENANT;
 
 	(void)state;
+	map_put("tenant_limits", &tenant, &(struct tenant_limits){ 0 });
 	for (int i = 0; i < INNERS; i++)
 		if (inners[i].fd < 0 ||
-		    (strcmp(inners[i].name, "acl") && inners[i].entries != FLOWS_MAX))
-			inner_resize(inners[i].name, inners[i].key_size == 4 ? 1 : FLOWS_MAX);
+		    (strcmp(inners[i].name, "acl") && inners[i].entries != usual_size(&inners[i])))
+			inner_resize(inners[i].name, usual_size(&inners[i]));
 	flows_clear();
+	hits_clear();
 	acl_put(NULL, 0);
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));
 	clear_hash(map_fd("fdb"), sizeof(struct fdb_key));

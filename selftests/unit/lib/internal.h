@@ -17,7 +17,7 @@ struct inner {
 	int fd;
 };
 
-enum { INNERS = 7 };
+enum { INNERS = 8 };
 extern struct inner inners[INNERS];
 struct inner *inner(const char *name);
 

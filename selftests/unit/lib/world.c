@@ -28,6 +28,8 @@ struct inner inners[INNERS] = {
 	{ "recent4", BPF_MAP_TYPE_QUEUE, 0, 16, 0, FLOWS_MAX, -1 },
 	{ "recent6", BPF_MAP_TYPE_QUEUE, 0, 40, 0, FLOWS_MAX, -1 },
 	{ "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, 1, -1 },
+	{ "rule_hits", BPF_MAP_TYPE_PERCPU_HASH, 8, sizeof(struct rule_hits), BPF_F_NO_PREALLOC,
+	  HITS_MAX, -1 },
 };
 
 /* ---- maps ---- */

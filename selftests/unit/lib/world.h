@@ -32,7 +32,7 @@
 
 enum { TENANT = 1, OUR_HOST = 2, THEIR_HOST = 3, NETWORK = 5, CHAIN = 7, VNI = 101, MARK = 0x5eed };
 enum { HZ = 1 << 20 }; /* a second that no test outlives: next hops stay fresh */
-enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64 };
+enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64, HITS_MAX = 512 };
 enum device_name { DEVICE_A, DEVICE_B, DEVICE_S, DEVICE_T, DEVICE_U, DEVICE_COUNT };
 
 enum hook { HOOK_PORT, HOOK_UNDERLAY, HOOK_SF, HOOK_GUARD, HOOK_COUNT };
@@ -105,6 +105,9 @@ void inner_remove(const char *name);
 
 struct tenant world_tenant(void);
 void tenant_put(const struct tenant *t);
+struct tenant_traffic tenant_counted(void);
+/* Of a rule; zeroes if none was made. */
+struct rule_hits rule_counted(uint32_t rule);
 void tenant_bump(void); /* the next epoch */
 struct port port_get(enum who w);
 void port_put(enum who w, const struct port *p);
@@ -121,5 +124,6 @@ struct flow flow_only(const char *table, void *key);
 uint32_t flow_count(const char *table);
 void flow_change(const char *table, const struct flow *f); /* of the only flow */
 void flows_clear(void);
+void hits_clear(void);
 
 #endif

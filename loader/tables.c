@@ -8,6 +8,7 @@
 #include "loader/alloc.h"
 #include "loader/progress.h"
 #include "loader/rights.h"
+#include "loader/rule_hits.h"
 #include "loader/table_copy.h"
 #include "loader/tables.h"
 
@@ -85,6 +86,8 @@ void tables_close(struct tables *t)
 
 bool tables_wants(const struct model_tenant *tenant, enum inner kind)
 {
+	if (kind == INNER_RULE_HITS)
+		return tenant->here && json_object_size(json_object_get(tenant->body, "acl"));
 	if (kind == INNER_CT6 || kind == INNER_HALF6 || kind == INNER_RECENT6)
 		return tenant->here6;
 	return tenant->here;
@@ -94,6 +97,8 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 {
 	if (kind == INNER_ACL)
 		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
+	if (kind == INNER_RULE_HITS)
+		return rule_hits_room(json_object_size(json_object_get(t->m->tenants[i].body, "acl")));
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
 	/*
@@ -204,7 +209,8 @@ static enum table_fault fault_of(struct tables *t, const struct root *root, size
 
 	if (fd < 0 || inner_info(fd, &id, &entries))
 		return TABLE_MISSING;
-	if (entries != size_wanted(t, i, kind))
+	if (kind == INNER_RULE_HITS ? !rule_hits_fits(entries, size_wanted(t, i, kind))
+				    : entries != size_wanted(t, i, kind))
 		return TABLE_SIZE;
 	if (kind == INNER_ACL && !same_acl(t, i, fd))
 		return TABLE_CONTENT;
@@ -261,6 +267,8 @@ static int fill(const struct tables *t, const struct root *root, const struct sy
 	}
 	if (job->old < 0)
 		return 0;
+	if (kind == INNER_RULE_HITS)
+		return rule_hits_carry(job->old, job->fd, e);
 	if (kind != INNER_RECENT4 && kind != INNER_RECENT6)
 		return table_copy(job->old, job->fd, kind, e);
 	table = map_in_use(t, root, s, job->tenant, kind == INNER_RECENT4 ? INNER_CT4 : INNER_CT6);
@@ -302,8 +310,10 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		const struct job *job = &jobs->job[i];
 		const struct model_tenant *tenant = &t->m->tenants[job->tenant];
 
-		/* Flows that were made between the copy and the swap. */
-		if (job->old >= 0 && jobs->kind != INNER_ACL && jobs->kind != INNER_RECENT4 &&
+		/* Hits and flows of between the copy and the swap. */
+		if (job->old >= 0 && jobs->kind == INNER_RULE_HITS)
+			failed = rule_hits_carry(job->old, job->fd, e);
+		else if (job->old >= 0 && jobs->kind != INNER_ACL && jobs->kind != INNER_RECENT4 &&
 		    jobs->kind != INNER_RECENT6)
 			failed = table_copy(job->old, job->fd, jobs->kind, e);
 		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
@@ -323,6 +333,7 @@ static const char *const phases[INNER_RULES] = {
 	[INNER_HALF6] = "making IPv6 half-open tables",
 	[INNER_RECENT6] = "making IPv6 reclaim queues",
 	[INNER_ACL] = "making rules",
+	[INNER_RULE_HITS] = "making counters of rules",
 };
 
 static int make_kind(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,

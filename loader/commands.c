@@ -75,6 +75,9 @@ const struct command commands[] = {
 	{ "epoch", "bump", "TENANT", "", 1, 1, WRITES, cmd_epoch_bump,
 	  "judge the tenant's flows again" },
 
+	{ "monitor", "acl", "[TENANT]", "count= for= buffered", 0, 1, 0, cmd_monitor_acl,
+	  "what rules with log decide, as it happens" },
+
 	{ "agent", "run", "", "", 0, 0, WRITES, cmd_agent_run,
 	  "attach devices when they come, until it is stopped" },
 

@@ -48,6 +48,8 @@ int cmd_neigh_show(struct command_line *cl, struct error *e);	/* [TENANT/NETWORK
 int cmd_neigh_add(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/ADDRESS mac MAC */
 int cmd_neigh_del(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/ADDRESS */
 
+int cmd_monitor_acl(struct command_line *cl, struct error *e);	/* [TENANT]; --count --for --buffered */
+
 int cmd_agent_run(struct command_line *cl, struct error *e);
 
 /*

@@ -102,8 +102,8 @@ __noinline int log_event(const struct acl_query *q)
 }
 
 /*
- * `again`: the packet's flow was there before. It counts where it is denied, as each packet that is; a flow that goes on
- * has been counted, and would be at each change of policy.
+ * `again`: the packet's flow was there before. It counts, and is told, where it is denied now; a flow that goes on has
+ * been, and else would be at each change of policy, once for each of its directions.
  */
 __noinline int account(const struct pkt *p, const struct acl_query *q, bool again)
 {
@@ -112,10 +112,11 @@ __noinline int account(const struct pkt *p, const struct acl_query *q, bool agai
 
 	if (!p || !q)
 		return 0;
-	if (!again || q->action != ACL_ALLOW)
+	if (!again || q->action != ACL_ALLOW) {
 		hit(p->tenant, q->rule, q->direction, p->len);
-	if (q->entry_flags & ENTRY_LOG)
-		log_event(q);
+		if (q->entry_flags & ENTRY_LOG)
+			log_event(q);
+	}
 	t = tenant_at(q->tenant);
 	if (q->action == ACL_ALLOW || !t || !(t->flags & TENANT_MONITOR))
 		return 0;

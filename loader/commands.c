@@ -54,6 +54,8 @@ const struct command commands[] = {
 	OBJECT("acl", "TENANT/NAME"),
 	{ "acl", "commit", "[TENANT]", "", 0, 1, WRITES, cmd_acl_commit,
 	  "compile the rules after edits with other tools" },
+	{ "acl", "import", "TENANT FILE format classbench|yaml [KEY VALUE...]", "replace", 4, -1, BATCH,
+	  cmd_acl_import, "make rules of a file's, all or none" },
 	{ "acl", "check", "TENANT KEY VALUE...", "", 3, -1, 0, cmd_acl_check,
 	  "which rule decides a packet, and why; exit code 3 if it does not pass" },
 	DEVICE_OBJECT("sf", "NAME[/INSTANCE]"),

@@ -58,6 +58,8 @@ const struct command commands[] = {
 	  cmd_acl_import, "make rules of a file's, all or none" },
 	{ "acl", "check", "TENANT KEY VALUE...", "", 3, -1, 0, cmd_acl_check,
 	  "which rule decides a packet, and why; exit code 3 if it does not pass" },
+	{ "acl", "lint", "[TENANT]", "", 0, 1, 0, cmd_acl_lint,
+	  "rules that never decide, change nothing or contradict others; exit code 3 if any" },
 	DEVICE_OBJECT("sf", "NAME[/INSTANCE]"),
 	OBJECT("chain", "TENANT/NAME"),
 	OBJECT("insert", "TENANT/NAME"),

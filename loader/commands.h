@@ -37,6 +37,7 @@ int cmd_port_bind(struct command_line *cl, struct error *e);	/* TENANT/NAME [dev
 int cmd_acl_commit(struct command_line *cl, struct error *e);	/* [TENANT] */
 int cmd_acl_import(struct command_line *cl, struct error *e);	/* TENANT FILE format F [KEY VALUE...]; --replace */
 int cmd_acl_check(struct command_line *cl, struct error *e);	/* TENANT KEY VALUE...; 0 or EXIT_DIFFERS */
+int cmd_acl_lint(struct command_line *cl, struct error *e);	/* [TENANT]; 0, EXIT_DIFFERS or EXIT_PARTLY */
 int cmd_epoch_bump(struct command_line *cl, struct error *e);	/* TENANT */
 
 /* State. */

@@ -52,12 +52,14 @@ static json_t *say_key(const struct check *c, const struct policy_rule *rule, en
 	char text[256];
 
 	if (!value)
-		return json_string(key == KEY_CONNTRACK_STATE ? "it is for packets that may begin a flow" :
-								policy_keys[key]);
+		return json_string(key == KEY_CONNTRACK_STATE
+					   ? "it is for packets that may begin a flow"
+					   : policy_keys[key]);
 	schema_format(schema_key(schema_kind("acl"), policy_keys[key]), value, text, sizeof(text));
 	/* A list of one without its brackets. */
 	if (json_array_size(value) == 1 && text[0] == '[')
-		return json_sprintf("%s is %.*s", policy_keys[key], (int)strlen(text) - 2, text + 1);
+		return json_sprintf("%s is %.*s", policy_keys[key], (int)strlen(text) - 2,
+				    text + 1);
 	return json_sprintf("%s is %s", policy_keys[key], text);
 }
 
@@ -111,8 +113,9 @@ static void ask(struct check *c, const struct model_port *port, uint8_t directio
 	q.port = port;
 	q.direction = direction;
 	rule = policy_decide(c->policy, &q);
-	action = flags & (direction == FROM_WORKLOAD ? TENANT_ALLOW_OUT : TENANT_ALLOW_IN) ? ACL_ALLOW
-											    : ACL_DENY;
+	action = flags & (direction == FROM_WORKLOAD ? TENANT_ALLOW_OUT : TENANT_ALLOW_IN)
+			 ? ACL_ALLOW
+			 : ACL_DENY;
 	/* What belongs to no flow passes only by a rule that says so. */
 	if (q.ct_state == CT_STATE_INVALID)
 		action = ACL_DENY;
@@ -120,12 +123,13 @@ static void ask(struct check *c, const struct model_port *port, uint8_t directio
 		action = rule->rule.action;
 	denied = action != ACL_ALLOW;
 	step = json_pack("{s:s, s:s, s:s, s:b}", "port", port->name, "direction",
-			 direction == FROM_WORKLOAD ? "out" : "in", "action", actions[action], "passes",
-			 !denied || flags & TENANT_MONITOR);
+			 direction == FROM_WORKLOAD ? "out" : "in", "action", actions[action],
+			 "passes", !denied || flags & TENANT_MONITOR);
 	if (rule)
 		json_object_update_new(step, json_pack("{s:s, s:i, s:b, s:b}", "rule", rule->name,
 						       "priority", rule->rule.priority, "log",
-						       rule->rule.log, "stateless", rule->rule.stateless));
+						       rule->rule.log, "stateless",
+						       rule->rule.stateless));
 	json_object_set_new(step, "before",
 			    say_misses(c, &q, rule ? rule : c->policy->rules + c->policy->n));
 	json_array_append_new(c->steps, step);
@@ -157,7 +161,8 @@ static void print_before(const json_t *step, bool details)
 	if (json_array_size(list))
 		printf("  asked before%s:\n", details ? "" : ", the nearest first");
 	json_array_foreach (list, i, miss) {
-		printf("    %s (priority %d, %s):", json_string_value(json_object_get(miss, "rule")),
+		printf("    %s (priority %d, %s):",
+		       json_string_value(json_object_get(miss, "rule")),
 		       (int)json_integer_value(json_object_get(miss, "priority")),
 		       json_string_value(json_object_get(miss, "action")));
 		json_array_foreach (json_object_get(miss, "why"), k, why)
@@ -175,7 +180,8 @@ static void print_step(const struct check *c, const json_t *step)
 {
 	bool denied = strcmp(text(step, "action"), "allow") != 0;
 
-	printf("%s at port:%s: %s, ", text(step, "direction"), text(step, "port"), text(step, "action"));
+	printf("%s at port:%s: %s, ", text(step, "direction"), text(step, "port"),
+	       text(step, "action"));
 	if (text(step, "rule"))
 		printf("by rule %s (priority %d)", text(step, "rule"),
 		       (int)json_integer_value(json_object_get(step, "priority")));
@@ -198,17 +204,21 @@ static json_t *notes_of(const struct check *c)
 
 	if (p->is_error)
 		json_array_append_new(
-			notes, json_string("an ICMP error asks no rules: it follows the flow that it quotes"));
+			notes,
+			json_string(
+				"an ICMP error asks no rules: it follows the flow that it quotes"));
 	if (!p->alone && !p->sender)
-		json_array_append_new(notes, json_string("source is no port of the tenant: out is not asked"));
+		json_array_append_new(
+			notes, json_string("source is no port of the tenant: out is not asked"));
 	if (!p->alone && !p->receiver && p->question.family)
-		json_array_append_new(notes,
-				      json_string("destination is no port of the tenant: in is not asked"));
+		json_array_append_new(
+			notes,
+			json_string("destination is no port of the tenant: in is not asked"));
 	if (p->sender && p->receiver && p->sender->network != p->receiver->network)
-		json_array_append_new(notes,
-				      json_sprintf("%s and %s are in different networks: the rules would "
-						   "judge it so, but nothing routes it",
-						   p->sender->name, p->receiver->name));
+		json_array_append_new(
+			notes, json_sprintf("%s and %s are in different networks: the rules would "
+					    "judge it so, but nothing routes it",
+					    p->sender->name, p->receiver->name));
 	return notes;
 }
 
@@ -222,9 +232,9 @@ static int tell(const struct check *c, struct error *e)
 	acl_packet_text(c->packet, line, sizeof(line));
 	if (c->s->cl->json) {
 		failed = cli_json(c->s->cl,
-				  json_pack("{s:s, s:s, s:O, s:O, s:b}", "tenant", c->policy->tenant->name,
-					    "packet", line, "judged", c->steps, "notes", notes, "passes",
-					    c->passes),
+				  json_pack("{s:s, s:s, s:O, s:O, s:b}", "tenant",
+					    c->policy->tenant->name, "packet", line, "judged",
+					    c->steps, "notes", notes, "passes", c->passes),
 				  e);
 	} else {
 		puts(line);

@@ -56,7 +56,8 @@ static json_t *value_of(const char *key, const char *text)
 /* The schema's own parser says what is wrong with a value, before it is repeated for each line. */
 static int check_with(const struct command_line *cl, struct error *e)
 {
-	json_t *base = json_pack("{s:s, s:i, s:s}", "direction", "in", "priority", 0, "action", "allow");
+	json_t *base =
+		json_pack("{s:s, s:i, s:s}", "direction", "in", "priority", 0, "action", "allow");
 	json_t *whole = schema_object_set("acl", base, cl->argc - 4, cl->argv + 4, e);
 
 	json_decref(base);
@@ -69,16 +70,18 @@ static int read_with(const struct command_line *cl, struct import *im, struct er
 	char quoted[ERROR_QUOTE_SIZE];
 
 	if (im->yaml && cl->argc > 4)
-		return error_set(e, EXIT_USAGE,
-				 "acl import: rules in YAML say all their keys themselves: leave out %s",
-				 error_quote(quoted, sizeof(quoted), cl->argv[4]));
+		return error_set(
+			e, EXIT_USAGE,
+			"acl import: rules in YAML say all their keys themselves: leave out %s",
+			error_quote(quoted, sizeof(quoted), cl->argv[4]));
 	im->with = json_pack("{s:s, s:s}", "direction", "in", "action", "allow");
 	for (int i = 4; i + 1 < cl->argc; i += 2) {
 		if (!is_with_key(cl->argv[i]))
-			return error_set(e, EXIT_USAGE,
-					 "acl import: %s is for each line of the file to say: only direction, "
-					 "action, apply_to, log and stateless may be given for all",
-					 error_quote(quoted, sizeof(quoted), cl->argv[i]));
+			return error_set(
+				e, EXIT_USAGE,
+				"acl import: %s is for each line of the file to say: only direction, "
+				"action, apply_to, log and stateless may be given for all",
+				error_quote(quoted, sizeof(quoted), cl->argv[i]));
 		json_object_set_new(im->with, cl->argv[i], value_of(cl->argv[i], cl->argv[i + 1]));
 	}
 	return check_with(cl, e);
@@ -93,11 +96,13 @@ static int read_operands(const struct command_line *cl, struct import *im, struc
 	if (schema_check_name("tenant", im->tenant, e))
 		return -1;
 	if (strcmp(cl->argv[2], "format"))
-		return error_set(e, EXIT_USAGE, "acl import: %s: write: format classbench or format yaml",
+		return error_set(e, EXIT_USAGE,
+				 "acl import: %s: write: format classbench or format yaml",
 				 error_quote(quoted, sizeof(quoted), cl->argv[2]));
 	im->yaml = !strcmp(cl->argv[3], "yaml");
 	if (!im->yaml && strcmp(cl->argv[3], "classbench"))
-		return error_set(e, EXIT_USAGE, "acl import: format %s is not known: classbench or yaml",
+		return error_set(e, EXIT_USAGE,
+				 "acl import: format %s is not known: classbench or yaml",
 				 error_quote(quoted, sizeof(quoted), cl->argv[3]));
 	return read_with(cl, im, e);
 }
@@ -128,8 +133,8 @@ static json_t *read_classbench(struct import *im, struct error *e)
 	size_t len;
 
 	if (!in) {
-		error_set(e, EXIT_REFUSED, "%s: cannot be opened: %s: check the path and its mode", name,
-			  strerror(errno));
+		error_set(e, EXIT_REFUSED, "%s: cannot be opened: %s: check the path and its mode",
+			  name, strerror(errno));
 		return NULL;
 	}
 	text = slurp(in, &len);
@@ -155,9 +160,10 @@ static json_t *read_yaml(struct import *im, struct error *e)
 		return raw;
 	rules = json_object_get(raw, "acl");
 	if (!json_is_array(rules) || json_object_size(raw) != 1) {
-		error_set(e, EXIT_REFUSED,
-			  "%sis not a list of rules: write `- {name: …}` for each, or `acl:` and the list",
-			  marks_place(im->marks, raw, 0, place, sizeof(place)));
+		error_set(
+			e, EXIT_REFUSED,
+			"%sis not a list of rules: write `- {name: …}` for each, or `acl:` and the list",
+			marks_place(im->marks, raw, 0, place, sizeof(place)));
 		rules = NULL;
 	}
 	json_incref(rules);
@@ -174,7 +180,8 @@ static json_t *read_rules(struct import *im, struct error *e)
 		return NULL;
 	whole = json_pack("{s:s, s:{s:{s:O}}}", "version", "1", "tenants", im->tenant, "acl", raw);
 	tree = schema_tree(whole, im->marks, e);
-	rules = json_object_get(json_object_get(json_object_get(tree, "tenants"), im->tenant), "acl");
+	rules = json_object_get(json_object_get(json_object_get(tree, "tenants"), im->tenant),
+				"acl");
 	if (tree && !rules)
 		rules = json_object();
 	else
@@ -195,16 +202,17 @@ static void drop_rules(struct batch *b, const char *tenant)
 	void *next;
 	int len = snprintf(prefix, sizeof(prefix), "tenants/%s/acl/", tenant);
 
-	json_object_foreach_safe(b->flat, next, path, object)
-		if (!strncmp(path, prefix, (size_t)len))
-			json_object_del(b->flat, path);
+	json_object_foreach_safe(b->flat, next, path,
+				 object) if (!strncmp(path, prefix, (size_t)len))
+		json_object_del(b->flat, path);
 }
 
 /*
  * First as they were written, since the marks tell where; in the form that rules have when read back they are put in
  * place.
  */
-static int put_rules(struct batch *b, const struct import *im, json_t *rules, bool normal, struct error *e)
+static int put_rules(struct batch *b, const struct import *im, json_t *rules, bool normal,
+		     struct error *e)
 {
 	char path[CONFIG_PATH_LEN];
 	json_t *object, *form;
@@ -221,7 +229,8 @@ static int put_rules(struct batch *b, const struct import *im, json_t *rules, bo
 	return 0;
 }
 
-static int check_new(const struct batch *b, const struct import *im, const json_t *rules, struct error *e)
+static int check_new(const struct batch *b, const struct import *im, const json_t *rules,
+		     struct error *e)
 {
 	char path[CONFIG_PATH_LEN], place[MARKS_PLACE_SIZE];
 	const char *name;
@@ -229,16 +238,17 @@ static int check_new(const struct batch *b, const struct import *im, const json_
 
 	snprintf(path, sizeof(path), "tenants/%s", im->tenant);
 	if (!json_object_get(b->flat, path))
-		return error_set(e, EXIT_REFUSED, "tenant %s does not exist: see `weft tenant show`",
-				 im->tenant);
+		return error_set(e, EXIT_REFUSED,
+				 "tenant %s does not exist: see `weft tenant show`", im->tenant);
 	json_object_foreach ((json_t *)rules, name, object) {
 		snprintf(path, sizeof(path), "tenants/%s/acl/%s", im->tenant, name);
 		if (json_object_get(b->flat, path))
-			return error_set(e, EXIT_REFUSED,
-					 "%sacl %s/%s exists already: with --replace the file's rules take "
-					 "the place of all that the tenant has",
-					 marks_place(im->marks, object, 0, place, sizeof(place)), im->tenant,
-					 name);
+			return error_set(
+				e, EXIT_REFUSED,
+				"%sacl %s/%s exists already: with --replace the file's rules take "
+				"the place of all that the tenant has",
+				marks_place(im->marks, object, 0, place, sizeof(place)), im->tenant,
+				name);
 	}
 	return 0;
 }
@@ -266,7 +276,8 @@ static int import_rules(struct batch *b, struct import *im, bool replace, struct
 	if (!failed) {
 		batch_name(b, im->tenant);
 		for (unsigned int i = 0; i < marks_files(im->marks); i++)
-			batch_file(b, marks_file_name(im->marks, i), marks_file_digest(im->marks, i));
+			batch_file(b, marks_file_name(im->marks, i),
+				   marks_file_digest(im->marks, i));
 	}
 	json_decref(rules);
 	return failed ? -1 : EXIT_DONE;

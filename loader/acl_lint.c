@@ -62,15 +62,16 @@ int cmd_acl_lint(struct command_line *cl, struct error *e)
 		result = lint_tenants(&s, &report, e);
 		if (!result && cl->json)
 			result = cli_json(cl,
-					  json_pack("{s:O, s:I, s:b}", "findings", report.findings, "rules",
-						    (json_int_t)report.rules, "complete", report.complete),
+					  json_pack("{s:O, s:I, s:b}", "findings", report.findings,
+						    "rules", (json_int_t)report.rules, "complete",
+						    report.complete),
 					  e);
 		else if (!result)
 			print_findings(&report);
 		show_close(&s);
 	}
 	if (!result)
-		result = !report.complete			  ? EXIT_PARTLY
+		result = !report.complete                   ? EXIT_PARTLY
 			 : json_array_size(report.findings) ? EXIT_DIFFERS
 							    : EXIT_DONE;
 	json_decref(report.findings);

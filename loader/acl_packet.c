@@ -7,9 +7,9 @@
 #include "loader/config/schema.h"
 #include "loader/show.h"
 
-#define TCP_SYN	       2
-#define TCP_RST	       4
-#define TCP_ACK	       16
+#define TCP_SYN        2
+#define TCP_RST        4
+#define TCP_ACK        16
 #define EPHEMERAL_PORT 49152 /* where RFC 6335 has clients choose from */
 
 static bool has_ports(uint8_t protocol)
@@ -23,7 +23,7 @@ static bool has_ports(uint8_t protocol)
 struct ends {
 	const struct model *m;
 	const struct model_tenant *tenant;
-	const char *text[2];		     /* source and destination, as given */
+	const char *text[2]; /* source and destination, as given */
 	const struct model_port *port[2]; /* where one was named */
 };
 
@@ -113,13 +113,14 @@ static int port_having(const struct ends *ends, const struct model_address *a, c
 	return 0;
 }
 
-static int find_ends(const struct model *m, const struct model_tenant *tenant,
-		     const json_t *object, struct acl_packet *packet, struct error *e)
+static int find_ends(const struct model *m, const struct model_tenant *tenant, const json_t *object,
+		     struct acl_packet *packet, struct error *e)
 {
 	struct ends ends = { .m = m,
 			     .tenant = tenant,
-			     .text = { json_string_value(json_object_get(object, "source")),
-				       json_string_value(json_object_get(object, "destination")) } };
+			     .text = {
+				     json_string_value(json_object_get(object, "source")),
+				     json_string_value(json_object_get(object, "destination")) } };
 	struct policy_question *q = &packet->question;
 
 	if (port_named(&ends, 0, e) || port_named(&ends, 1, e) ||
@@ -132,16 +133,18 @@ static int find_ends(const struct model *m, const struct model_tenant *tenant,
 	packet->receiver = ends.port[1];
 	if (packet->alone)
 		return 0;
-	return (!packet->sender && port_having(&ends, &q->source, ends.text[0], &packet->sender, e)) ||
-			       (!packet->receiver && port_having(&ends, &q->destination, ends.text[1],
-								 &packet->receiver, e))
+	return (!packet->sender &&
+		port_having(&ends, &q->source, ends.text[0], &packet->sender, e)) ||
+			       (!packet->receiver &&
+				port_having(&ends, &q->destination, ends.text[1], &packet->receiver,
+					    e))
 		       ? -1
 		       : 0;
 }
 
 /* The one port that is to be asked. */
-static int find_port(const struct model *m, const struct model_tenant *tenant,
-		     const json_t *object, struct acl_packet *packet, struct error *e)
+static int find_port(const struct model *m, const struct model_tenant *tenant, const json_t *object,
+		     struct acl_packet *packet, struct error *e)
 {
 	const char *name = json_string_value(json_object_get(object, "port"));
 	bool out = !strcmp(schema_text("packet", object, "direction"), "out");
@@ -172,9 +175,8 @@ static bool may_begin(const struct acl_packet *packet, const struct model_tenant
 	uint8_t flags = q->tcp_flags;
 
 	if (q->protocol == IPPROTO_TCP)
-		return !(flags & TCP_RST) &&
-		       ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ||
-			(tenant->flags & TENANT_LOOSE && !(flags & TCP_SYN)));
+		return !(flags & TCP_RST) && ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ||
+					      (tenant->flags & TENANT_LOOSE && !(flags & TCP_SYN)));
 	/* Answers to queries; other types are judged one by one. */
 	if (q->protocol == IPPROTO_ICMP)
 		return q->icmp_type != 0 && q->icmp_type != 14;
@@ -211,10 +213,11 @@ static void read_l4(const json_t *object, struct policy_question *q)
 
 static int no_port(const struct model_tenant *tenant, struct error *e)
 {
-	return error_set(e, EXIT_REFUSED,
-			 "packet: neither source nor destination is an address of a port of tenant %s: "
-			 "say whose rules are to be asked, with port and direction",
-			 tenant->name);
+	return error_set(
+		e, EXIT_REFUSED,
+		"packet: neither source nor destination is an address of a port of tenant %s: "
+		"say whose rules are to be asked, with port and direction",
+		tenant->name);
 }
 
 int acl_packet_read(const struct model *m, const struct model_tenant *tenant, const json_t *object,
@@ -246,7 +249,8 @@ int acl_packet_read(const struct model *m, const struct model_tenant *tenant, co
 
 /* ---- as text ---- */
 
-static void append(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void append(char *buf, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static void append(char *buf, size_t size, const char *fmt, ...)
 {
@@ -260,7 +264,9 @@ static void append(char *buf, size_t size, const char *fmt, ...)
 
 static void append_flags(char *buf, size_t size, uint8_t flags)
 {
-	static const char *const names[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
+	static const char *const names[] = {
+		"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr"
+	};
 	const char *comma = "";
 
 	append(buf, size, " flags ");
@@ -274,7 +280,8 @@ static void append_flags(char *buf, size_t size, uint8_t flags)
 		append(buf, size, "none");
 }
 
-static void append_end(char *buf, size_t size, const struct model_address *a, bool port, uint16_t number)
+static void append_end(char *buf, size_t size, const struct model_address *a, bool port,
+		       uint16_t number)
 {
 	char text[64];
 

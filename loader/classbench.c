@@ -35,7 +35,8 @@ static int refuse(struct line *l, const char *wanted)
 
 	snprintf(word, sizeof(word), "%.*s", (int)strcspn(l->at, " \t\r"), l->at);
 	return error_set(l->e, EXIT_REFUSED, "%s:%u:%u: %s: %s", l->file, l->number, column(l),
-			 *word ? error_quote(quoted, sizeof(quoted), word) : "the line ends", wanted);
+			 *word ? error_quote(quoted, sizeof(quoted), word) : "the line ends",
+			 wanted);
 }
 
 static void skip_blanks(struct line *l)
@@ -59,7 +60,8 @@ static int read_prefix(struct line *l, struct address *a)
 	return 0;
 }
 
-static int read_number(struct line *l, int base, unsigned int max, unsigned int *n, const char *wanted)
+static int read_number(struct line *l, int base, unsigned int max, unsigned int *n,
+		       const char *wanted)
 {
 	unsigned long value;
 	char *end;
@@ -136,8 +138,8 @@ static void put_range(json_t *rule, const char *key, const unsigned int range[2]
 }
 
 /* `protocol` -1: any. */
-static json_t *rule_of(const struct line *l, const struct filter *f, int protocol, const char *suffix,
-		       const json_t *with)
+static json_t *rule_of(const struct line *l, const struct filter *f, int protocol,
+		       const char *suffix, const json_t *with)
 {
 	bool v4 = f->source.family == f->destination.family && address_width(&f->source) == 32;
 	json_t *rule = json_object(), *value;
@@ -161,7 +163,8 @@ static json_t *rule_of(const struct line *l, const struct filter *f, int protoco
 }
 
 /* Ports of whatever protocol are those of each that has ports. */
-static void add_rules(const struct line *l, const struct filter *f, const json_t *with, json_t *rules)
+static void add_rules(const struct line *l, const struct filter *f, const json_t *with,
+		      json_t *rules)
 {
 	static const struct {
 		int number;
@@ -169,12 +172,13 @@ static void add_rules(const struct line *l, const struct filter *f, const json_t
 	} with_ports[] = { { 6, "-tcp" }, { 17, "-udp" }, { 132, "-sctp" }, { 136, "-udplite" } };
 
 	if (f->mask || (is_any(f->source_port) && is_any(f->destination_port))) {
-		json_array_append_new(rules, rule_of(l, f, f->mask ? (int)f->protocol : -1, "", with));
+		json_array_append_new(rules,
+				      rule_of(l, f, f->mask ? (int)f->protocol : -1, "", with));
 		return;
 	}
 	for (size_t i = 0; i < sizeof(with_ports) / sizeof(with_ports[0]); i++)
-		json_array_append_new(rules,
-				      rule_of(l, f, with_ports[i].number, with_ports[i].suffix, with));
+		json_array_append_new(
+			rules, rule_of(l, f, with_ports[i].number, with_ports[i].suffix, with));
 }
 
 static int take_line(struct line *l, const json_t *with, json_t *rules)
@@ -204,7 +208,8 @@ static void set_priorities(json_t *rules)
 	json_t *rule;
 
 	json_array_foreach (rules, i, rule) {
-		unsigned long long down = n <= PRIORITY_FIRST ? i : i * (unsigned long long)PRIORITY_FIRST / n;
+		unsigned long long down =
+			n <= PRIORITY_FIRST ? i : i * (unsigned long long)PRIORITY_FIRST / n;
 
 		json_object_set_new(rule, "priority", json_sprintf("%llu", PRIORITY_FIRST - down));
 	}
@@ -226,12 +231,14 @@ json_t *classbench_parse(const char *name, const char *text, size_t len, const j
 
 		next = newline ? newline + 1 : end;
 		line.number++;
-		snprintf(copy, sizeof(copy), "%.*s", (int)(n < sizeof(copy) ? n : sizeof(copy) - 1), at);
+		snprintf(copy, sizeof(copy), "%.*s", (int)(n < sizeof(copy) ? n : sizeof(copy) - 1),
+			 at);
 		line.begin = line.at = copy;
-		if (n >= sizeof(copy) || memchr(at, '\0', n) ?
-			    error_set(e, EXIT_REFUSED, "%s:%u: the line is longer than any filter, or no text",
-				      name, line.number) :
-			    take_line(&line, with, rules)) {
+		if (n >= sizeof(copy) || memchr(at, '\0', n)
+			    ? error_set(e, EXIT_REFUSED,
+					"%s:%u: the line is longer than any filter, or no text",
+					name, line.number)
+			    : take_line(&line, with, rules)) {
 			json_decref(rules);
 			return NULL;
 		}

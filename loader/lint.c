@@ -10,12 +10,13 @@
  * The rules may be a hostile tenant's: some seconds and some hundred megabytes, whatever they are. Of more than 20,000
  * rules each is compared with its neighbours in the order alone.
  */
-#define PAIRS_MAX    (UINT64_C(1) << 28)
-#define STEPS_MAX    (UINT64_C(1) << 28)
-#define MADE_MAX     (UINT64_C(1) << 21)
-#define UNION_STEPS  (UINT64_C(1) << 18) /* that one rule may cost when others are put together to cover it */
+#define PAIRS_MAX (UINT64_C(1) << 28)
+#define STEPS_MAX (UINT64_C(1) << 28)
+#define MADE_MAX  (UINT64_C(1) << 21)
+#define UNION_STEPS                                                                                \
+	(UINT64_C(1) << 18) /* that one rule may cost when others are put together to cover it */
 #define OVERLAPS_MAX 64 /* rules that are put together to cover another */
-#define NAMES_MAX    8	/* that a finding lists */
+#define NAMES_MAX    8 /* that a finding lists */
 
 const char *const lint_kinds[] = {
 	[LINT_NEVER] = "never",
@@ -27,7 +28,7 @@ const char *const lint_kinds[] = {
 struct lint {
 	const struct policy *p;
 	struct space *spaces; /* of the rules, in their order */
-	struct arena arena;   /* of the spaces */
+	struct arena arena; /* of the spaces */
 	struct arena scratch; /* of differences: emptied again and again */
 	struct remains *remains;
 	size_t window; /* how far each rule looks */
@@ -71,8 +72,8 @@ static json_t *names_of(const struct lint *l, const size_t *list, size_t n)
 static void find(struct lint *l, size_t rule, enum lint_kind kind, json_t *by, json_t *text)
 {
 	json_array_append_new(l->report->findings,
-			      json_pack("{s:s, s:s, s:s, s:o, s:o}", "tenant", l->p->tenant->name, "rule",
-					name_at(l, rule), "kind", lint_kinds[kind], "by",
+			      json_pack("{s:s, s:s, s:s, s:o, s:o}", "tenant", l->p->tenant->name,
+					"rule", name_at(l, rule), "kind", lint_kinds[kind], "by",
 					by ? by : json_array(), "text", text));
 }
 
@@ -88,8 +89,9 @@ static void find_covered(struct lint *l, size_t j, const size_t *by, size_t n)
 				  name_at(l, by[0]), same ? ", and does the same" : ""));
 	else
 		find(l, j, same ? LINT_REDUNDANT : LINT_SHADOWED, names_of(l, by, n),
-		     json_sprintf("never decides: %zu rules asked before it together match all that it does%s",
-				  n, same ? ", and do the same" : ""));
+		     json_sprintf(
+			     "never decides: %zu rules asked before it together match all that it does%s",
+			     n, same ? ", and do the same" : ""));
 }
 
 /* ---- rules before it ---- */
@@ -117,9 +119,10 @@ static void look_for_contradiction(struct lint *l, size_t i, size_t j, bool *tol
 	if (*told || a->priority != b->priority || a->action == b->action)
 		return;
 	*told = true;
-	find(l, j, LINT_CONTRADICTION, names_of(l, &i, 1),
-	     json_sprintf("has the priority of %s, %u, and matches some of the same packets: of equal ones %s wins",
-			  name_at(l, i), a->priority, name_at(l, i)));
+	find(l, j, LINT_CONTRADICTION, json_pack("[s]", name_at(l, i)),
+	     json_sprintf(
+		     "has the priority of %s, %u, and matches some of the same packets: of equal ones %s wins",
+		     name_at(l, i), a->priority, name_at(l, i)));
 }
 
 /* True if rules before it leave nothing to it. */
@@ -132,7 +135,8 @@ static bool look_before(struct lint *l, size_t j)
 		l->report->complete = false;
 	l->n_overlaps = 0;
 	for (size_t i = first; i < j; i++) {
-		if (!both_matter(l, i, j) || !space_overlaps(&l->arena, &l->spaces[i], &l->spaces[j]))
+		if (!both_matter(l, i, j) ||
+		    !space_overlaps(&l->arena, &l->spaces[i], &l->spaces[j]))
 			continue;
 		look_for_contradiction(l, i, j, &told);
 		if (space_contains(&l->arena, &l->spaces[i], &l->spaces[j])) {
@@ -161,8 +165,8 @@ static bool default_does_the_same(const struct lint *l, size_t i)
 
 	/* What belongs to no flow is never let in by default. */
 	return rule->action == action && !rule->log &&
-	       (action == ACL_DENY ? !(rule->ct_states & CT_STATE_INVALID || rule->stateless) :
-				     !rule->stateless && !(rule->ct_states & CT_STATE_INVALID));
+	       (action == ACL_DENY ? !(rule->ct_states & CT_STATE_INVALID || rule->stateless)
+				   : !rule->stateless && !(rule->ct_states & CT_STATE_INVALID));
 }
 
 /* Would a rule after it, or the default, do the same to all that it decides? */
@@ -171,15 +175,17 @@ static void look_after(struct lint *l, size_t i)
 	size_t last = l->p->n - i > l->window ? i + l->window : l->p->n;
 
 	for (size_t k = i + 1; k < last; k++) {
-		if (!both_matter(l, k, i) || !space_overlaps(&l->arena, &l->spaces[k], &l->spaces[i]))
+		if (!both_matter(l, k, i) ||
+		    !space_overlaps(&l->arena, &l->spaces[k], &l->spaces[i]))
 			continue;
 		if (!same_effect(rule_at(l, k), rule_at(l, i)))
 			return;
 		if (!space_contains(&l->arena, &l->spaces[k], &l->spaces[i]))
 			continue;
-		find(l, i, LINT_REDUNDANT, names_of(l, &k, 1),
-		     json_sprintf("changes nothing: without it %s does the same to all that it matches",
-				  name_at(l, k)));
+		find(l, i, LINT_REDUNDANT, json_pack("[s]", name_at(l, k)),
+		     json_sprintf(
+			     "changes nothing: without it %s does the same to all that it matches",
+			     name_at(l, k)));
 		return;
 	}
 	if (last == l->p->n && default_does_the_same(l, i))

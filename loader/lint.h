@@ -8,9 +8,9 @@
 #include "loader/policy.h"
 
 enum lint_kind {
-	LINT_NEVER,	    /* no packet is as it says */
-	LINT_SHADOWED,	    /* rules before it match all that it does, and do something else */
-	LINT_REDUNDANT,	    /* without it the same would happen */
+	LINT_NEVER, /* no packet is as it says */
+	LINT_SHADOWED, /* rules before it match all that it does, and do something else */
+	LINT_REDUNDANT, /* without it the same would happen */
 	LINT_CONTRADICTION, /* another of the same priority matches some of the same packets and does something else */
 };
 

@@ -15,15 +15,9 @@ struct named_set {
 };
 
 static const wide max_of[DIMENSIONS] = {
-	[DIM_PORT] = UINT32_MAX,
-	[DIM_PROTOCOL] = 255,
-	[DIM_SOURCE_PORT] = 65535,
-	[DIM_DESTINATION_PORT] = 65535,
-	[DIM_ETHERTYPE] = 65535,
-	[DIM_ICMP_TYPE] = 255,
-	[DIM_ICMP_CODE] = 255,
-	[DIM_TCP_FLAGS] = 255,
-	[DIM_STATE] = 1,
+	[DIM_PORT] = UINT32_MAX,        [DIM_PROTOCOL] = 255,    [DIM_SOURCE_PORT] = 65535,
+	[DIM_DESTINATION_PORT] = 65535, [DIM_ETHERTYPE] = 65535, [DIM_ICMP_TYPE] = 255,
+	[DIM_ICMP_CODE] = 255,          [DIM_TCP_FLAGS] = 255,   [DIM_STATE] = 1,
 };
 
 /* Packets that ask the rules are new or of no flow; those of a flow follow it. */
@@ -205,7 +199,8 @@ static const struct set *named(struct space_maker *m, const char refs[RULE_REFS]
 
 /* ---- a rule ---- */
 
-static const struct set *one_or_all(struct space_maker *m, enum dimension dim, bool has, unsigned int value)
+static const struct set *one_or_all(struct space_maker *m, enum dimension dim, bool has,
+				    unsigned int value)
 {
 	return has ? set_range(m->arena, value, value) : m->all[dim];
 }
@@ -255,8 +250,8 @@ static bool may_be(const struct rule *rule, int family)
 	int protocol = rule->has_protocol ? rule->protocol : -1;
 
 	if (family == PART_OTHER)
-		return ethertype != 0x0800 && ethertype != 0x86dd && protocol < 0 && !rule->source[0][0] &&
-		       !rule->destination[0][0];
+		return ethertype != 0x0800 && ethertype != 0x86dd && protocol < 0 &&
+		       !rule->source[0][0] && !rule->destination[0][0];
 	if (family == PART_IPV4)
 		return (!ethertype || ethertype == 0x0800) && protocol != 58;
 	return (!ethertype || ethertype == 0x86dd) && protocol != 1;
@@ -266,7 +261,8 @@ static const struct set *ethertypes(struct space_maker *m, const struct rule *ru
 {
 	if (family != PART_OTHER)
 		return m->all[DIM_ETHERTYPE];
-	return rule->ethertype ? set_range(m->arena, rule->ethertype, rule->ethertype) : m->other_ethertypes;
+	return rule->ethertype ? set_range(m->arena, rule->ethertype, rule->ethertype)
+			       : m->other_ethertypes;
 }
 
 static void bounds(const struct set *set, wide out[2])
@@ -329,11 +325,14 @@ void space_make(struct space_maker *m, const struct rule *rule, struct space *s)
 		common.dim[d] = m->all[d];
 	common.dim[DIM_PORT] = named(m, rule->apply_to, -1, m->all[DIM_PORT]);
 	common.dim[DIM_PROTOCOL] = one_or_all(m, DIM_PROTOCOL, rule->has_protocol, rule->protocol);
-	common.dim[DIM_SOURCE_PORT] = ranges(m, DIM_SOURCE_PORT, rule->source_ports, rule->source_port);
+	common.dim[DIM_SOURCE_PORT] =
+		ranges(m, DIM_SOURCE_PORT, rule->source_ports, rule->source_port);
 	common.dim[DIM_DESTINATION_PORT] =
 		ranges(m, DIM_DESTINATION_PORT, rule->destination_ports, rule->destination_port);
-	common.dim[DIM_ICMP_TYPE] = one_or_all(m, DIM_ICMP_TYPE, rule->has_icmp_type, rule->icmp_type);
-	common.dim[DIM_ICMP_CODE] = one_or_all(m, DIM_ICMP_CODE, rule->has_icmp_code, rule->icmp_code);
+	common.dim[DIM_ICMP_TYPE] =
+		one_or_all(m, DIM_ICMP_TYPE, rule->has_icmp_type, rule->icmp_type);
+	common.dim[DIM_ICMP_CODE] =
+		one_or_all(m, DIM_ICMP_CODE, rule->has_icmp_code, rule->icmp_code);
 	common.dim[DIM_TCP_FLAGS] = flags(m, rule);
 	common.dim[DIM_STATE] = states(m, rule);
 	s->empty = "no packet is as it says";
@@ -364,8 +363,9 @@ void space_make(struct space_maker *m, const struct rule *rule, struct space *s)
 
 static bool brief_contains(const struct brief *a, const struct brief *b)
 {
-	return WITHIN(a, b, source) && WITHIN(a, b, destination) && WITHIN(a, b, destination_port) &&
-	       WITHIN(a, b, source_port) && WITHIN(a, b, protocol) && WITHIN(a, b, port);
+	return WITHIN(a, b, source) && WITHIN(a, b, destination) &&
+	       WITHIN(a, b, destination_port) && WITHIN(a, b, source_port) &&
+	       WITHIN(a, b, protocol) && WITHIN(a, b, port);
 }
 
 static bool brief_overlaps(const struct brief *a, const struct brief *b)
@@ -432,7 +432,8 @@ static void add_piece(struct remains *r, int family, const struct part *part)
  * A product without another: what differs in the first dimension; of what is common there, what differs in the second;
  * and so on. What is common in all of them is taken.
  */
-static void cut(struct arena *a, struct remains *r, int family, struct part *left, const struct part *taken)
+static void cut(struct arena *a, struct remains *r, int family, struct part *left,
+		const struct part *taken)
 {
 	for (int d = 0; d < DIMENSIONS; d++) {
 		const struct set *whole = left->dim[d];

@@ -17,8 +17,8 @@
 #include "loader/monitor.h"
 #include "loader/single.h"
 
-#define POLL_MS	    200
-#define LOSS_EVERY_MS 1000
+#define POLL_MS         200
+#define LOSS_EVERY_MS   1000
 #define EVENT_NAME_SIZE 64
 
 /* How many events of a tenant were not told. */
@@ -31,10 +31,10 @@ struct monitor {
 	struct show s;
 	struct names names;
 	const char *tenant; /* NULL: all */
-	uint64_t since;	    /* events before it are old; TAI, ns */
-	int64_t tai_ahead;  /* of UTC, ns */
-	long long left;	    /* events to come; -1: any number */
-	int stats;	    /* fd of tenant_stats */
+	uint64_t since; /* events before it are old; TAI, ns */
+	int64_t tai_ahead; /* of UTC, ns */
+	long long left; /* events to come; -1: any number */
+	int stats; /* fd of tenant_stats */
 	struct losses *told; /* by slot */
 	int failed;
 	struct error *e;
@@ -70,24 +70,25 @@ static json_t *describe(const struct monitor *m, const struct event *ev)
 	};
 	char tenant[EVENT_NAME_SIZE], port[EVENT_NAME_SIZE], rule[EVENT_NAME_SIZE], when[40];
 	char source[64], destination[64], protocol[16];
-	json_t *one = json_pack(
-		"{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "event", "acl_log", "time",
-		time_text(m, ev->time, when, sizeof(when)), "tenant",
-		names_tenant(&m->names, ev->tenant, tenant, sizeof(tenant)), "rule",
-		names_rule(&m->names, ev->rule, rule, sizeof(rule)), "rule_id", (json_int_t)ev->rule,
-		"port", names_port(&m->names, ev->port, port, sizeof(port)), "direction",
-		ev->direction == FROM_WORKLOAD ? "out" : "in", "action",
-		ev->action <= ACL_REJECT ? actions[ev->action] : "?");
+	json_t *one = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "event", "acl_log",
+				"time", time_text(m, ev->time, when, sizeof(when)), "tenant",
+				names_tenant(&m->names, ev->tenant, tenant, sizeof(tenant)), "rule",
+				names_rule(&m->names, ev->rule, rule, sizeof(rule)), "rule_id",
+				(json_int_t)ev->rule, "port",
+				names_port(&m->names, ev->port, port, sizeof(port)), "direction",
+				ev->direction == FROM_WORKLOAD ? "out" : "in", "action",
+				ev->action <= ACL_REJECT ? actions[ev->action] : "?");
 
 	if (ev->family == FAMILY_NONE)
 		return one;
 	json_object_update_new(
-		one, json_pack("{s:s, s:s, s:s}", "protocol",
-			       schema_protocol_name(ev->protocol, protocol, sizeof(protocol)), "source",
-			       show_address(ev->family, &ev->source, source, sizeof(source)),
-			       "destination",
-			       show_address(ev->family, &ev->destination, destination,
-					    sizeof(destination))));
+		one,
+		json_pack("{s:s, s:s, s:s}", "protocol",
+			  schema_protocol_name(ev->protocol, protocol, sizeof(protocol)), "source",
+			  show_address(ev->family, &ev->source, source, sizeof(source)),
+			  "destination",
+			  show_address(ev->family, &ev->destination, destination,
+				       sizeof(destination))));
 	if (ev->source_port || ev->destination_port)
 		json_object_update_new(one, json_pack("{s:i, s:i}", "source_port", ev->source_port,
 						      "destination_port", ev->destination_port));
@@ -115,8 +116,8 @@ static void print_event(const struct monitor *m, const json_t *one)
 {
 	if (m->cl->timestamps)
 		printf("%s ", text(one, "time"));
-	printf("%s %s %s port:%s %s", text(one, "tenant"), text(one, "rule"), text(one, "direction"),
-	       text(one, "port"), text(one, "action"));
+	printf("%s %s %s port:%s %s", text(one, "tenant"), text(one, "rule"),
+	       text(one, "direction"), text(one, "port"), text(one, "action"));
 	if (text(one, "protocol")) {
 		printf(" %s", text(one, "protocol"));
 		print_end(one, "source", "source_port");
@@ -178,8 +179,8 @@ static struct losses losses_at(const struct monitor *m, uint32_t slot)
 	return sum;
 }
 
-static void tell_loss(const struct monitor *m, const char *tenant, const char *what, const char *why,
-		      uint64_t n)
+static void tell_loss(const struct monitor *m, const char *tenant, const char *what,
+		      const char *why, uint64_t n)
 {
 	if (m->cl->json)
 		tell_json(json_pack("{s:s, s:s, s:I}", "event", what, "tenant", tenant, "count",
@@ -200,7 +201,8 @@ static void look_for_losses(struct monitor *m, bool first)
 		now = losses_at(m, t->slot);
 		/* Another tenant's slot by now: it begins at 0. */
 		if (!first && now.suppressed > told->suppressed)
-			tell_loss(m, t->name, "acl_log_suppressed", "more than a tenant's rate allows",
+			tell_loss(m, t->name, "acl_log_suppressed",
+				  "more than a tenant's rate allows",
 				  now.suppressed - told->suppressed);
 		if (!first && now.lost > told->lost)
 			tell_loss(m, t->name, "acl_log_lost", "no room in the map events",
@@ -211,7 +213,8 @@ static void look_for_losses(struct monitor *m, bool first)
 
 /* ---- the command ---- */
 
-static int option_ms(const struct command_line *cl, const char *name, long long *ms, struct error *e)
+static int option_ms(const struct command_line *cl, const char *name, long long *ms,
+		     struct error *e)
 {
 	const struct schema_key key = { .min = 1, .max = 30LL * 86400 * 1000 };
 	const char *value = cli_option(cl, name);
@@ -279,7 +282,8 @@ static int open_ring(struct monitor *m, struct ring_buffer **ring, struct error 
 	*ring = ring_buffer__new(fd, take_event, m, NULL);
 	close(fd);
 	return *ring ? 0
-		     : error_set(e, EXIT_REFUSED, "map events: cannot be read: %s", strerror(errno));
+		     : error_set(e, EXIT_REFUSED, "map events: cannot be read: %s",
+				 strerror(errno));
 }
 
 static int run(struct monitor *m, long long for_ms, struct error *e)
@@ -306,7 +310,8 @@ int cmd_monitor_acl(struct command_line *cl, struct error *e)
 	long long for_ms;
 	int failed;
 
-	if (option_count(cl, &m.left, e) || option_ms(cl, "for", &for_ms, e) || show_open(&m.s, cl, e))
+	if (option_count(cl, &m.left, e) || option_ms(cl, "for", &for_ms, e) ||
+	    show_open(&m.s, cl, e))
 		return -1;
 	m.tenant = cl->argc ? cl->argv[0] : NULL;
 	m.tai_ahead = clock_ns(CLOCK_TAI) - clock_ns(CLOCK_REALTIME);

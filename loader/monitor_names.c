@@ -32,7 +32,8 @@ static void index_names(struct names *n)
 	n->ports = identities_by_slot(ids, "ports", &n->n_ports);
 	n->rules = alloc_zero(HASH_COUNT(ids->by_path), sizeof(*n->rules));
 	for (const struct identity *one = ids->by_path; one; one = one->hh.next) {
-		const char *kind = strncmp(one->path, "tenants/", 8) ? NULL : strchr(one->path + 8, '/');
+		const char *kind =
+			strncmp(one->path, "tenants/", 8) ? NULL : strchr(one->path + 8, '/');
 
 		if (kind && !strncmp(kind, "/acl/", 5) && one->id)
 			n->rules[n->n_rules++] = (struct rule_name){ (uint32_t)one->id, one->path };

@@ -7,18 +7,12 @@
 #include "loader/policy.h"
 
 const char *const policy_keys[POLICY_KEYS] = {
-	[KEY_DIRECTION] = "direction",
-	[KEY_APPLY_TO] = "apply_to",
-	[KEY_ETHERTYPE] = "ethertype",
-	[KEY_PROTOCOL] = "protocol",
-	[KEY_SOURCE] = "source",
-	[KEY_DESTINATION] = "destination",
-	[KEY_SOURCE_PORT] = "source_port",
-	[KEY_DESTINATION_PORT] = "destination_port",
-	[KEY_ICMP_TYPE] = "icmp_type",
-	[KEY_ICMP_CODE] = "icmp_code",
-	[KEY_TCP_FLAGS] = "tcp_flags",
-	[KEY_CONNTRACK_STATE] = "conntrack_state",
+	[KEY_DIRECTION] = "direction",     [KEY_APPLY_TO] = "apply_to",
+	[KEY_ETHERTYPE] = "ethertype",     [KEY_PROTOCOL] = "protocol",
+	[KEY_SOURCE] = "source",           [KEY_DESTINATION] = "destination",
+	[KEY_SOURCE_PORT] = "source_port", [KEY_DESTINATION_PORT] = "destination_port",
+	[KEY_ICMP_TYPE] = "icmp_type",     [KEY_ICMP_CODE] = "icmp_code",
+	[KEY_TCP_FLAGS] = "tcp_flags",     [KEY_CONNTRACK_STATE] = "conntrack_state",
 };
 
 /* Smaller is asked first. */
@@ -174,7 +168,8 @@ static bool applies(const struct policy *p, const struct rule *rule, const struc
 		if (!strncmp(ref, "port:", 5) ? !strcmp(ref + 5, port->name)
 		    : !strncmp(ref, "network:", 8)
 			    ? port->network && !strcmp(ref + 8, port->network->name)
-			    : names_port(json_object_get(group_of(p, ref + 6), "ports"), port->name))
+			    : names_port(json_object_get(group_of(p, ref + 6), "ports"),
+					 port->name))
 			return true;
 	}
 	return false;
@@ -209,7 +204,8 @@ unsigned int policy_misses(const struct policy *p, const struct policy_rule *r,
 		[KEY_PROTOCOL] = !rule->has_protocol || rule->protocol == q->protocol,
 		[KEY_SOURCE] = end_matches(p, rule->source, q, &q->source),
 		[KEY_DESTINATION] = end_matches(p, rule->destination, q, &q->destination),
-		[KEY_SOURCE_PORT] = in_ranges(rule->source_port, rule->source_ports, q->source_port),
+		[KEY_SOURCE_PORT] =
+			in_ranges(rule->source_port, rule->source_ports, q->source_port),
 		[KEY_DESTINATION_PORT] = in_ranges(rule->destination_port, rule->destination_ports,
 						   q->destination_port),
 		[KEY_ICMP_TYPE] = !rule->has_icmp_type || rule->icmp_type == q->icmp_type,

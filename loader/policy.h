@@ -31,9 +31,10 @@ void policy_close(struct policy *p);
 struct policy_question {
 	const struct model_port *port;
 	uint8_t direction; /* enum weft_direction */
-	uint8_t family;	   /* enum weft_family */
+	uint8_t family; /* enum weft_family */
 	uint16_t ethertype;
-	struct model_address source, destination; /* whole addresses; meaningless without a family */
+	struct model_address source,
+		destination; /* whole addresses; meaningless without a family */
 	uint8_t protocol;
 	uint16_t source_port, destination_port;
 	uint8_t icmp_type, icmp_code;

@@ -11,7 +11,7 @@
 #include "loader/inner.h"
 #include "loader/rule_hits.h"
 
-#define ROOM_MIN 64
+#define ROOM_MIN       64
 #define ROOM_TOO_LARGE 8 /* times what is wanted */
 
 uint32_t rule_hits_room(size_t rules)

@@ -22,7 +22,7 @@ struct set {
 struct arena {
 	struct arena_block *blocks;
 	uint64_t steps, steps_max; /* intervals looked at */
-	uint64_t made, made_max;   /* intervals that exist */
+	uint64_t made, made_max; /* intervals that exist */
 };
 
 /* False once a bound was met: answers since then may be wrong. */

@@ -78,8 +78,8 @@ static int read_flows(struct acl_stats *stats, const struct model_tenant *t, str
 	if (slots < 0)
 		return -1;
 	failed = bpf_map_lookup_elem(slots, &t->slot, &stats->record)
-			 ? error_set(e, EXIT_REFUSED, "tenant %s: its slot cannot be read: %s", t->name,
-				     strerror(errno))
+			 ? error_set(e, EXIT_REFUSED, "tenant %s: its slot cannot be read: %s",
+				     t->name, strerror(errno))
 			 : 0;
 	close(slots);
 	for (size_t i = 0; i < FLOW_TABLES && !failed; i++) {
@@ -129,8 +129,9 @@ json_t *acl_stats_of(struct acl_stats *stats, const char *path, struct error *e)
 	HASH_FIND(hh, stats->living, &rule, sizeof(rule), living);
 	if (!rule)
 		living = NULL;
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "packets", (json_int_t)(sum ? sum->packets : 0),
-			 "bytes", (json_int_t)(sum ? sum->bytes : 0), "flows",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "packets",
+			 (json_int_t)(sum ? sum->packets : 0), "bytes",
+			 (json_int_t)(sum ? sum->bytes : 0), "flows",
 			 (json_int_t)(living ? living->flows : 0), "flow_packets",
 			 (json_int_t)(living ? living->packets : 0), "flow_bytes",
 			 (json_int_t)(living ? living->bytes : 0));

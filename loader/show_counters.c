@@ -15,7 +15,7 @@
 #include "loader/show.h"
 
 #define FIELDS_MAX 9
-#define COLUMNS	   5 /* of a table; more fields make a second one */
+#define COLUMNS    5 /* of a table; more fields make a second one */
 
 /* A map of counters: structs of 64-bit numbers, one a CPU. */
 struct counted {
@@ -175,7 +175,8 @@ static long long field_of(const struct counted *c, const json_t *one, int field)
 	return json_integer_value(json_object_get(one, c->field[field]));
 }
 
-static void print_columns(const struct counted *c, const json_t *all, bool details, int from, int to)
+static void print_columns(const struct counted *c, const json_t *all, bool details, int from,
+			  int to)
 {
 	bool any = false;
 	const char *name;

@@ -75,6 +75,15 @@ static void show_json(const struct show *s, json_t *all, const char *path, const
 	json_object_set_new(all, show_name(path, name, sizeof(name)), copy);
 }
 
+static void show_one(const struct show *s, json_t *all, const char *kind, const char *path,
+		     const json_t *object, const char *state, json_t *stats)
+{
+	if (s->cl->json)
+		show_json(s, all, path, object, state, stats);
+	else
+		show_text(s, kind, path, object, state, stats);
+}
+
 /*
  * Is the object at the path one of those asked for? A tenant asks for all that it has of the kind.
  */
@@ -118,7 +127,8 @@ static int show_all(const struct show *s, const char *kind_name, const char *ope
 	struct error unused = { 0 };
 	int port_slots = is_port ? root_map(&s->root, "port_slots", &unused) : -1;
 	bool here = is_port && !devices_check_netns(&s->root, &unused);
-	struct acl_stats *stats = s->cl->stats && !strcmp(kind_name, "acl") ? acl_stats_open(s) : NULL;
+	struct acl_stats *stats =
+		s->cl->stats && !strcmp(kind_name, "acl") ? acl_stats_open(s) : NULL;
 	json_t *all = json_object(), *object;
 	const char *path;
 	int failed = 0;
@@ -126,20 +136,16 @@ static int show_all(const struct show *s, const char *kind_name, const char *ope
 
 	json_object_foreach (s->state.flat, path, object) {
 		json_t *counted = NULL;
-		const char *state;
 
 		if (failed || !is_meant(path, kind, operand))
 			continue;
 		n++;
-		if (stats && !(counted = acl_stats_of(stats, path, e))) {
-			failed = -1;
-			continue;
-		}
-		state = is_port ? port_state(s, path, port_slots, here) : NULL;
-		if (s->cl->json)
-			show_json(s, all, path, object, state, counted);
-		else
-			show_text(s, kind_name, path, object, state, counted);
+		if (stats)
+			counted = acl_stats_of(stats, path, e);
+		failed = stats && !counted;
+		if (!failed)
+			show_one(s, all, kind_name, path, object,
+				 is_port ? port_state(s, path, port_slots, here) : NULL, counted);
 		json_decref(counted);
 	}
 	if (stats)

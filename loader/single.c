@@ -15,11 +15,11 @@ static int refuse(const struct root *root, const char *what, int fd, struct floc
 	/* A record lock, unlike flock(), tells whose it is. */
 	if (fcntl(fd, F_GETLK, lock) || lock->l_type == F_UNLCK)
 		return error_set(e, EXIT_REFUSED,
-				 "%s: another one for root %s has just ended: start again",
-				 what, root->path);
+				 "%s: another one for root %s has just ended: start again", what,
+				 root->path);
 	return error_set(e, EXIT_REFUSED,
-			 "%s: one runs for root %s already, as process %d: stop that first",
-			 what, root->path, (int)lock->l_pid);
+			 "%s: one runs for root %s already, as process %d: stop that first", what,
+			 root->path, (int)lock->l_pid);
 }
 
 int single_take(const struct root *root, const char *what, struct error *e)

@@ -98,7 +98,8 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 	if (kind == INNER_ACL)
 		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
 	if (kind == INNER_RULE_HITS)
-		return rule_hits_room(json_object_size(json_object_get(t->m->tenants[i].body, "acl")));
+		return rule_hits_room(
+			json_object_size(json_object_get(t->m->tenants[i].body, "acl")));
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
 	/*
@@ -177,8 +178,9 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s)
 {
 	for (size_t i = 0; i < t->m->n_tenants; i++) {
-		int fd = t->touched[i] && t->m->tenants[i].here ? map_in_use(t, root, s, i, INNER_ACL) :
-								  -1;
+		int fd = t->touched[i] && t->m->tenants[i].here
+				 ? map_in_use(t, root, s, i, INNER_ACL)
+				 : -1;
 
 		if (fd < 0)
 			continue;
@@ -217,8 +219,8 @@ static enum table_fault fault_of(struct tables *t, const struct root *root, size
 	return pin_is_right(root, t->m->tenants[i].name, kind, id) ? TABLE_RIGHT : TABLE_PIN;
 }
 
-enum table_fault tables_check(struct tables *t, const struct root *root,
-			      const struct sync *s, size_t i, enum inner kind)
+enum table_fault tables_check(struct tables *t, const struct root *root, const struct sync *s,
+			      size_t i, enum inner kind)
 {
 	int fd = map_in_use(t, root, s, i, kind);
 	enum table_fault fault = fault_of(t, root, i, kind, fd);
@@ -314,7 +316,7 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		if (job->old >= 0 && jobs->kind == INNER_RULE_HITS)
 			failed = rule_hits_carry(job->old, job->fd, e);
 		else if (job->old >= 0 && jobs->kind != INNER_ACL && jobs->kind != INNER_RECENT4 &&
-		    jobs->kind != INNER_RECENT6)
+			 jobs->kind != INNER_RECENT6)
 			failed = table_copy(job->old, job->fd, jobs->kind, e);
 		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
 		s->changed[tenant->slot] = true;

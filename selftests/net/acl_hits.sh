@@ -81,6 +81,31 @@ denied_under_way() {
 	weft_on h2 acl del red/stop
 }
 
+flows_made() { counter_get h2 tenants red:flows; }
+
+# A stateless rule lets in what it says, packet by packet, and remembers nothing that anybody could ride on.
+stateless() {
+	local made
+	made=$(flows_made)
+	for i in $(seq 40); do send h1.pa "$(u 503 $B $B4 $((7000 + i)))" 10; done
+	expect_eq "$made" "$(flows_made)" "400 packets of 40 tuples make no flow"
+	expect_eq 0 "$(weft_on h2 -j ct show red | jq '[.[] | select(.destination_port == 503)] | length')" "none is in the table"
+	# The asker's host has let them out by a rule with flows: answers come in there, and nothing that only looks like one.
+	expect_drop h1 acl_in h2.pb "eth('$A', '$B', ip4('$B4', '$A4', udp(503, 7099)))" "what nobody has asked is no answer"
+	expect_drop h1 acl_in h1.pc "eth('$A', '$C', ip4('$C4', '$A4', udp(503, 7001)))" "nor is a stranger's"
+	weft_on h2 ct flush red > /dev/null
+	weft_on h2 acl add red/bare-out direction out priority 70 protocol udp source_port 503 stateless true action allow
+	made=$(flows_made)
+	send h2.pb "eth('$A', '$B', ip4('$B4', '$A4', udp(503, 7002)))" 3
+	expect_eq "$made" "$(flows_made)" "with a stateless rule for them answers begin no flow either"
+	# So what is taken away is away at once, for every tuple that passed before.
+	weft_on h2 acl set red/bare action deny
+	expect_drop h2 acl_in h1.pa "$(u 503 $B $B4 7001)" "the rule denies now, and no flow remembers otherwise"
+	expect_drop h2 acl_in h1.pa "$(u 503 $B $B4 7002)" "nor an answer's"
+	weft_on h2 acl set red/bare action allow
+	weft_on h2 acl del red/bare-out
+}
+
 keys() { bpftool -j map dump pinned "$(root_of h2)/tenants/red/rule_hits" | jq length; }
 
 life() {
@@ -164,6 +189,7 @@ run() {
 	counters
 	flows_of_rules
 	denied_under_way
+	stateless
 	life
 	weft_on h1 ct flush red >/dev/null
 	weft_on h2 ct flush red >/dev/null

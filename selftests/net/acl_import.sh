@@ -92,3 +92,27 @@ wrong 'each line of the file' import "$STATE/order" format classbench source 10.
 wrong 'action' import "$STATE/order" format classbench action perhaps
 wrong 'cannot be opened' import "$STATE/none" format classbench
 wrong 'does not exist' weft_on h2 acl import green "$STATE/order" format classbench
+
+# --- lint: what is odd about rules that came in like this ---
+
+findings() { weft_on h2 -j acl lint red | jq -cS '[.findings[] | "\(.rule) \(.kind) \(.by | join(" "))"]'; }
+cat > "$STATE/odd.yaml" <<-'YAML'
+	- {name: wide, direction: in, priority: 90, protocol: udp, destination_port: 500-599, action: allow}
+	- {name: narrow, direction: in, priority: 80, protocol: udp, destination_port: 510, action: deny}
+	- {name: low, direction: in, priority: 70, protocol: tcp, destination_port: 0-1023, action: reject}
+	- {name: high, direction: in, priority: 70, protocol: tcp, destination_port: 1024-65535, action: reject}
+	- {name: rest, direction: in, priority: 60, protocol: tcp, action: allow}
+	- {name: rival, direction: in, priority: 90, protocol: udp, destination_port: 590-700, action: reject}
+YAML
+expect_status 0 weft_on h2 acl lint red
+expect_ok import "$STATE/odd.yaml" format yaml --replace
+expect_status 3 weft_on h2 acl lint red
+expect_eq '["narrow shadowed wide","rest shadowed high low","wide contradiction rival"]' "$(findings | jq -c sort)" "what is odd, and by what"
+expect_eq 'red/narrow shadowed: never decides: wide, asked before it, matches all that it does' \
+	"$(weft_on h2 acl lint red | grep narrow)" "in words"
+expect_eq '6 rules, 3 findings' "$(weft_on h2 acl lint | tail -1)" "of all tenants"
+# As packets have it: the shadowed rule decides nothing, the one above it does.
+udp_ok h1.pa 10.0.1.2 510
+expect_eq 0 "$(weft_on h2 -s -j acl show red/narrow | jq '.[].statistics.packets')" "the shadowed rule has decided nothing"
+expect_eq 1 "$(weft_on h2 -s -j acl show red/wide | jq '.[].statistics.packets')" "the one before it has"
+expect_refused 'no such tenant' weft_on h2 acl lint green

@@ -68,6 +68,13 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 	return v ? v : to_function(ctx, p, chain, PCP_LEAVING);
 }
 
+/* Dropped, though an answer may have gone out in its place. */
+static __always_inline bool is_refused(const struct pkt *p)
+{
+	return p->reason == DROP_REJECTED || p->reason == DROP_REJECT_LIMITED || p->reason == DROP_REJECT_SILENT ||
+	       p->reason == DROP_CHAIN_RESET;
+}
+
 HOOK(port)
 {
 	struct pkt *p = pkt_new();
@@ -81,7 +88,7 @@ HOOK(port)
 		count_drop(p->reason);
 		if (known)
 			count_port_drop(p->port);
-	} else if ((p->reason == DROP_REJECTED || p->reason == DROP_CHAIN_RESET) && v != V_UP) {
+	} else if (is_refused(p) && v != V_UP) {
 		count_port_drop(p->port);
 	} else if (v == V_SENT || v == V_CONSUMED) {
 		count_from(p, p->port);

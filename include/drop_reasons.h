@@ -66,7 +66,9 @@
 	X(FRAGMENT_SCATTERED, "fragment_scattered", "an IP fragment of a datagram in too many pieces with gaps") \
 	X(FRAGMENT_EARLY, "fragment_early", "an IP fragment whose first did not come before it, nor soon after") \
 	X(FRAGMENT_TABLE, "fragment_table", "the tenant has no fragment table, or no CPU gets at it") \
-	X(OUTER_FRAGMENT, "outer_fragment", "the first fragment of a tunnel packet: hosts never fragment them")
+	X(OUTER_FRAGMENT, "outer_fragment", "the first fragment of a tunnel packet: hosts never fragment them") \
+	X(REJECT_LIMITED, "reject_limited", "ACL reject, not answered: the tenant's answers of this second are spent") \
+	X(REJECT_SILENT, "reject_silent", "ACL reject that gets no answer: of a RST, an ICMP error, a broadcast …")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

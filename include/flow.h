@@ -49,6 +49,11 @@ struct tenant_traffic {
 	__u64 reclaimed;	/* expired flows whose place a new one took */
 	__u64 displaced;	/* the same of flows without a reply, when the table was full */
 	__u64 fragments_evicted;	/* datagrams in fragments that were not complete when another took their place */
+	__u64 default_in;	/* packets that no rule decided, but the default; counted as struct rule_hits does */
+	__u64 default_out;
+	__u64 logs_suppressed;	/* events of rules with `log` beyond LOGS_PER_S */
+	__u64 logs_lost;	/* and ones that found no room in `events` */
+	__u64 hits_lost;	/* judgements that rule_hits could not take */
 };
 
 /* In `used` of a key. */

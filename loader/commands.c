@@ -54,6 +54,12 @@ const struct command commands[] = {
 	OBJECT("acl", "TENANT/NAME"),
 	{ "acl", "commit", "[TENANT]", "", 0, 1, WRITES, cmd_acl_commit,
 	  "compile the rules after edits with other tools" },
+	{ "acl", "import", "TENANT FILE format classbench|yaml [KEY VALUE...]", "replace", 4, -1, BATCH,
+	  cmd_acl_import, "make rules of a file's, all or none" },
+	{ "acl", "check", "TENANT KEY VALUE...", "", 3, -1, 0, cmd_acl_check,
+	  "which rule decides a packet, and why; exit code 3 if it does not pass" },
+	{ "acl", "lint", "[TENANT]", "", 0, 1, 0, cmd_acl_lint,
+	  "rules that never decide, change nothing or contradict others; exit code 3 if any" },
 	DEVICE_OBJECT("sf", "NAME[/INSTANCE]"),
 	OBJECT("chain", "TENANT/NAME"),
 	OBJECT("insert", "TENANT/NAME"),
@@ -72,6 +78,9 @@ const struct command commands[] = {
 	  "remove an entry" },
 	{ "epoch", "bump", "TENANT", "", 1, 1, WRITES, cmd_epoch_bump,
 	  "judge the tenant's flows again" },
+
+	{ "monitor", "acl", "[TENANT]", "count= for= buffered", 0, 1, 0, cmd_monitor_acl,
+	  "what rules with log decide, as it happens" },
 
 	{ "agent", "run", "", "", 0, 0, WRITES, cmd_agent_run,
 	  "attach devices when they come, until it is stopped" },

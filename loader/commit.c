@@ -11,6 +11,7 @@
 #include "loader/flow_moves.h"
 #include "loader/lockout.h"
 #include "loader/record.h"
+#include "loader/rule_hits.h"
 #include "loader/tables.h"
 
 /* All that stands between the wish and the maps. */
@@ -281,6 +282,9 @@ static int run(struct work *w, struct error *e)
 	    state_store(root, w->c->state, w->c->wanted, w->flat, &w->ids, e) ||
 	    tables_remove(&w->tables, root, s, w->c->state->tree, w->c->wanted, e))
 		return -1;
+	for (size_t i = 0; i < w->model.n_tenants; i++)
+		if (w->touched[i] && rule_hits_sweep(root, &w->model.tenants[i], &w->ids, e))
+			return -1;
 	return state_set_interrupted(root, false, e);
 }
 

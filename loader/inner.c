@@ -37,6 +37,9 @@ const struct inner_kind inner_kinds[INNERS] = {
 			      BPF_F_INNER_MAP, "__u32", "fragment_set" },
 	[INNER_ACL] = { "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP,
 			"__u32", "acl_slot" },
+	[INNER_RULE_HITS] = { "rule_hits", BPF_MAP_TYPE_PERCPU_HASH, sizeof(struct rule_hits_key),
+			      sizeof(struct rule_hits), BPF_F_NO_PREALLOC, "rule_hits_key",
+			      "rule_hits" },
 	[INNER_RULES] = { "rules", BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(struct rule),
 			  BPF_F_NO_PREALLOC, "rule_key", "rule" },
 };

@@ -10,6 +10,7 @@
 #include "loader/alloc.h"
 #include "loader/progress.h"
 #include "loader/rights.h"
+#include "loader/rule_hits.h"
 #include "loader/table_copy.h"
 #include "loader/tables.h"
 
@@ -87,6 +88,8 @@ void tables_close(struct tables *t)
 
 bool tables_wants(const struct model_tenant *tenant, enum inner kind)
 {
+	if (kind == INNER_RULE_HITS)
+		return tenant->here && json_object_size(json_object_get(tenant->body, "acl"));
 	if (kind == INNER_CT6 || kind == INNER_HALF6)
 		return tenant->here6;
 	return tenant->here;
@@ -96,6 +99,9 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 {
 	if (kind == INNER_ACL)
 		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
+	if (kind == INNER_RULE_HITS)
+		return rule_hits_room(
+			json_object_size(json_object_get(t->m->tenants[i].body, "acl")));
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
 	/* Two at least, as of the ACL; max_fragments has a minimum that sees to it. */
@@ -171,8 +177,9 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s)
 {
 	for (size_t i = 0; i < t->m->n_tenants; i++) {
-		int fd = t->touched[i] && t->m->tenants[i].here ? map_in_use(t, root, s, i, INNER_ACL) :
-								  -1;
+		int fd = t->touched[i] && t->m->tenants[i].here
+				 ? map_in_use(t, root, s, i, INNER_ACL)
+				 : -1;
 
 		if (fd < 0)
 			continue;
@@ -203,15 +210,16 @@ static enum table_fault fault_of(struct tables *t, const struct root *root, size
 
 	if (fd < 0 || inner_info(fd, &id, &entries))
 		return TABLE_MISSING;
-	if (entries != size_wanted(t, i, kind))
+	if (kind == INNER_RULE_HITS ? !rule_hits_fits(entries, size_wanted(t, i, kind))
+				    : entries != size_wanted(t, i, kind))
 		return TABLE_SIZE;
 	if (kind == INNER_ACL && !same_acl(t, i, fd))
 		return TABLE_CONTENT;
 	return pin_is_right(root, t->m->tenants[i].name, kind, id) ? TABLE_RIGHT : TABLE_PIN;
 }
 
-enum table_fault tables_check(struct tables *t, const struct root *root,
-			      const struct sync *s, size_t i, enum inner kind)
+enum table_fault tables_check(struct tables *t, const struct root *root, const struct sync *s,
+			      size_t i, enum inner kind)
 {
 	int fd = map_in_use(t, root, s, i, kind);
 	enum table_fault fault = fault_of(t, root, i, kind, fd);
@@ -286,6 +294,8 @@ static int fill(const struct tables *t, const struct sync *s, const struct jobs 
 	}
 	if (jobs->kind == INNER_FRAGMENTS)
 		return fill_fragments(job->fd, size_wanted(t, job->tenant, INNER_FRAGMENTS), e);
+	if (jobs->kind == INNER_RULE_HITS)
+		return job->old < 0 ? 0 : rule_hits_carry(job->old, job->fd, e);
 	return copy_flows(t, s, jobs, job, e);
 }
 
@@ -321,9 +331,12 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		const struct job *job = &jobs->job[i];
 		const struct model_tenant *tenant = &t->m->tenants[job->tenant];
 
-		/* Flows that were made between the copy and the swap. */
-		failed = copy_flows(t, s, jobs, job, e) ||
-			 inner_place(root, tenant->name, jobs->kind, e);
+		/* Hits and flows of between the copy and the swap. */
+		if (job->old >= 0 && jobs->kind == INNER_RULE_HITS)
+			failed = rule_hits_carry(job->old, job->fd, e);
+		else
+			failed = copy_flows(t, s, jobs, job, e);
+		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
 		s->changed[tenant->slot] = true;
 	}
 	t->writes += jobs->n;
@@ -339,6 +352,7 @@ static const char *const phases[INNER_RULES] = {
 	[INNER_HALF6] = "making IPv6 half-open tables",
 	[INNER_FRAGMENTS] = "making fragment tables",
 	[INNER_ACL] = "making rules",
+	[INNER_RULE_HITS] = "making counters of rules",
 };
 
 static int make_kind(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,

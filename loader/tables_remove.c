@@ -11,11 +11,6 @@
 #include "loader/alloc.h"
 #include "loader/tables.h"
 
-static bool is_six(enum inner kind)
-{
-	return kind == INNER_CT6 || kind == INNER_HALF6;
-}
-
 /* The tenant of a slot, or NULL. */
 static const struct model_tenant **owners(const struct tables *t)
 {
@@ -120,7 +115,7 @@ static int remove_kind(struct tables *t, const struct root *root, const struct s
 	for (uint32_t slot = 0; slot < WEFT_TENANTS_MAX; slot++) {
 		const struct model_tenant *o = owner[slot];
 
-		if ((o && (is_six(kind) ? o->here6 : o->here)) || !may_be_stale(t, s, slot, o))
+		if ((o && tables_wants(o, kind)) || !may_be_stale(t, s, slot, o))
 			continue;
 		entries_add(&slots, &slot, NULL);
 		if (o)

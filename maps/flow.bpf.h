@@ -23,6 +23,8 @@ const struct flow *show_flow __attribute__((unused));
 const struct ct4_bucket *show_ct4_bucket __attribute__((unused));
 const struct ct6_bucket *show_ct6_bucket __attribute__((unused));
 const union acl_slot *show_acl_slot __attribute__((unused));
+const struct rule_hits_key *show_rule_hits_key __attribute__((unused));
+const struct rule_hits *show_rule_hits __attribute__((unused));
 
 /*
  * One inner map a tenant and kind, so that memory, cost and mistakes stay with the tenant. The inner
@@ -50,6 +52,7 @@ TENANT_TABLE(ct6, BPF_MAP_TYPE_ARRAY, __u32, struct ct6_bucket, BPF_F_MMAPABLE |
 TENANT_TABLE(half4, BPF_MAP_TYPE_LRU_HASH, struct ct4_key, struct flow, 0);
 TENANT_TABLE(half6, BPF_MAP_TYPE_LRU_HASH, struct ct6_key, struct flow, 0);
 TENANT_TABLE(acl, BPF_MAP_TYPE_ARRAY, __u32, union acl_slot, BPF_F_INNER_MAP);
+TENANT_TABLE(rule_hits, BPF_MAP_TYPE_PERCPU_HASH, struct rule_hits_key, struct rule_hits, BPF_F_NO_PREALLOC);
 
 static __always_inline const struct tenant *tenant_at(__u32 slot)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, and a frame on
- * its way into `early` or out of it.
+ * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, a frame on its
+ * way into `early` or out of it, an answer of the rules.
  * One a CPU is enough: a hook runs to its end before another begins on that CPU (the guard, which copies
  * sent by a hook may meet while that hook still runs, uses none of it).
  */
@@ -10,10 +10,17 @@
 
 #include "lib/weft.h"
 
+/* What the rules answered. */
+struct answer {
+	__u32 rule;
+	__u8 action, entry_flags, found;
+};
+
 struct scratch {
 	struct pkt pkt;
 	struct flow flow;
 	struct early_frame early;
+	struct answer out;	/* of the sender's port, while the receiver's is asked */
 };
 
 struct {

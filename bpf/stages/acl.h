@@ -101,7 +101,7 @@ static __always_inline void acl_classify(struct acl_query *q, const struct tenan
 {
 	struct acl_scan scan = { .query = q };
 	const union acl_slot *header;
-	__u32 zero = 0, entries;
+	__u32 tenant = q->tenant, zero = 0, entries;
 
 	q->found = 0;
 	q->rule = 0;
@@ -110,7 +110,7 @@ static __always_inline void acl_classify(struct acl_query *q, const struct tenan
 			    ACL_ALLOW : ACL_DENY;
 	if (q->ct_state == CT_STATE_INVALID)
 		q->action = ACL_DENY;
-	scan.rules = bpf_map_lookup_elem(&acl, &q->tenant);
+	scan.rules = bpf_map_lookup_elem(&acl, &tenant);
 	if (!scan.rules)
 		return;
 	header = bpf_map_lookup_elem(scan.rules, &zero);

@@ -13,15 +13,37 @@
 #include "lib/scratch.h"
 #include "stages/existing.h"
 
-static __always_inline enum verdict judge_ends(struct pkt *p, struct acl_query *q, const struct tenant *t,
-					       __u32 sender, __u32 receiver)
+/*
+ * V_UP, before any effect, where XDP cannot answer what is refused. `again`: of a flow that is there. Not inlined, as
+ * resolve() is not.
+ */
+__noinline int judge_ends(struct pkt *p, struct acl_query *q, __u32 sender, __u32 receiver, bool again)
 {
+	bool out = FLOW_TARGET_KIND(sender) == TARGET_PORT, in = FLOW_TARGET_KIND(receiver) == TARGET_PORT;
+	struct scratch *room = scratch_here();
+	const struct tenant *t;
 	enum verdict v = V_NEXT;
 
-	if (FLOW_TARGET_KIND(sender) == TARGET_PORT)
+	if (!p || !q)
+		return V_DROP;
+	t = tenant_at(p->tenant);
+	if (!t || !room)
+		return drop(p, DROP_INTERNAL);
+	if (out) {
 		v = judge_port(p, q, t, FLOW_TARGET_INDEX(sender), FROM_WORKLOAD);
-	if (!v && FLOW_TARGET_KIND(receiver) == TARGET_PORT)
+		room->out = answer_of(q);
+		in = in && !v;
+	}
+	if (in)
 		v = judge_port(p, q, t, FLOW_TARGET_INDEX(receiver), TO_WORKLOAD);
+	if (WEFT_XDP && v == V_REJECT)
+		return V_UP;
+	if (in)
+		account(p, q, again);
+	if (out) {
+		set_answer(q, FLOW_TARGET_INDEX(sender), FROM_WORKLOAD, &room->out);
+		account(p, q, again);
+	}
 	return v;
 }
 
@@ -129,9 +151,9 @@ __noinline int flow_admit(struct pkt *p)
 		if (!original && flow_us(f, p)->epoch == epoch && flow_leads_to(f, p) != p->to)
 			return drop(p, DROP_CT_INVALID);
 	}
-	v = original ? judge_ends(p, &q, t, p->from, p->to) : judge_ends(p, &q, t, p->to, p->from);
-	if (WEFT_XDP && v == V_REJECT)
-		return V_UP;
+	v = judge_ends(p, &q, original ? p->from : p->to, original ? p->to : p->from, f);
+	if (v == V_UP)
+		return v;
 	if (f) {
 		/* A flow in progress stays one, also where a stateless rule matches now. */
 		p->flags &= ~PKT_STATELESS;
@@ -152,6 +174,16 @@ static __always_inline bool flow_is_settled(const struct flow *f, const struct p
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
 	       jiffies32() - us->last_seen < t->shortest &&
 	       !(*flow_flags(f, p->dir) & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
+}
+
+/* Each packet that is denied counts, also where the rules need not be asked again. */
+static __always_inline enum verdict flow_denied(struct pkt *p, bool answered, __u8 reason)
+{
+	p->reason = reason;
+	if (WEFT_XDP && answered)
+		return V_UP;
+	count_hit(p, reason == DROP_ACL_OUT ? FROM_WORKLOAD : TO_WORKLOAD);
+	return answered ? V_REJECT : V_DROP;
 }
 
 /* The packet's flow, judged, in *flow; NULL there if the packet passes without one. */
@@ -181,10 +213,8 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	us = flow_us(f, p);
 	flags = *flow_flags(f, p->dir);
 	p->rule = f->rule;
-	if (flags & FLOW_DENIED) {
-		p->reason = us->target;
-		return flags & FLOW_REJECT ? (WEFT_XDP ? V_UP : V_REJECT) : V_DROP;
-	}
+	if (flags & FLOW_DENIED)
+		return flow_denied(p, flags & FLOW_REJECT, us->target);
 	p->to = us->target;
 	*flow = f;
 	return can_output(p) ? V_NEXT : V_UP;

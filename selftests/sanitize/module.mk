@@ -7,7 +7,7 @@ SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,un
 # Of the others, some run no code of the command, and some are so long because of their size or number of tries, which
 # the fuzzer is better at.
 SAN_UNIT_TESTS := $(addprefix $(SAN)/tests/,acl_compile compile config_corpus config_grammar config_pairs config_tree \
-	rules sync)
+	lint rules sync)
 SAN_TESTS := $(SAN_UNIT_TESTS) $(sort $(wildcard selftests/sanitize/*.sh)) selftests/fuzz/corpus.sh
 
 FUZZ_TARGETS := $(patsubst selftests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard selftests/fuzz/*.c))

@@ -72,7 +72,8 @@ struct layout {
 #define FLOOD_TARGET(X) X(kind) X(index)
 #define TRAFFIC(X) X(from_packets) X(from_bytes) X(to_packets) X(to_bytes) X(drops)
 #define TENANT(X) X(id) X(epoch) X(flags) X(timeout) X(shortest) X(seed)
-#define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(displaced) X(fragments_evicted)
+#define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(displaced) X(fragments_evicted) \
+	X(default_in) X(default_out) X(logs_suppressed) X(logs_lost) X(hits_lost)
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(used) X(zone)
 #define FLOW_DIR(X) X(packets) X(bytes) X(packets_high) X(bytes_high) X(last_seen) X(epoch) X(source) X(target) \
 	X(tcp_end) X(tcp_max_end) X(tcp_max_ack) X(tcp_max_window) X(mac)
@@ -110,6 +111,9 @@ struct layout {
 #define ACL_ENTRY(X) X(source) X(destination) X(source_bits) X(destination_bits) X(family) X(direction) \
 	X(action) X(flags) X(ethertype) X(source_first) X(source_last) X(destination_first) X(destination_last) \
 	X(port) X(rule) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) X(pad)
+#define RULE_HITS_KEY(X) X(rule) X(carried)
+#define RULE_HITS(X) X(packets) X(bytes)
+#define TENANT_LIMITS(X) X(rejects_until) X(logs_until)
 #define EVENT(X) X(kind) X(tenant) X(time) X(rule) X(port) X(direction) X(action) X(family) X(protocol) \
 	X(source_port) X(destination_port) X(source) X(destination)
 
@@ -125,6 +129,7 @@ struct layout {
 	S(sf_key, SF_KEY) S(sf_return, SF_RETURN) S(chain_state, CHAIN_STATE)                                 \
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
+	S(rule_hits_key, RULE_HITS_KEY) S(rule_hits, RULE_HITS) S(tenant_limits, TENANT_LIMITS)   \
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
 	S(fragment_range, FRAGMENT_RANGE) S(fragment_entry, FRAGMENT_ENTRY) S(fragment_set, FRAGMENT_SET)     \
 	S(early_key, EARLY_KEY) S(early_frame, EARLY_FRAME)                                                   \
@@ -338,11 +343,13 @@ static const struct map {
 	{ "fragments", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "early", BPF_MAP_TYPE_HASH, sizeof(struct early_key), sizeof(struct early_frame),
 	  EARLY_TENANTS * EARLY_FRAMES },
+	{ "rule_hits", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "drops", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(__u64), DROP_REASONS },
 	{ "port_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_PORTS_MAX },
 	{ "network_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_NETWORKS_MAX },
 	{ "chain_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct chain_traffic), WEFT_CHAINS_MAX },
 	{ "tenant_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct tenant_traffic), WEFT_TENANTS_MAX },
+	{ "tenant_limits", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct tenant_limits), WEFT_TENANTS_MAX },
 	{ "events", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20 },
 	/* Of a load that changes the version. */
 	{ "turned", BPF_MAP_TYPE_ARRAY, U32, U32, 1 },
@@ -447,6 +454,7 @@ static const char *const released[] = {
 	"internal", "chain_reset", "sf_probe", "bad_checksum", "hidden_ip",
 	"fragment_bad", "fragment_tiny", "fragment_overlap", "fragment_duplicate", "fragment_scattered",
 	"fragment_early", "fragment_table", "outer_fragment",
+	"reject_limited", "reject_silent",
 };
 
 static const struct {

@@ -167,7 +167,7 @@ static void flood_of_firsts(void **state)
 	world_case("pushed out", IN_TC);
 	f = cut(A, B, 4, 2 * CUT, 100);
 	case_assert(world_run(HOOK_PORT, IN_TC, DEVICE_A, &f).outcome != SENT);
-	case_assert(tenant_traffic().fragments_evicted >= 100 - FRAGMENT_SETS * FRAGMENT_WAYS);
+	case_assert(tenant_counted().fragments_evicted >= 100 - FRAGMENT_SETS * FRAGMENT_WAYS);
 	world_case("the latest", IN_TC);
 	f = cut(A, B, 4, 0, 101);
 	expect(HOOK_PORT, IN_TC, DEVICE_A, &f, SENT, DROP_NONE);
@@ -202,7 +202,7 @@ static void time_is_bounded(void **state)
 		later = cut(A, B, family, 2 * CUT, 7);
 		expect(HOOK_PORT, IN_TC, DEVICE_A, &later, SPENT, DROP_NONE);
 		case_assert(entry_only(&set).state == FRAGMENT_WAITING);
-		case_assert(!tenant_traffic().fragments_evicted);
+		case_assert(!tenant_counted().fragments_evicted);
 
 		fragments_clear(FRAGMENT_SETS);
 		world_case("the same id again, a second later", IN_TC);

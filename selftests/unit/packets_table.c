@@ -20,12 +20,12 @@ static void send_one(enum flavour flavour, struct packet p, enum outcome outcome
 
 static uint64_t reclaimed(void)
 {
-	return tenant_traffic().reclaimed;
+	return tenant_counted().reclaimed;
 }
 
 static uint64_t displaced(void)
 {
-	return tenant_traffic().displaced;
+	return tenant_counted().displaced;
 }
 
 /* As if nothing had come for so many jiffies. */

@@ -143,6 +143,28 @@ void tenant_put(const struct tenant *t)
 	map_put("tenant_slots", &slot, t);
 }
 
+struct tenant_traffic tenant_counted(void)
+{
+	struct tenant_traffic t;
+
+	per_cpu_sum("tenant_stats", TENANT, (uint64_t *)&t, sizeof(t) / 8);
+	return t;
+}
+
+struct rule_hits rule_counted(uint32_t rule)
+{
+	struct rule_hits values[libbpf_num_possible_cpus()], sum = { 0 };
+	struct rule_hits_key key = { .rule = rule };
+
+	if (bpf_map_lookup_elem(inner_fd("rule_hits"), &key, values))
+		return sum;
+	for (int i = 0; i < libbpf_num_possible_cpus(); i++) {
+		sum.packets += values[i].packets;
+		sum.bytes += values[i].bytes;
+	}
+	return sum;
+}
+
 void tenant_bump(void)
 {
 	struct tenant t = world_tenant();
@@ -213,6 +235,11 @@ void fragments_clear(uint32_t sets)
 	clear_hash(map_fd("early"), sizeof(struct early_key));
 }
 
+void hits_clear(void)
+{
+	clear_hash(inner_fd("rule_hits"), sizeof(struct rule_hits_key));
+}
+
 void acl_put(const struct acl_entry *entries, uint32_t n)
 {
 	union acl_slot slot = { .header = { .entries = n } };
@@ -239,14 +266,16 @@ void acl_allow_all(void)
 
 int world_reset(void **state)
 {
-	uint32_t slot = CHAIN;
+	uint32_t slot = CHAIN, tenant = TENANT;
 
 	(void)state;
+	map_put("tenant_limits", &tenant, &(struct tenant_limits){ 0 });
 	for (int i = 0; i < INNERS; i++)
 		if (inners[i].fd < 0 ||
 		    (strcmp(inners[i].name, "acl") && inners[i].entries != inners[i].usual))
 			inner_resize(inners[i].name, inners[i].usual);
 	flows_clear();
+	hits_clear();
 	fragments_clear(FRAGMENT_SETS);
 	acl_put(NULL, 0);
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));

@@ -31,6 +31,8 @@ struct inner inners[INNERS] = {
 	{ "fragments", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct fragment_set), BPF_F_INNER_MAP,
 	  FRAGMENT_SETS, -1, 0 },
 	{ "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, 1, -1, 0 },
+	{ "rule_hits", BPF_MAP_TYPE_PERCPU_HASH, 8, sizeof(struct rule_hits), BPF_F_NO_PREALLOC,
+	  HITS_MAX, -1, 0 },
 };
 
 /* ---- maps ---- */

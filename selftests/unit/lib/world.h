@@ -33,7 +33,7 @@
 
 enum { TENANT = 1, OUR_HOST = 2, THEIR_HOST = 3, NETWORK = 5, CHAIN = 7, VNI = 101, MARK = 0x5eed };
 enum { HZ = 1 << 20 }; /* a second that no test outlives: next hops stay fresh */
-enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64, FRAGMENT_SETS = 4 };
+enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64, FRAGMENT_SETS = 4, HITS_MAX = 512 };
 enum device_name { DEVICE_A, DEVICE_B, DEVICE_S, DEVICE_T, DEVICE_U, DEVICE_COUNT };
 
 enum hook { HOOK_PORT, HOOK_UNDERLAY, HOOK_SF, HOOK_GUARD, HOOK_COUNT };
@@ -110,6 +110,9 @@ void inner_remove(const char *name);
 
 struct tenant world_tenant(void);
 void tenant_put(const struct tenant *t);
+struct tenant_traffic tenant_counted(void);
+/* Of a rule; zeroes if none was made. */
+struct rule_hits rule_counted(uint32_t rule);
 void tenant_bump(void); /* the next epoch */
 struct port port_get(enum who w);
 void port_put(enum who w, const struct port *p);
@@ -132,5 +135,6 @@ void flow_set(const char *table, const void *key, const struct flow *f);
 void flows_clear(void);
 /* No datagram is known, no frame waits; a table of so many sets. */
 void fragments_clear(uint32_t sets);
+void hits_clear(void);
 
 #endif

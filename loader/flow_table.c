@@ -36,9 +36,9 @@ static __u64 *place_at(const struct flow_table *t, size_t place)
 
 static struct flow *flow_in(const struct flow_table *t, __u64 *place)
 {
-	return (struct flow *)((unsigned char *)place + (t->family == FAMILY_IPV4
-								 ? offsetof(struct ct4_place, flow)
-								 : offsetof(struct ct6_place, flow)));
+	return (struct flow *)((unsigned char *)place +
+			       (t->family == FAMILY_IPV4 ? offsetof(struct ct4_place, flow)
+							 : offsetof(struct ct6_place, flow)));
 }
 
 static __u64 *key_end(const struct flow_table *t, __u64 *place)
@@ -159,8 +159,7 @@ static bool has_key(const struct flow_table *t, __u64 *place, const __u64 *words
 }
 
 /* Key and flow of a place that is in use, in one piece: the key is the same before and after. */
-static bool copy_place(const struct flow_table *t, __u64 *place, __u64 *words,
-		       struct flow *flow)
+static bool copy_place(const struct flow_table *t, __u64 *place, __u64 *words, struct flow *flow)
 {
 	int end = words_of(t) - 1;
 

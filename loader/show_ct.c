@@ -70,7 +70,7 @@ static const char *verdict_of(const struct listing *l, const struct flow *flow, 
 {
 	if (flow->dir[dir].epoch != l->record.epoch)
 		return "stale";
-	return flow->flags[dir] & FLOW_REJECT ? "reject"
+	return flow->flags[dir] & FLOW_REJECT   ? "reject"
 	       : flow->flags[dir] & FLOW_DENIED ? "deny"
 						: "allow";
 }
@@ -108,8 +108,9 @@ static json_t *describe(const struct listing *l, const struct ends *ends, const 
 		"destination", destination, "destination_port", ends->port[r], "state",
 		flow_state_name(flow, ends->protocol), "verdict", verdict_of(l, flow, o),
 		"reply_verdict", verdict_of(l, flow, r), "packets",
-		(json_int_t)flow_packets(&flow->dir[o]), "bytes", (json_int_t)flow_bytes(&flow->dir[o]),
-		"reply_packets", (json_int_t)flow_packets(&flow->dir[r]), "reply_bytes",
+		(json_int_t)flow_packets(&flow->dir[o]), "bytes",
+		(json_int_t)flow_bytes(&flow->dir[o]), "reply_packets",
+		(json_int_t)flow_packets(&flow->dir[r]), "reply_bytes",
 		(json_int_t)flow_bytes(&flow->dir[r]), "idle_s", seconds(l, idle), "left_s",
 		idle > timeout ? 0.0 : seconds(l, timeout - idle), "half_open", l->half_open,
 		"expired", idle > timeout);

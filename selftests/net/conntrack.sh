@@ -96,6 +96,9 @@ ask() {
 	PYTHON
 }
 
+# Whichever of the two hosts has no room first.
+refused() { echo $(($(counter_get h1 drops ct_full) + $(counter_get h2 drops ct_full))); }
+
 # The table is made for 64 flows, and holds a quarter more at most; they live for three seconds.
 full() {
 	local answered before
@@ -105,19 +108,36 @@ full() {
 		"[eth('$B', '$A', ip4('$A4', '$B4', udp(6000 + i, 9000))) for i in range(100)]"
 	expect_eq true "$([ "$(counter_get h1 tenants red:displaced)" -gt $((before + 10)) ] && echo true)" \
 		"flows without a reply give way to new ones, and are counted"
-	before=$(counter_get h1 drops ct_full)
+	before=$(refused)
 	answered=$(ask 100)
 	if [ "$answered" -ge 62 ] && [ "$answered" -le 80 ]; then
 		ok "$answered of 100 questions are answered"
 	else
 		fail "$answered of 100 questions are answered, not 64 to 80"
 	fi
-	expect_eq true "$([ "$(counter_get h1 drops ct_full)" -ge $((before + 10)) ] && echo true)" \
-		"flows with a reply give way to none: ct_full"
-	expect_drop h1 ct_full h1.pa "$(u4 7000)" "one more"
+	expect_eq $((before + 100 - answered)) "$(refused)" "flows with a reply give way to none: all others are dropped as ct_full"
 	sleep 3.5
 	passes h2 b h1.pa "$(u4 8000)" "a new flow takes the place of an expired one"
 	expect_eq true "$([ "$(counter_get h1 tenants red:reclaimed)" -gt 0 ] && echo true)" "that is counted"
+}
+
+# The table gets another size under a connection, which passes only as long as its flow is known.
+resize() {
+	local client size
+	# Not by bg, which tells of no end.
+	nsenter --net="/run/netns/$(netns_of h1.pa)" "$TOOLS/echo" tcp $B4 7 --count 400 --gap 10 --timeout 2000 </dev/null >/dev/null &
+	client=$!
+	sleep 0.3
+	for size in 4096 128 64 20000 64; do
+		expect_ok weft_on h1 tenant set red conntrack.max_flows $size
+		expect_ok weft_on h2 tenant set red conntrack.max_flows $size
+	done
+	expect_ok -t "it goes on meanwhile" kill -0 "$client"
+	expect_output 'established allow packets [0-9]{3}/' weft_on h1 ct show red
+	if wait "$client"; then ok "the connection has lasted"; else fail "the connection has not lasted"; fi
+	expect_output '^[1-9][0-9]* flows' weft_on h1 ct flush red
+	expect_output '^0 flows' weft_on h1 ct flush red
+	expect_ok weft_on h2 ct flush red
 }
 
 # A flood of SYNs fills only the half-open table; who is connected stays so.
@@ -139,6 +159,7 @@ run() {
 	tcp_states
 	related
 	full
+	resize
 	syn_flood
 	configure 'loose: true'
 	expect_counter_moved h2 ports red/b:to_packets send h1.pa "$(t4 5003 ACK)"

@@ -22,7 +22,8 @@
 #include "loader/programs.h"
 #include "loader/table_copy.h"
 
-_Static_assert(sizeof(struct flow_3) == sizeof(struct flow), "lists hold flows as version 3 has them");
+_Static_assert(sizeof(struct flow_3) == sizeof(struct flow),
+	       "lists hold flows as version 3 has them");
 
 /* A family's tables; those of a slot at a time. */
 struct carrying {
@@ -62,8 +63,8 @@ static union any_key key_for(const struct carrying *c, unsigned int version, con
 	union any_key made = { { 0 } };
 
 	memcpy(made.bytes, key, key_size(c));
-	made.words[end] = version == 2 ? FLOW_KEY_END_2(made.words[end])
-				       : FLOW_KEY_END_3(made.words[end]);
+	made.words[end] =
+		version == 2 ? FLOW_KEY_END_2(made.words[end]) : FLOW_KEY_END_3(made.words[end]);
 	return made;
 }
 
@@ -76,8 +77,8 @@ static int read_2(const struct carrying *c, enum flow_role role, struct entries 
 	int err;
 
 	entries_init(&raw, key_size(c), sizeof(struct flow_2));
-	err = map_read(c->old[role],
-		       handover_kind(c->outers.from, c->outers.family, role)->name, &raw, e);
+	err = map_read(c->old[role], handover_kind(c->outers.from, c->outers.family, role)->name,
+		       &raw, e);
 	for (size_t i = 0; i < raw.n && !err; i++) {
 		union any_key key = key_for(c, 3, entries_key(&raw, i));
 		struct flow_2 old;
@@ -118,8 +119,8 @@ static bool has_flow(const struct carrying *c, enum flow_role role, const union 
 }
 
 /* 1: there is no room; 0: it is in, or was there already. */
-static int put_flow(struct carrying *c, enum flow_role role, const void *of, const struct flow *flow,
-		    __u8 stamp, struct error *e)
+static int put_flow(struct carrying *c, enum flow_role role, const void *of,
+		    const struct flow *flow, __u8 stamp, struct error *e)
 {
 	union any_key key = key_for(c, c->outers.to, of);
 	struct flow_2 two;

@@ -5,8 +5,14 @@
 #include "include/flow_versions.h"
 #include "loader/handover_kinds.h"
 
-#define TABLE(name, type, key, flags) { name, type, sizeof(struct key), sizeof(struct flow_2), flags, #key, "flow" }
-#define QUEUE(name, key) { name, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct key), 0, NULL, NULL }
+#define TABLE(name, type, key, flags)                                                              \
+	{                                                                                          \
+		name, type, sizeof(struct key), sizeof(struct flow_2), flags, #key, "flow"         \
+	}
+#define QUEUE(name, key)                                                                           \
+	{                                                                                          \
+		name, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct key), 0, NULL, NULL                     \
+	}
 
 static const struct inner_kind kinds_2[FAMILIES][FLOW_ROLES] = {
 	{

@@ -165,9 +165,10 @@ static int keep(const struct root *root, const struct abi *abi, const struct abi
 	if (pins_make(root, NEXT_PREVIOUS, e) || pins_make(root, NEXT_PREVIOUS "/prog", e) ||
 	    pins_make(root, NEXT_PREVIOUS "/maps", e) ||
 	    pins_copy(root, "prog", NEXT_PREVIOUS "/prog", e) ||
-	    pins_each(root, NEXT_MAPS, keep_map, &k) ||
-	    (abi->version != new->version &&
-	     handover_each_gone(abi->version, new->version, keep_map, &k)))
+	    pins_each(root, NEXT_MAPS, keep_map, &k))
+		return -1;
+	if (abi->version != new->version &&
+	    handover_each_gone(abi->version, new->version, keep_map, &k))
 		return -1;
 	return make_label(root, NEXT_PREVIOUS "/abi", abi, e);
 }

@@ -11,7 +11,7 @@
 #include "acl_oracle.h"
 #include "loader/lint.h"
 
-#define ROUNDS 30
+#define ROUNDS 15
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static const char world_text[] =
@@ -318,7 +318,7 @@ static void test_lint(void **state)
 	for (int round = 0; round < ROUNDS; round++)
 		with(NULL, random_rules(), lint_round);
 	/* A test that meets one outcome only proves little. */
-	assert_true(dead_rules > 20 && idle_rules > 20 && rivals > 20 && live_rules > 50);
+	assert_true(dead_rules > 10 && idle_rules > 10 && rivals > 10 && live_rules > 25);
 }
 
 /* ---- what the oracle does not know: states, flags, logs, rules put together ---- */

@@ -162,6 +162,6 @@ void flows_clear(void)
 	for (int i = 0; i < INNERS; i++)
 		if (has_buckets(inners[i].name))
 			clear_buckets(&inners[i]);
-		else if (inners[i].type != BPF_MAP_TYPE_ARRAY)
+		else if (inners[i].type == BPF_MAP_TYPE_LRU_HASH)
 			clear_hash(inners[i].fd, inners[i].key_size);
 }

@@ -34,7 +34,7 @@
 	X(CT_FULL, "ct_full", "the tenant's conntrack table is full")                               \
 	X(CT_MISSING, "ct_missing", "the tenant has no conntrack table for this address family")    \
 	X(CT_TCP_STATE, "ct_tcp_state", "TCP flags that do not fit the flow's state")               \
-	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error that quotes no live flow")                  \
+	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error that quotes no live flow, or a segment outside its window")                  \
 	X(OUTER_BAD, "outer_bad", "VXLAN header without a VNI, or cut off")                         \
 	X(VTEP_UNKNOWN, "vtep_unknown", "tunnel packet from an address that is no host")            \
 	X(VNI_UNKNOWN, "vni_unknown", "tunnel packet for a VNI that is not here")                   \
@@ -58,7 +58,8 @@
 	X(CHAIN_RESET, "chain_reset", "of a flow that is older than the chain on its wire, which resets such") \
 	X(SF_PROBE, "sf_probe", "a probe from a function's device that nobody waits for, or that was changed") \
 	X(BAD_CHECKSUM, "bad_checksum", "an unfinished checksum that is not at the L4 header's own place") \
-	X(HIDDEN_IP, "hidden_ip", "IP or ARP behind an LLC header, where it is not looked at")
+	X(HIDDEN_IP, "hidden_ip", "IP or ARP behind an LLC header, where it is not looked at") \
+	X(CT_TCP_WINDOW, "ct_tcp_window", "TCP segment or RST outside the window of its connection")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -5,7 +5,7 @@
  * reads:  struct pkt
  * writes: pkt.to, pkt.rule, PKT_STATELESS; a new flow, or this direction's verdict in a known one
  * maps:   as flow
- * drops:  as flow
+ * drops:  as flow, and those of tcp_check
  */
 #ifndef WEFT_STAGE_ADMIT_H
 #define WEFT_STAGE_ADMIT_H
@@ -154,6 +154,14 @@ static __always_inline bool flow_is_settled(const struct flow *f, const struct p
 	       !(*flow_flags(f, p->dir) & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
 }
 
+/* Does the packet fit the connection's state and windows? */
+static __always_inline enum verdict flow_check(struct pkt *p, const struct flow *f)
+{
+	if (p->flow_protocol != IPPROTO_TCP)
+		return V_NEXT;
+	return p->flags & PKT_ICMP_ERROR ? icmp_check(p, f) : tcp_check(p, f);
+}
+
 /* The packet's flow, judged, in *flow; NULL there if the packet passes without one. */
 static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 {
@@ -187,7 +195,7 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	}
 	p->to = us->target;
 	*flow = f;
-	return can_output(p) ? V_NEXT : V_UP;
+	return can_output(p) ? flow_check(p, f) : V_UP;
 }
 
 /* A handshake is done: the flow moves to where nothing evicts it. */
@@ -217,18 +225,12 @@ static __always_inline bool handshake_done(const struct flow *f)
 static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 {
 	struct flow_dir *us;
-	enum verdict v;
 
-	if (!f)
+	if (!f || p->flags & PKT_ICMP_ERROR)
 		return V_NEXT;
 	us = flow_us(f, p);
-	if (p->flags & PKT_ICMP_ERROR)
-		return V_NEXT;
-	if (p->protocol == IPPROTO_TCP) {
-		v = tcp_advance(p, f);
-		if (v)
-			return v;
-	}
+	if (p->protocol == IPPROTO_TCP)
+		tcp_advance(p, f);
 	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();
 	if (p->flags & PKT_HALF_OPEN && handshake_done(f))

@@ -9,12 +9,21 @@
 #ifndef WEFT_STAGE_PARSE_L4_H
 #define WEFT_STAGE_PARSE_L4_H
 
-#include "lib/weft.h"
+#include "stages/tcp_options.h"
 
 #define HEADERS_SKIP_MAX 128	/* bytes of IPv6 extension headers that are looked through */
 
 struct ports {
 	__be16 source, destination;
+};
+
+/* As much of an L4 header as an ICMP error must quote. */
+struct quoted {
+	__be16 source, destination;
+	union {
+		__be32 seq;	/* TCP */
+		__be16 id;	/* ICMP */
+	};
 };
 
 static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 len)
@@ -38,8 +47,11 @@ static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 l
 	p->tcp_flags = flags;
 	p->tcp_seq = bpf_ntohl(tcp->seq);
 	p->tcp_ack = bpf_ntohl(tcp->ack_seq);
+	p->tcp_window = bpf_ntohs(tcp->window);
 	p->payload = len - header;
 	p->l4_len = header;
+	if (flags & TCP_SYN)
+		tcp_options(ctx, p);
 	return V_NEXT;
 }
 
@@ -51,7 +63,7 @@ static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 l
 static __always_inline enum verdict parse_quote(ctx_t *ctx, struct pkt *p, __u32 len)
 {
 	__u32 quote = p->l4 + 8, header;
-	const struct ports *ports;
+	const struct quoted *l4;
 
 	p->flags |= PKT_ICMP_ERROR;
 	if (p->family == FAMILY_IPV4) {
@@ -78,18 +90,20 @@ static __always_inline enum verdict parse_quote(ctx_t *ctx, struct pkt *p, __u32
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
-		ports = at(ctx, quote + header, sizeof(*ports));
-		if (!ports || len < 8 + header + 8)
+		l4 = at(ctx, quote + header, sizeof(*l4));
+		if (!l4 || len < 8 + header + sizeof(*l4))
 			return drop(p, DROP_BAD_L4);
-		p->source_port = ports->destination;
-		p->destination_port = ports->source;
+		p->source_port = l4->destination;
+		p->destination_port = l4->source;
+		if (p->flow_protocol == IPPROTO_TCP)
+			p->tcp_seq = bpf_ntohl(l4->seq);
 		break;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		ports = at(ctx, quote + header + 4, sizeof(*ports));
-		if (!ports || len < 8 + header + 8)
+		l4 = at(ctx, quote + header, sizeof(*l4));
+		if (!l4 || len < 8 + header + sizeof(*l4))
 			return drop(p, DROP_BAD_L4);
-		p->destination_port = ports->source;	/* the id, on the asker's side */
+		p->destination_port = l4->id;	/* on the asker's side */
 		break;
 	}
 	return V_NEXT;

@@ -214,7 +214,7 @@ static void monitored(void **state)
 {
 	struct frame f = packet_frame((struct packet){ A, B, 4, UDP, 1, 2 });
 	struct tenant t = world_tenant();
-	uint64_t stats[4];
+	uint64_t stats[sizeof(struct tenant_traffic) / 8];
 
 	(void)state;
 	t.flags = TENANT_MONITOR | TENANT_ALLOW_IN;
@@ -228,7 +228,7 @@ static void monitored(void **state)
 		r = expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);
 		expect_frame(&r.out, &f);
 	}
-	per_cpu_sum("tenant_stats", TENANT, stats, 4);
+	per_cpu_sum("tenant_stats", TENANT, stats, sizeof(stats) / sizeof(*stats));
 	case_assert(stats[1] == 0 && stats[2] == 2);
 }
 

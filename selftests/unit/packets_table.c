@@ -20,9 +20,9 @@ static void send_one(enum flavour flavour, struct packet p, enum outcome outcome
 
 static uint64_t reclaimed(void)
 {
-	uint64_t stats[4];
+	uint64_t stats[sizeof(struct tenant_traffic) / 8];
 
-	per_cpu_sum("tenant_stats", TENANT, stats, 4);
+	per_cpu_sum("tenant_stats", TENANT, stats, sizeof(stats) / sizeof(*stats));
 	return stats[3];
 }
 

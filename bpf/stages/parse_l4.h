@@ -26,6 +26,17 @@ struct quoted {
 	};
 };
 
+/* What a segment may have of SYN, FIN, RST, ACK and URG: no stack sends other combinations; scanners do. */
+static __always_inline bool tcp_flags_can_be(__u8 flags)
+{
+	const __u64 can_be = 1ULL << TCP_SYN | 1ULL << (TCP_SYN | TCP_URG) | 1ULL << (TCP_SYN | TCP_ACK) |
+			     1ULL << TCP_RST | 1ULL << (TCP_RST | TCP_ACK) | 1ULL << (TCP_FIN | TCP_ACK) |
+			     1ULL << (TCP_FIN | TCP_ACK | TCP_URG) | 1ULL << TCP_ACK |
+			     1ULL << (TCP_ACK | TCP_URG);
+
+	return can_be >> (flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK | TCP_URG)) & 1;
+}
+
 static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 len)
 {
 	const struct tcphdr *tcp = at(ctx, p->l4, sizeof(*tcp));
@@ -38,9 +49,7 @@ static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 l
 	flags = ((const __u8 *)tcp)[13];
 	if (header < sizeof(*tcp) || header > len)
 		return drop(p, DROP_BAD_L4);
-	/* No stack sends these; scanners do. */
-	if (!(flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) ||
-	    (flags & TCP_SYN && flags & (TCP_FIN | TCP_RST)))
+	if (!tcp_flags_can_be(flags))
 		return drop(p, DROP_BAD_L4);
 	p->source_port = tcp->source;
 	p->destination_port = tcp->dest;

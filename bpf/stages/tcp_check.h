@@ -116,7 +116,7 @@ static __always_inline bool is_challenge(const struct pkt *p, const struct flow 
 
 static __always_inline enum verdict check_ack(struct pkt *p, const struct flow *f, __u8 us, __u8 them)
 {
-	if (!(p->tcp_flags & TCP_ACK) || them == TCP_HALF_NONE)
+	if (them == TCP_HALF_NONE)
 		return drop(p, DROP_CT_TCP_STATE);
 	if (us == TCP_HALF_NONE || (us == TCP_HALF_SYN && them == TCP_HALF_SYN))
 		return is_challenge(p, f, us, them) ? stays(p) : drop(p, DROP_CT_TCP_STATE);

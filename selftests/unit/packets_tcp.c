@@ -108,7 +108,7 @@ static const struct play plays[] = {
 		{B, FIN | ACK, 500, 101, 0, DROP_CT_TCP_STATE, HALF, SYN_SENT, NONE},
 		{B, SYN | ACK, 500, 101, 0, 0, HALF, OPEN, SYN_SENT}}},
 	{"a FIN without ACK", .segments = {HANDSHAKE,
-		{A, FIN, 101, 0, 0, DROP_CT_TCP_STATE, FULL, OPEN, OPEN}}},
+		{A, FIN, 101, 0, 0, DROP_BAD_L4, FULL, OPEN, OPEN}}},
 	{"loose: picked up in the middle", true, {
 		{A, ACK, 101, 501, 10, 0, FULL, OPEN, OPEN},
 		{B, ACK, 501, 111, 0, 0, FULL, OPEN, OPEN},

@@ -48,6 +48,7 @@ struct tenant_traffic {
 	__u64 would_drop_in;	/* passed only since enforcement is `monitor` */
 	__u64 would_drop_out;
 	__u64 reclaimed;	/* expired flows whose place a new one took */
+	__u64 displaced;	/* the same of flows without a reply, when the table was full */
 	__u64 tcp_outside;	/* TCP segments outside their window that `liberal` passed */
 };
 

@@ -67,12 +67,22 @@ static inline __attribute__((always_inline)) __u64 flow_hash(const __u64 *words,
 	return h;
 }
 
-/* The bucket `spill` steps from home, of a table with `buckets`. */
+/* How many buckets a flow may be in, home included: the steps of its way. */
+static inline __attribute__((always_inline)) __u32 flow_steps(__u32 buckets)
+{
+	return buckets <= FLOW_SPILLS ? buckets : FLOW_SPILLS + 1;
+}
+
+/*
+ * The bucket `spill` steps from home, of a table with `buckets`. Steps are so short that the way meets no bucket twice: else
+ * two who have put in the same flow might see the places in different orders, and each take the other's back.
+ */
 static inline __attribute__((always_inline)) __u32 flow_bucket(__u64 hash, __u32 spill, __u32 buckets)
 {
-	__u32 way = (__u32)hash + spill * ((__u32)(hash >> 32) | 1);
+	__u32 step = 1 + ((hash >> 32) * ((buckets - 1) / FLOW_SPILLS) >> 32);
+	__u32 bucket = ((hash & 0xffffffff) * buckets >> 32) + spill * step;
 
-	return (__u64)way * buckets >> 32;
+	return bucket < buckets ? bucket : bucket - buckets;
 }
 
 /* The place of a bucket that is looked at first. */

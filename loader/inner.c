@@ -9,34 +9,29 @@
 #include <unistd.h>
 
 #include "include/acl.h"
-#include "include/flow.h"
+#include "include/flow_table.h"
 #include "loader/inner.h"
 #include "loader/rights.h"
 #include "loader/share.h"
 #include "loader/types.h"
 
-#define CT_TABLE(name, key)                                                                        \
+/* Mapped into memory by who reads them (loader/flow_table.h). */
+#define CT_TABLE(name, bucket)                                                                     \
 	{                                                                                          \
-		name, BPF_MAP_TYPE_HASH, sizeof(struct key), sizeof(struct flow),                  \
-			BPF_F_NO_PREALLOC, #key, "flow"                                            \
+		name, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct bucket),                                \
+			BPF_F_MMAPABLE | BPF_F_INNER_MAP, "__u32", #bucket                         \
 	}
 #define HALF_TABLE(name, key)                                                                      \
 	{                                                                                          \
 		name, BPF_MAP_TYPE_LRU_HASH, sizeof(struct key), sizeof(struct flow), 0, #key,     \
 			"flow"                                                                     \
 	}
-#define QUEUE(name, key)                                                                           \
-	{                                                                                          \
-		name, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct key), 0, NULL, NULL                     \
-	}
 
 const struct inner_kind inner_kinds[INNERS] = {
-	[INNER_CT4] = CT_TABLE("ct4", ct4_key),
+	[INNER_CT4] = CT_TABLE("ct4", ct4_bucket),
 	[INNER_HALF4] = HALF_TABLE("half4", ct4_key),
-	[INNER_RECENT4] = QUEUE("recent4", ct4_key),
-	[INNER_CT6] = CT_TABLE("ct6", ct6_key),
+	[INNER_CT6] = CT_TABLE("ct6", ct6_bucket),
 	[INNER_HALF6] = HALF_TABLE("half6", ct6_key),
-	[INNER_RECENT6] = QUEUE("recent6", ct6_key),
 	[INNER_ACL] = { "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP,
 			"__u32", "acl_slot" },
 	[INNER_RULES] = { "rules", BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(struct rule),
@@ -67,7 +62,7 @@ static void types_from(struct inner_types *types, const struct btf *btf, int fd)
 	for (int i = 0; i < INNERS; i++) {
 		const struct inner_kind *kind = &inner_kinds[i];
 
-		if (types->fd[i] >= 0 || !kind->key_type)
+		if (types->fd[i] >= 0)
 			continue;
 		types->key[i] = find_type(btf, kind->key_type, kind->key_size);
 		types->value[i] = find_type(btf, kind->value_type, kind->value_size);

@@ -16,10 +16,8 @@ struct btf;
 enum inner {
 	INNER_CT4,
 	INNER_HALF4,
-	INNER_RECENT4,
 	INNER_CT6,
 	INNER_HALF6,
-	INNER_RECENT6,
 	INNER_ACL,
 	INNER_RULES,
 	INNERS
@@ -29,7 +27,7 @@ struct inner_kind {
 	const char *name; /* of the pin, and of the outer map */
 	int type; /* enum bpf_map_type */
 	uint32_t key_size, value_size, flags;
-	const char *key_type, *value_type; /* for bpftool; NULL: the kind of map takes none */
+	const char *key_type, *value_type; /* for bpftool */
 };
 
 extern const struct inner_kind inner_kinds[INNERS];

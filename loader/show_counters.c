@@ -35,13 +35,13 @@ static const struct counted counted[] = {
 	{ "tenant_stats",
 	  "tenants",
 	  "tenants",
-	  4,
-	  { "flows", "would_drop_in", "would_drop_out", "reclaimed" } },
+	  6,
+	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced", "tcp_outside" } },
 	{ "chain_stats", "chains", "chains", 4, { "sent", "returned", "bypassed", "kept" } },
 };
 
 _Static_assert(sizeof(struct traffic) == 5 * 8, "fields of struct traffic");
-_Static_assert(sizeof(struct tenant_traffic) == 4 * 8, "fields of struct tenant_traffic");
+_Static_assert(sizeof(struct tenant_traffic) == 6 * 8, "fields of struct tenant_traffic");
 _Static_assert(sizeof(struct chain_traffic) == 4 * 8, "fields of struct chain_traffic");
 
 static const char *const reason_names[DROP_REASONS] = {

@@ -8,9 +8,10 @@
 
 /* The order of a list of flows, the longest unseen first: indices, to be freed. */
 size_t *table_order(struct entries *list);
-/* Copies flows that `to` does not have; if there is no room for all, those that were seen last. */
-int table_copy(int from, int to, enum inner kind, struct error *e);
-/* Puts the keys of a table into a reclaim ring, the longest unseen first. */
-int table_queue_keys(int from, int to, enum inner kind, struct error *e);
+/*
+ * Copies flows that `to` does not have; if there is no room for all, those that were seen last. Packets may use either
+ * table meanwhile. `seed` is the tenant's.
+ */
+int table_copy(int from, int to, enum inner kind, uint64_t seed, struct error *e);
 
 #endif

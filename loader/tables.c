@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "include/flow_table.h"
 #include "loader/alloc.h"
 #include "loader/progress.h"
 #include "loader/rights.h"
@@ -85,7 +86,7 @@ void tables_close(struct tables *t)
 
 bool tables_wants(const struct model_tenant *tenant, enum inner kind)
 {
-	if (kind == INNER_CT6 || kind == INNER_HALF6 || kind == INNER_RECENT6)
+	if (kind == INNER_CT6 || kind == INNER_HALF6)
 		return tenant->here6;
 	return tenant->here;
 }
@@ -96,13 +97,7 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
-	/*
-	 * A ring that just exceeds a power of two would cost twice its memory; it need not hold the
-	 * youngest.
-	 */
-	if (kind == INNER_RECENT4 || kind == INNER_RECENT6)
-		return t->m->tenants[i].max_flows - t->m->tenants[i].max_flows / 16;
-	return t->m->tenants[i].max_flows;
+	return flow_buckets(t->m->tenants[i].max_flows);
 }
 
 /*
@@ -246,28 +241,29 @@ static int keep(struct tables *t, const struct root *root, size_t i, enum inner 
 	return inner_pin(root, t->m->tenants[i].name, kind, fd, e);
 }
 
-static int fill(const struct tables *t, const struct root *root, const struct sync *s,
-		const struct jobs *jobs, const struct job *job, struct error *e)
+/* A tenant that had a table keeps the seed that places its flows. */
+static int copy_flows(const struct tables *t, const struct sync *s, const struct jobs *jobs,
+		      const struct job *job, struct error *e)
 {
-	enum inner kind = jobs->kind;
-	struct entries list;
-	int failed, table;
+	if (job->old < 0 || jobs->kind == INNER_ACL)
+		return 0;
+	return table_copy(job->old, job->fd, jobs->kind,
+			  s->wanted[t->m->tenants[job->tenant].slot].seed, e);
+}
 
-	if (kind == INNER_ACL) {
+static int fill(const struct tables *t, const struct sync *s, const struct jobs *jobs,
+		const struct job *job, struct error *e)
+{
+	struct entries list;
+	int failed;
+
+	if (jobs->kind == INNER_ACL) {
 		acl_contents(&t->acl[job->tenant], &list);
 		failed = map_write(job->fd, "acl", &list, e);
 		entries_free(&list);
 		return failed;
 	}
-	if (job->old < 0)
-		return 0;
-	if (kind != INNER_RECENT4 && kind != INNER_RECENT6)
-		return table_copy(job->old, job->fd, kind, e);
-	table = map_in_use(t, root, s, job->tenant, kind == INNER_RECENT4 ? INNER_CT4 : INNER_CT6);
-	failed = table < 0 ? 0 : table_queue_keys(table, job->fd, kind, e);
-	if (table >= 0)
-		close(table);
-	return failed;
+	return copy_flows(t, s, jobs, job, e);
 }
 
 static void forget(struct jobs *jobs)
@@ -293,7 +289,7 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		const struct job *job = &jobs->job[i];
 		uint32_t fd = (uint32_t)job->fd;
 
-		failed = fill(t, root, s, jobs, job, e) ||
+		failed = fill(t, s, jobs, job, e) ||
 			 inner_stage(root, t->m->tenants[job->tenant].name, jobs->kind, job->fd, e);
 		entries_add(&list, &t->m->tenants[job->tenant].slot, &fd);
 	}
@@ -303,10 +299,8 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		const struct model_tenant *tenant = &t->m->tenants[job->tenant];
 
 		/* Flows that were made between the copy and the swap. */
-		if (job->old >= 0 && jobs->kind != INNER_ACL && jobs->kind != INNER_RECENT4 &&
-		    jobs->kind != INNER_RECENT6)
-			failed = table_copy(job->old, job->fd, jobs->kind, e);
-		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
+		failed = copy_flows(t, s, jobs, job, e) ||
+			 inner_place(root, tenant->name, jobs->kind, e);
 		s->changed[tenant->slot] = true;
 	}
 	t->writes += jobs->n;
@@ -318,10 +312,8 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 static const char *const phases[INNER_RULES] = {
 	[INNER_CT4] = "making flow tables",
 	[INNER_HALF4] = "making half-open tables",
-	[INNER_RECENT4] = "making reclaim queues",
 	[INNER_CT6] = "making IPv6 flow tables",
 	[INNER_HALF6] = "making IPv6 half-open tables",
-	[INNER_RECENT6] = "making IPv6 reclaim queues",
 	[INNER_ACL] = "making rules",
 };
 

@@ -13,7 +13,7 @@
 
 static bool is_six(enum inner kind)
 {
-	return kind == INNER_CT6 || kind == INNER_HALF6 || kind == INNER_RECENT6;
+	return kind == INNER_CT6 || kind == INNER_HALF6;
 }
 
 /* The tenant of a slot, or NULL. */

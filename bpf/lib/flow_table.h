@@ -161,9 +161,9 @@ static __always_inline int search_run(struct search *s, bool ipv4)
 		return -1;
 	s->spill = spill_of(b, shape_of(ipv4));
 	if (ipv4)
-		bpf_loop(FLOW_SPILLS + 1, search_spill4, s, 0);
+		bpf_loop(flow_steps(s->buckets), search_spill4, s, 0);
 	else
-		bpf_loop(FLOW_SPILLS + 1, search_spill6, s, 0);
+		bpf_loop(flow_steps(s->buckets), search_spill6, s, 0);
 	return s->found;
 }
 
@@ -275,7 +275,8 @@ struct claim {
 	struct search search;
 	const struct tenant *tenant;
 	const struct flow *flow;
-	__u8 freed;
+	__u8 displace;		/* the second round */
+	__u8 way;		/* enum gives_way, of whose place it was */
 };
 
 static __always_inline void set_spill(struct claim *c, __u32 i, struct shape shape)
@@ -298,30 +299,50 @@ static __always_inline void place_fill(struct flow *to, const struct flow *from)
 	__builtin_memcpy(to->dir, from->dir, sizeof(to->dir));
 }
 
+/*
+ * May a new flow have this one's place? In the first round if it has expired. In the second, when the table is full,
+ * also if nobody has replied to it: a flood of one-way packets, which costs its sender nothing, keeps nobody out. Who is
+ * pushed out and goes on begins a new flow; connections and what was replied to are never pushed out. (TCP is not in
+ * this table before its handshake is done.)
+ */
+enum gives_way { STAYS = 0, HAS_EXPIRED, IS_DISPLACED };
+
+__noinline int flow_gives_way(const struct flow *f, __u8 protocol, const struct tenant *t, bool displace)
+{
+	if (!f || !t)
+		return STAYS;
+	if (flow_has_expired(f, protocol, t))
+		return HAS_EXPIRED;
+	if (!displace || protocol == IPPROTO_TCP || (f->dir[0].packets && f->dir[1].packets))
+		return STAYS;
+	return IS_DISPLACED;
+}
+
 static __always_inline bool place_claim(struct claim *c, __u64 *place, struct shape shape)
 {
 	__u64 *end = key_end_of(place, shape), word = *(volatile __u64 *)end;
-	bool expired = false;
 
 	if (FLOW_KEY_STATE(word) == FLOW_CLAIMED)
 		return false;
-	if (FLOW_KEY_STATE(word) == FLOW_USED) {
-		expired = flow_expired((void *)place + shape.flow, word >> 32, c->tenant);
-		if (!expired)
-			return false;
-	}
-	if (__sync_val_compare_and_swap(end, word, FLOW_KEY_USED(FLOW_CLAIMED)) != word)
+	c->way = STAYS;
+	if (FLOW_KEY_STATE(word) == FLOW_USED)
+		c->way = flow_gives_way((void *)place + shape.flow, word >> 32, c->tenant, c->displace);
+	if (FLOW_KEY_STATE(word) == FLOW_USED && !c->way)
 		return false;
-	c->freed = expired;
-	return true;
+	return __sync_val_compare_and_swap(end, word, FLOW_KEY_USED(FLOW_CLAIMED)) == word;
 }
 
 static __always_inline long claim_bucket(struct claim *c, __u32 i, struct shape shape)
 {
 	const struct pkt *p = c->search.p;
-	__u32 bucket = flow_bucket(p->place_hash, i, c->search.buckets), first = flow_place(p->place_hash);
-	void *b = bpf_map_lookup_elem(c->search.table, &bucket);
+	__u32 bucket, first = flow_place(p->place_hash), steps = flow_steps(c->search.buckets);
+	void *b;
 
+	c->displace = i >= steps;
+	if (c->displace)
+		i -= steps;
+	bucket = flow_bucket(p->place_hash, i, c->search.buckets);
+	b = bpf_map_lookup_elem(c->search.table, &bucket);
 	if (!b)
 		return 1;
 	for (__u32 k = 0; k < FLOW_PLACES; k++) {
@@ -362,10 +383,11 @@ static __always_inline int claim_run(struct claim *c, bool ipv4)
 	c->search.table = table;
 	c->search.buckets = table->max_entries;
 	c->search.found = -1;
+	/* Both rounds. */
 	if (ipv4)
-		bpf_loop(FLOW_SPILLS + 1, claim_bucket4, c, 0);
+		bpf_loop(2 * flow_steps(c->search.buckets), claim_bucket4, c, 0);
 	else
-		bpf_loop(FLOW_SPILLS + 1, claim_bucket6, c, 0);
+		bpf_loop(2 * flow_steps(c->search.buckets), claim_bucket6, c, 0);
 	mine = c->search.found;
 	if (mine < 0)
 		return -E2BIG;
@@ -375,7 +397,7 @@ static __always_inline int claim_run(struct claim *c, bool ipv4)
 
 /*
  * Puts the flow that lies in scratch into the tenant's table, under the packet's key, whose hash flow_find() has left;
- * into the first place that is free or whose flow has expired. 0, -ENOENT (no table), -EEXIST or -E2BIG. Verified once
+ * into the first place that it may have. 0, -ENOENT (no table), -EEXIST or -E2BIG. Verified once
  * for all that call it.
  */
 __noinline int flow_insert(struct pkt *p)
@@ -393,9 +415,11 @@ __noinline int flow_insert(struct pkt *p)
 	if (!c.tenant)
 		return -ENOENT;
 	error = p->family == FAMILY_IPV4 ? claim_run(&c, true) : claim_run(&c, false);
-	stats = c.freed ? tenant_counters(p->tenant) : NULL;
-	if (stats)
+	stats = c.way && error != -E2BIG ? tenant_counters(p->tenant) : NULL;
+	if (stats && c.way == HAS_EXPIRED)
 		stats->reclaimed++;
+	else if (stats)
+		stats->displaced++;
 	return error;
 }
 

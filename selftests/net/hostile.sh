@@ -665,8 +665,8 @@ unfinished_checksums() {
 	in_ns h1 ethtool -K u0 tx on >/dev/null
 }
 
-# One pair of ports, connected and reset again and again, leaves a stale key each time in the queue in which expired flows are looked for.
-reclaim_queue() {
+# One pair of ports, connected and reset again and again, keeps no place from those that come when its neighbours have expired.
+reclaimed_places() {
 	configure 'max_flows: 64, max_half_open: 64, timeouts: {udp: 1s, udp_replied: 1s, icmp: 1s}'
 	send h1.pe "[eth('$B', '$E', ip4('$E4', '$B4', udp(3000 + i, 666, b''))) for i in range(50)]"
 	in_ns h1.pa python3 -S -E - <<-PYTHON
@@ -729,7 +729,7 @@ run() {
 	origin
 	icmp_to_all
 	unfinished_checksums
-	reclaim_queue
+	reclaimed_places
 	configure
 	after_all
 	[ -z "${HOLES:-}" ] || holes

@@ -26,6 +26,14 @@ static uint64_t reclaimed(void)
 	return stats[3];
 }
 
+static uint64_t displaced(void)
+{
+	uint64_t stats[5];
+
+	per_cpu_sum("tenant_stats", TENANT, stats, 5);
+	return stats[4];
+}
+
 /* As if nothing had come for so many jiffies. */
 static void make_idle(struct flow *f, uint32_t jiffies)
 {
@@ -141,6 +149,9 @@ static void full_table(void **state)
 				send_one(flavour,
 					 (struct packet){ A, B, family, UDP, 1000 + i, 53 }, SENT,
 					 DROP_NONE);
+				send_one(flavour,
+					 (struct packet){ B, A, family, UDP, 53, 1000 + i }, SENT,
+					 DROP_NONE);
 				if (!i)
 					flow_only(table, first);
 			}
@@ -161,9 +172,15 @@ static void full_table(void **state)
 			flow_set(table, first, &f);
 			send_one(flavour, (struct packet){ A, B, family, UDP, 1004, 53 }, SENT,
 				 DROP_NONE);
-			case_assert(flow_count(table) == 4 && reclaimed() == 1);
+			case_assert(flow_count(table) == 4 && reclaimed() == 1 && !displaced());
 			case_assert(!flow_get(table, first, &f));
-			send_one(flavour, (struct packet){ A, B, family, UDP, 1005, 53 }, DROPPED,
+
+			world_case("one has no reply yet", flavour);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1005, 53 }, SENT, DROP_NONE);
+			case_assert(flow_count(table) == 4 && displaced() == 1);
+			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1004 }, DROPPED, DROP_ACL_IN);
+			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1005 }, SENT, DROP_NONE);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1006, 53 }, DROPPED,
 				 DROP_CT_FULL);
 		}
 }

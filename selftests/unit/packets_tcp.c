@@ -255,6 +255,8 @@ static void no_flow(void **state)
 		for (int i = 0; i < FLOW_PLACES; i++) {
 			other = packet_frame((struct packet){ A, B, 4, UDP, 1 + i, 2 });
 			expect(HOOK_PORT, flavour, DEVICE_A, &other, SENT, DROP_NONE);
+			other = packet_frame((struct packet){ B, A, 4, UDP, 2, 1 + i });
+			expect(HOOK_PORT, flavour, DEVICE_B, &other, SENT, DROP_NONE);
 		}
 		expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);
 		f = packet_frame(syn_ack);

@@ -69,8 +69,6 @@ static __always_inline enum verdict check_syn_ack(struct pkt *p, const struct fl
 	if (us <= TCP_HALF_SYN || them == TCP_HALF_SYN)
 		return acks_syn(p, f) ? V_NEXT : outside(p, f);
 	/* Repeated, since the ACK for it was lost. */
-	if (is_original(p, f))
-		return drop(p, DROP_CT_TCP_STATE);
 	stays(p);
 	return ack_fits(p, f) && seq_fits_after_excess(p, f) ? V_NEXT : outside(p, f);
 }

@@ -16,15 +16,15 @@
 /* An acknowledgement may always be this far behind (as in nf_conntrack): 64 KB and a segment. */
 #define TCP_ACK_BEHIND 66000
 
-/* Sequence numbers wrap (RFC 9293, 3.4). */
+/* Sequence numbers wrap (RFC 9293, 3.4). What is half a round away counts as after, whichever way it is asked. */
 static __always_inline bool seq_after(__u32 a, __u32 b)
 {
-	return (__s32)(a - b) > 0;
+	return (__s32)(b - a) < 0;
 }
 
 static __always_inline bool seq_between(__u32 first, __u32 seq, __u32 last)
 {
-	return !seq_after(first, seq) && !seq_after(seq, last);
+	return seq - first <= last - first;
 }
 
 static __always_inline void half_set(__u8 *tcp, enum tcp_half half)
@@ -123,11 +123,14 @@ static __always_inline void syn_learn(const struct pkt *p, struct flow *f)
 	__u16 window = p->tcp_window ? p->tcp_window : 1;
 	bool first = FLOW_TCP_HALF(*our_tcp) == TCP_HALF_NONE;
 	bool both = FLOW_TCP_HALF(*their_tcp) != TCP_HALF_NONE;
-	__u32 theirs = window_of(them, *their_tcp);
+	bool again = !first && them->tcp_max_ack == p->tcp_seq + 1;
+	__u32 theirs = window_of(them, *their_tcp), end = segment_end(p);
 
 	if (first || (!both && p->tcp_scale != FLOW_TCP_UNSCALED))
 		*our_tcp = FLOW_TCP(TCP_HALF_SYN, p->tcp_scale);
-	us->tcp_end = segment_end(p);
+	/* Sent again it may leave out its data, which the other end may have got all the same. */
+	if (!again || seq_after(end, us->tcp_end))
+		us->tcp_end = end;
 	us->tcp_max_window = window;
 	them->tcp_max_ack = p->tcp_seq + 1;
 	if (!both)

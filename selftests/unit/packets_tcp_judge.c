@@ -60,6 +60,7 @@ static const struct play plays[] = {
 		{{B, SYN | ACK, 500, 101}},
 		{{A, ACK, 101, 501}},
 		{{B, ACK, 501, 101}},
+		{{A, SYN | ACK, 100, 501}, DROP_NONE, CROSSED_SYN_ACK},
 		{{A, ACK, 101, 501, 100}},
 		{{B, ACK, 501, 201, 100}}}},
 	{"data on the SYN, taken", .steps = {
@@ -190,7 +191,7 @@ static const struct play plays[] = {
 		{{B, SYN | ACK, 500, 100}, OUT, HANDSHAKE_NUMBER},
 		{{B, SYN | ACK, 500, 101}},
 		{{A, ACK, 101, 501}},
-		{{A, SYN | ACK, 101, 501}, STATE},
+		{{A, SYN | ACK, 9000, 501}, OUT},
 		{{B, SYN | ACK, 0x70000000, 101}, OUT, SYN_ACK_AGAIN}}},
 	{"the ACK of a handshake must hit its number", .steps = {
 		{{A, SYN, 100}},
@@ -228,6 +229,11 @@ static const struct play plays[] = {
 		{{B, ACK, 501, 102}},
 		{{B, RST, 40000}, OUT, RST_NUMBER},
 		{{B, RST, 501}}}},
+	{"closed by numbers, not by flags", .steps = {HANDSHAKE,
+		{{A, FIN | ACK, 101, 501}},
+		{{B, FIN | ACK, 501, 101}},
+		{{A, ACK, 102, 501}},
+		{{B, SYN, 9000}, STATE, CLOSED_BY_NUMBER}}},
 	{"the opener's RST", .steps = {
 		{{A, SYN, 100}},
 		{{A, RST, 50}, OUT, RST_NUMBER}}},

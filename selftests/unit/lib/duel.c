@@ -104,22 +104,10 @@ const char *difference_name(enum difference d)
 {
 	static const char *const names[] = {
 		"none",
-#define X(id, name, we_drop) name,
+#define X(id, name) name,
 		DIFFERENCES(X)
 #undef X
 	};
 
 	return names[d];
-}
-
-bool difference_is_our_drop(enum difference d)
-{
-	static const bool we_drop_it[] = {
-		false,
-#define X(id, name, we_drop) we_drop,
-		DIFFERENCES(X)
-#undef X
-	};
-
-	return we_drop_it[d];
 }

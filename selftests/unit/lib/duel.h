@@ -6,25 +6,24 @@
 #include "judge.h"
 #include "world.h"
 
-/*
- * Every difference that we mean; docs/CONNTRACK.md has the same names, with the reasons, and nothing else.
- * X(ID, "name", do we drop what nf_conntrack passes?)
- */
+/* Every difference that we mean; docs/CONNTRACK.md has the same names, with the reasons, and no others. */
 #define DIFFERENCES(X)                               \
-	X(OLD_SEGMENT, "old-segment", true)          \
-	X(BEYOND_WINDOW, "beyond-window", true)      \
-	X(HANDSHAKE_NUMBER, "handshake-number", true) \
-	X(EARLY_DATA, "early-data", true)            \
-	X(RST_NUMBER, "rst-number", true)            \
-	X(SYN_ACK_AGAIN, "syn-ack-again", true)      \
-	X(ICMP_NUMBER, "icmp-number", true)          \
-	X(SYN_RENEWED, "syn-renewed", false)         \
-	X(SACK_UNREAD, "sack-unread", false)         \
-	X(AFTER_RESET, "after-reset", false)
+	X(OLD_SEGMENT, "old-segment") \
+	X(BEYOND_WINDOW, "beyond-window") \
+	X(HANDSHAKE_NUMBER, "handshake-number") \
+	X(EARLY_DATA, "early-data") \
+	X(RST_NUMBER, "rst-number") \
+	X(SYN_ACK_AGAIN, "syn-ack-again") \
+	X(CLOSED_BY_NUMBER, "closed-by-number") \
+	X(ICMP_NUMBER, "icmp-number") \
+	X(SYN_RENEWED, "syn-renewed") \
+	X(CROSSED_SYN_ACK, "crossed-syn-ack") \
+	X(SACK_UNREAD, "sack-unread") \
+	X(AFTER_RESET, "after-reset") 
 
 enum difference {
 	SAME = 0,
-#define X(id, name, we_drop) id,
+#define X(id, name) id,
 	DIFFERENCES(X)
 #undef X
 	DIFFERENCE_COUNT
@@ -55,6 +54,5 @@ bool duel_kernel_passes(const struct bout *b, const struct segment *s);
 /* Our flow: false if there is none; *half tells in which table. */
 bool duel_flow(const struct bout *b, struct flow *f, bool *half);
 const char *difference_name(enum difference d);
-bool difference_is_our_drop(enum difference d);
 
 #endif

@@ -34,6 +34,7 @@ enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16
 enum tcp_fit {
 	TCP_STAYS = 1 << 0,	/* passes, and the flow does not move with it */
 	TCP_OUTSIDE = 1 << 1,	/* outside its window, passed by `liberal` */
+	TCP_BESIDE = 1 << 2,	/* of a handshake beside an established flow (reopen.h) */
 };
 
 enum pkt_flags {

@@ -12,6 +12,7 @@
 
 #include "lib/scratch.h"
 #include "stages/existing.h"
+#include "stages/reopen.h"
 
 static __always_inline enum verdict judge_ends(struct pkt *p, struct acl_query *q, const struct tenant *t,
 					       __u32 sender, __u32 receiver)
@@ -195,7 +196,17 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	}
 	p->to = us->target;
 	*flow = f;
-	return can_output(p) ? flow_check(p, f) : V_UP;
+	if (!can_output(p))
+		return V_UP;
+	v = flow_check(p, f);
+	if ((v || p->tcp_fit) && may_reopen(p)) {
+		f = reopen_find(p);
+		if (f) {
+			*flow = f;
+			return V_NEXT;
+		}
+	}
+	return v;
 }
 
 /* A handshake is done: the flow moves to where nothing evicts it. */
@@ -207,6 +218,11 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 	if (!room)
 		return drop(p, DROP_INTERNAL);
 	room->flow = *f;
+	if (p->tcp_fit & TCP_BESIDE) {
+		p->flags &= ~PKT_HALF_OPEN;
+		flow_remove(p);
+		p->flags |= PKT_HALF_OPEN;
+	}
 	v = flow_inserted(p, flow_insert(p));
 	if (!v)
 		flow_remove(p);
@@ -231,6 +247,8 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 	us = flow_us(f, p);
 	if (p->protocol == IPPROTO_TCP)
 		tcp_advance(p, f);
+	if (p->tcp_fit & TCP_STAYS && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && may_reopen(p))
+		reopen_begin(p, f);
 	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();
 	if (p->flags & PKT_HALF_OPEN && handshake_done(f))

@@ -78,7 +78,7 @@ static __always_inline enum verdict parse_quote(ctx_t *ctx, struct pkt *p, __u32
 	if (p->family == FAMILY_IPV4) {
 		const struct iphdr *ip = at(ctx, quote, sizeof(*ip));
 
-		if (!ip || ip->ihl < 5 || len < 8 + sizeof(*ip) || ip->frag_off & bpf_htons(0x1fff))
+		if (!ip || ip->version != 4 || ip->ihl < 5 || len < 8 + sizeof(*ip) || ip->frag_off & bpf_htons(0x1fff))
 			return drop(p, DROP_BAD_L4);
 		if (ip->saddr != p->destination.v4 || ip->daddr != p->source.v4)
 			return drop(p, DROP_ICMP_UNRELATED);
@@ -87,7 +87,7 @@ static __always_inline enum verdict parse_quote(ctx_t *ctx, struct pkt *p, __u32
 	} else {
 		const struct ipv6hdr *ip = at(ctx, quote, sizeof(*ip));
 
-		if (!ip || len < 8 + sizeof(*ip))
+		if (!ip || *(const __u8 *)ip >> 4 != 6 || len < 8 + sizeof(*ip))
 			return drop(p, DROP_BAD_L4);
 		if (!addr6_equal(&p->destination, (const __u8 *)&ip->saddr) ||
 		    !addr6_equal(&p->source, (const __u8 *)&ip->daddr))

@@ -108,6 +108,21 @@ static const struct play plays[] = {
 		{{A, ACK, 4102, 501, 1, 1000}, OUT, BEYOND_WINDOW},
 		{{B, ACK, 128501, 101, 1}},
 		{{B, ACK, 256505, 101, 1}, OUT}}},
+	{"a window that was closed from the beginning", .steps = {
+		{{A, SYN, 100}},
+		{{B, SYN | ACK, 500, 101, 0, NO_WINDOW}},
+		{{A, ACK, 101, 501, 1}},
+		{{B, ACK, 501, 102, 0, NO_WINDOW}},
+		{{A, ACK, 103, 501, 1}},
+		{{A, ACK, 104, 501, 1}, OUT}}},
+	{"the window of a SYN is never scaled", .steps = {
+		{{A, SYN, 100, 0, 0, 1000, SCALE_7}},
+		{{B, SYN | ACK, 500, 101, 0, 1000, SCALE_7}},
+		{{A, ACK, 101, 501, 0, 8}},
+		{{B, ACK, 501, 101, 1000}},
+		{{A, ACK, 101, 1501, 0, 8}},
+		{{B, ACK, 470, 101, 8}},
+		{{B, ACK, 468, 101, 8}, OUT, OLD_SEGMENT}}},
 	{"windows are not scaled if one does not", .steps = {
 		{{A, SYN, 100, 0, 0, 1000, SCALE_7}},
 		{{B, SYN | ACK, 500, 101, 0, 1000, NO_SCALE}},

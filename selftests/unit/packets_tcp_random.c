@@ -3,7 +3,8 @@
  * tcp, judged at random: connections of two ends that talk, lose and repeat as real ones do, and of
  * somebody who writes segments of his own between theirs, each through our programs and through
  * nf_conntrack. Where both differ the flow as it stood before tells which difference it is; one
- * that has no name fails, and so does one that never showed. Seeded: WEFT_SEED=N plays others.
+ * that has no name fails, and so does a common one that never shows. Seeded: WEFT_SEED=N plays
+ * others.
  */
 #include "selftests/unit/lib/duel.h"
 
@@ -334,6 +335,8 @@ static void one_connection(const struct bout *b)
 
 static void at_random(void **state)
 {
+	static const enum difference common[] = { OLD_SEGMENT,	 BEYOND_WINDOW, HANDSHAKE_NUMBER, RST_NUMBER,
+						  SYN_ACK_AGAIN, SYN_RENEWED,	CROSSED_SYN_ACK };
 	uint64_t seed = getenv("WEFT_SEED") ? strtoull(getenv("WEFT_SEED"), NULL, 0) : 20241;
 	struct bout b = { .port = 30000 };
 
@@ -349,9 +352,12 @@ static void at_random(void **state)
 	}
 	print_message("seed %llu: %u segments, %u passed;", (unsigned long long)seed, segments, passed);
 	for (enum difference d = 1; d < DIFFERENCE_COUNT; d++)
-		print_message(" %s %u", difference_name(d), shown[d]);
+		print_message(" %s %u,", difference_name(d), shown[d]);
 	print_message("\n");
 	assert_true(segments > 5000 && passed > 2500);
+	for (size_t i = 0; i < sizeof(common) / sizeof(*common); i++)
+		if (!shown[common[i]])
+			fail_msg("%s did not show", difference_name(common[i]));
 }
 
 int main(void)

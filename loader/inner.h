@@ -7,6 +7,7 @@
 #define WEFT_INNER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "loader/root.h"
@@ -32,10 +33,17 @@ struct inner_kind {
 
 extern const struct inner_kind inner_kinds[INNERS];
 
+/* A name that no tenant has: of maps that hold nothing, and stand where many tenants' maps were (tables_remove.c). */
+#define INNER_NOBODY ",empty"
+
 /* The types that bpftool shows contents with, taken from a loaded program. */
+struct inner_type {
+	int fd; /* of the BTF; -1: none */
+	uint32_t key, value;
+};
+
 struct inner_types {
-	int fd[INNERS]; /* of the BTF; -1: none */
-	uint32_t key[INNERS], value[INNERS];
+	struct inner_type of[INNERS];
 };
 
 void inner_types_open(struct inner_types *types, const struct root *root);
@@ -44,6 +52,13 @@ void inner_types_close(struct inner_types *types);
 /* A new map; returns its fd, or -1. */
 int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries,
 		 struct error *e);
+
+/* The same of kinds that another version of the maps has. */
+void inner_types_find(struct inner_type *types, const struct inner_kind *const *kinds, size_t n,
+		      const struct root *root);
+void inner_type_close(struct inner_type *type);
+int inner_create_as(const struct inner_kind *kind, const struct inner_type *type, uint32_t entries,
+		    struct error *e);
 
 /*
  * Pins the map beside whatever is pinned there, with the owner and mode of that; inner_place() then puts it in its
@@ -56,6 +71,9 @@ int inner_place(const struct root *root, const char *tenant, enum inner kind, st
 int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd,
 	      struct error *e);
 void inner_unpin(const struct root *root, const char *tenant, enum inner kind);
+int inner_pin_as(const struct root *root, const char *tenant, const char *name, int fd,
+		 struct error *e);
+void inner_unpin_as(const struct root *root, const char *tenant, const char *name);
 /* The pinned map's fd, or -1 with errno and without an error. */
 int inner_open(const struct root *root, const char *tenant, enum inner kind);
 /* The fd of the tenant's map with this id, pinned in its place or staged, or -1. */

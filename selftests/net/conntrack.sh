@@ -77,15 +77,30 @@ related() {
 	udp_refused h1.pa $B6 9500
 }
 
-# The table is made for 64 flows, and holds a quarter more at most; they live for two seconds.
+# The table is made for 64 flows, and holds a quarter more at most; they live for four seconds. Flows that nobody has
+# replied to give way to new ones; those with a reply do not, and then there is no room.
 full() {
-	configure 'max_flows: 64, max_half_open: 64, timeouts: {udp: 2s, udp_replied: 2s}'
+	configure 'max_flows: 64, max_half_open: 64, timeouts: {udp: 4s, udp_replied: 4s}'
 	send h1.pa "[eth('$B', '$A', ip4('$A4', '$B4', udp(6000 + i, 9000))) for i in range(64)]"
-	expect_counter_moved h1 drops ct_full send h1.pa \
-		"[eth('$B', '$A', ip4('$A4', '$B4', udp(7000 + i, 9000))) for i in range(24)]"
-	sleep 2.5
+	expect_counter_moved h1 tenants red:displaced send h1.pa \
+		"[eth('$B', '$A', ip4('$A4', '$B4', udp(7000 + i, 9000))) for i in range(64)]"
+	expect_counter_still h1 drops ct_full send h1.pa \
+		"[eth('$B', '$A', ip4('$A4', '$B4', udp(7500 + i, 9000))) for i in range(64)]"
+	expect_counter_moved h1 drops ct_full \
+		send_pairs "[eth('$B', '$A', ip4('$A4', '$B4', udp(7100 + i, 9000))) for i in range(16)]" \
+		"[eth('$A', '$B', ip4('$B4', '$A4', udp(9000, 7100 + i))) for i in range(16)]"
+	sleep 4.5
 	passes h2 b h1.pa "$(u4 8000)" "a new flow takes the place of an expired one"
 	expect_eq true "$([ "$(counter_get h1 tenants red:reclaimed)" -gt 0 ] && echo true)" "that is counted"
+}
+
+# Questions and their answers, some at a time, until the table is full of them.
+send_pairs() {
+	local i
+	for i in 1 2 3 4 5 6 7 8; do
+		send h1.pa "${1//7100/$((7100 + 16 * i))}"
+		send h2.pb "${2//7100/$((7100 + 16 * i))}"
+	done
 }
 
 # A flood of SYNs fills only the half-open table; who is connected stays so.

@@ -81,11 +81,8 @@ struct layout {
 #define CT_BUCKET(X) X(place)
 #define FLOW_DIR_2(X) X(packets) X(bytes) X(last_seen) X(epoch) X(target) X(rule) X(tcp_end) X(tcp_max_end) \
 	X(tcp_max_window) X(tcp_scale) X(tcp_state) X(mac) X(flags) X(reason) X(source)
+#define FLOW_3(X) X(born) X(rule) X(tcp) X(flags) X(spill) X(first) X(first_code) X(dir)
 #define FLOW_2(X) X(dir) X(first) X(first_code) X(stamp) X(pad) X(nat) X(born) X(spare)
-#define FLOW_DIR_1(X) X(packets) X(bytes) X(last_seen) X(epoch) X(target) X(rule) X(tcp_end) X(tcp_max_end) \
-	X(tcp_max_window) X(tcp_scale) X(tcp_state) X(mac) X(flags) X(first) X(first_code) X(reason) X(pad) X(nat) \
-	X(source)
-#define FLOW_1(X) X(dir)
 #define CHAIN_STEP(X) X(leaving_ifindex) X(towards_ifindex) X(flags)
 #define CHAIN(X) X(id) X(tenant) X(tag) X(steps) X(flags) X(vnis) X(step)
 #define SF_KEY(X) X(ifindex) X(tci) X(mac)
@@ -121,7 +118,7 @@ struct layout {
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
-	S(flow_dir_1, FLOW_DIR_1) S(flow_1, FLOW_1) S(flow_dir_2, FLOW_DIR_2) S(flow_2, FLOW_2)
+	S(flow_dir_2, FLOW_DIR_2) S(flow_2, FLOW_2) S(flow_dir_3, FLOW_DIR) S(flow_3, FLOW_3)
 
 #define MEMBER(member) { #member, offsetof(TYPE, member), sizeof(((TYPE *)0)->member) },
 
@@ -337,6 +334,13 @@ static const struct map {
 	/* Of a load that changes the version. */
 	{ "turned", BPF_MAP_TYPE_ARRAY, U32, U32, 1 },
 	{ "sides", BPF_MAP_TYPE_PROG_ARRAY, U32, U32, 6 },
+	{ "ct4_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "ct6_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "half4_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "half6_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "recent4_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "recent6_2", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "room_2", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct flow_2), 1 },
 };
 
 /* The programs' own room: no part of the surface. */
@@ -351,9 +355,6 @@ static void check_map(const char *object, const struct bpf_map *map)
 
 	if (strlen(name) > 15)
 		fail_msg("map %s: the kernel cuts its name", name);
-	/* Stand for those of two builds. */
-	if (!strncmp(name, "near_", 5) || !strncmp(name, "far_", 4))
-		name = strchr(name, '_') + 1;
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		if (strcmp(maps[i].name, name))
 			continue;

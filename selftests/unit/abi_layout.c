@@ -430,6 +430,7 @@ static const char *const released[] = {
 	"no_route", "encap_failed", "decap_failed", "too_big", "port_unbound", "sf_unknown", "sf_untagged",
 	"sf_no_flow", "sf_down", "guard", "same_port", "flood_failed", "link_local",
 	"internal", "chain_reset", "sf_probe", "bad_checksum", "hidden_ip",
+	"ct_tcp_window",
 };
 
 static const struct {

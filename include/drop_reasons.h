@@ -34,7 +34,7 @@
 	X(CT_FULL, "ct_full", "the tenant's conntrack table is full")                               \
 	X(CT_MISSING, "ct_missing", "the tenant has no conntrack table for this address family")    \
 	X(CT_TCP_STATE, "ct_tcp_state", "TCP flags that do not fit the flow's state")               \
-	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error that quotes no live flow")                  \
+	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error that quotes no live flow, or a segment outside its window")                  \
 	X(OUTER_BAD, "outer_bad", "VXLAN header without a VNI, or cut off")                         \
 	X(VTEP_UNKNOWN, "vtep_unknown", "tunnel packet from an address that is no host")            \
 	X(VNI_UNKNOWN, "vni_unknown", "tunnel packet for a VNI that is not here")                   \
@@ -68,7 +68,8 @@
 	X(FRAGMENT_TABLE, "fragment_table", "the tenant has no fragment table, or no CPU gets at it") \
 	X(OUTER_FRAGMENT, "outer_fragment", "the first fragment of a tunnel packet: hosts never fragment them") \
 	X(REJECT_LIMITED, "reject_limited", "ACL reject, not answered: the tenant's answers of this second are spent") \
-	X(REJECT_SILENT, "reject_silent", "ACL reject that gets no answer: of a RST, an ICMP error, a broadcast …")
+	X(REJECT_SILENT, "reject_silent", "ACL reject that gets no answer: of a RST, an ICMP error, a broadcast …") \
+	X(CT_TCP_WINDOW, "ct_tcp_window", "TCP segment or RST outside the window of its connection")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

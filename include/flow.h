@@ -29,6 +29,7 @@ enum tenant_flags {
 	TENANT_ALLOW_OUT = 1 << 1,
 	TENANT_MONITOR = 1 << 2,	/* ACL denies are counted as would_drop and passed */
 	TENANT_LOOSE = 1 << 3,		/* a TCP segment without SYN may start a flow */
+	TENANT_LIBERAL = 1 << 4,	/* TCP segments outside their window are counted and passed */
 };
 
 /* tenant_slots[slot] */
@@ -54,6 +55,7 @@ struct tenant_traffic {
 	__u64 logs_suppressed;	/* events of rules with `log` beyond LOGS_PER_S */
 	__u64 logs_lost;	/* and ones that found no room in `events` */
 	__u64 hits_lost;	/* judgements that rule_hits could not take */
+	__u64 tcp_outside;	/* TCP segments outside their window that `liberal` passed */
 };
 
 /* In `used` of a key. */
@@ -94,6 +96,7 @@ enum flow_flags {
 	FLOW_DENIED = 1 << 1,	/* the verdict of `epoch` */
 	FLOW_REJECT = 1 << 2,	/* denied, with an answer */
 	FLOW_CLOSING = 1 << 3,	/* TCP: a FIN or RST was seen, from either end */
+	FLOW_LIBERAL = 1 << 4,	/* TCP: its windows are not known well enough to drop by them; in both directions */
 };
 
 /*
@@ -140,10 +143,10 @@ struct flow_dir {
 	__u32 epoch;		/* tenant epoch of the verdict; 0 is always stale */
 	__u32 source;		/* FLOW_TARGET: where packets of this direction come from */
 	__u32 target;		/* FLOW_TARGET: where they go; if FLOW_DENIED, the enum drop_reason */
-	__u32 tcp_end;		/* highest sequence number sent, plus one */
-	__u32 tcp_max_end;	/* highest that the other end allows this one */
-	__u32 tcp_max_ack;	/* highest acknowledgement sent */
-	__u16 tcp_max_window;	/* largest that it announced, unscaled */
+	__u32 tcp_end;		/* highest sequence number sent, plus one; before its SYN: see bpf/stages/tcp_check.h */
+	__u32 tcp_max_end;	/* highest sequence number that it allows the other end, plus one */
+	__u32 tcp_max_ack;	/* highest acknowledgement sent; before one was, the lowest that may be */
+	__u16 tcp_max_window;	/* largest that it announced, to be scaled; of a SYN before the answer: bytes */
 	__u8 mac[6];		/* destination MAC that `target` was found for */
 };
 
@@ -171,11 +174,15 @@ struct flow {
 	struct flow_dir dir[2];	/* [0]: from the low endpoint, [1]: from the high one */
 };
 
-/* One end of a TCP connection: enum tcp_half, and its window scale (RFC 7323), FLOW_TCP_UNSCALED where it offered none. */
+/*
+ * One end of a TCP connection: enum tcp_half, and its window scale (RFC 7323). Until both ends have sent their SYN it is
+ * what the SYN offers, FLOW_TCP_UNSCALED if nothing; then 0 for both unless both offered.
+ */
 #define FLOW_TCP(half, scale) ((half) | (scale) << 4)
 #define FLOW_TCP_HALF(tcp) ((tcp) & 0xf)
 #define FLOW_TCP_SCALE(tcp) ((tcp) >> 4)
 #define FLOW_TCP_UNSCALED 15
+#define FLOW_TCP_SCALE_MAX 14
 
 static inline __attribute__((always_inline)) __u64 flow_packets(const struct flow_dir *dir)
 {

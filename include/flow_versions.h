@@ -85,10 +85,20 @@ static inline __attribute__((always_inline)) void flow_dir_2_to_3(const struct f
 	to->source = from->source;
 	to->target = from->flags & FLOW_DENIED ? from->reason : from->target;
 	to->tcp_end = from->tcp_end;
-	to->tcp_max_end = from->tcp_max_end;
+	to->tcp_max_end = 0;
 	to->tcp_max_ack = 0;
-	to->tcp_max_window = from->tcp_max_window;
+	to->tcp_max_window = 0;
 	__builtin_memcpy(to->mac, from->mac, sizeof(to->mac));
+}
+
+/* Version 2 kept no windows, so nothing is dropped by those of its connections; they are learned from here on. */
+static inline __attribute__((always_inline)) void flow_windows_begin(struct flow_3 *to)
+{
+	for (int i = 0; i < 2; i++) {
+		to->tcp[i] = FLOW_TCP(FLOW_TCP_HALF(to->tcp[i]), FLOW_TCP_SCALE_MAX);
+		to->flags[i] |= FLOW_LIBERAL;
+		to->dir[i].tcp_max_ack = to->dir[i].tcp_max_end = to->dir[!i].tcp_end;
+	}
 }
 
 /* Both directions have one rule now: that by which the flow began. */
@@ -96,8 +106,8 @@ static inline __attribute__((always_inline)) void flow_2_to_3(const struct flow_
 {
 	to->born = from->born;
 	to->rule = from->dir[0].flags & FLOW_ORIGINAL ? from->dir[0].rule : from->dir[1].rule;
-	to->tcp[0] = FLOW_TCP(from->dir[0].tcp_state, from->dir[0].tcp_scale);
-	to->tcp[1] = FLOW_TCP(from->dir[1].tcp_state, from->dir[1].tcp_scale);
+	to->tcp[0] = FLOW_TCP(from->dir[0].tcp_state, 0);
+	to->tcp[1] = FLOW_TCP(from->dir[1].tcp_state, 0);
 	to->flags[0] = from->dir[0].flags;
 	to->flags[1] = from->dir[1].flags;
 	to->spill = 0;
@@ -105,6 +115,8 @@ static inline __attribute__((always_inline)) void flow_2_to_3(const struct flow_
 	to->first_code = from->first_code;
 	flow_dir_2_to_3(&from->dir[0], &to->dir[0]);
 	flow_dir_2_to_3(&from->dir[1], &to->dir[1]);
+	if (from->dir[0].tcp_state || from->dir[1].tcp_state)
+		flow_windows_begin(to);
 }
 
 /* `back`: the flow's other direction. What is denied was on its way to where that comes from. */
@@ -119,12 +131,12 @@ static inline __attribute__((always_inline)) void flow_dir_3_to_2(const struct f
 	to->target = flags & FLOW_DENIED ? back->source : from->target;
 	to->rule = rule;
 	to->tcp_end = from->tcp_end;
-	to->tcp_max_end = from->tcp_max_end;
-	to->tcp_max_window = from->tcp_max_window;
-	to->tcp_scale = FLOW_TCP_SCALE(tcp);
+	to->tcp_max_end = 0;
+	to->tcp_max_window = 0;
+	to->tcp_scale = 0;
 	to->tcp_state = FLOW_TCP_HALF(tcp);
 	__builtin_memcpy(to->mac, from->mac, sizeof(to->mac));
-	to->flags = flags;
+	to->flags = flags & ~FLOW_LIBERAL;
 	to->reason = flags & FLOW_DENIED ? from->target : 0;
 	to->source = from->source;
 }

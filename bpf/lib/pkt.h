@@ -31,6 +31,12 @@
 
 enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32 };
 
+enum tcp_fit {
+	TCP_STAYS = 1 << 0,	/* passes, and the flow does not move with it */
+	TCP_OUTSIDE = 1 << 1,	/* outside its window, passed by `liberal` */
+	TCP_BESIDE = 1 << 2,	/* of a handshake beside an established flow (reopen.h) */
+};
+
 enum pkt_flags {
 	PKT_MULTICAST = 1 << 0,		/* parse: group bit of the destination MAC (broadcast too) */
 	PKT_ICMP_ERROR = 1 << 1,	/* parse: the ports and protocol are those of the quoted packet, reversed */
@@ -71,7 +77,10 @@ struct pkt {
 	__be16 destination_port;
 	__u32 tcp_seq;
 	__u32 tcp_ack;
-	__u16 payload;		/* TCP payload bytes */
+	__u16 payload;		/* TCP payload bytes; of a super-packet at most 65,515, since an IP header says how many */
+	__u16 tcp_window;	/* as it stands in the segment, unscaled */
+	__u8 tcp_scale;		/* SYN: the window scale it offers, or FLOW_TCP_UNSCALED */
+	__u8 tcp_fit;		/* flow: enum tcp_fit */
 	__u8 ttl;
 	__u8 kept;		/* existing: a bit for each direction in which it is for the flow's age */
 	union {

@@ -5,13 +5,14 @@
  * reads:  struct pkt
  * writes: pkt.to, pkt.rule, PKT_STATELESS; a new flow, or this direction's verdict in a known one
  * maps:   as flow
- * drops:  as flow
+ * drops:  as flow, and those of tcp_check
  */
 #ifndef WEFT_STAGE_ADMIT_H
 #define WEFT_STAGE_ADMIT_H
 
 #include "lib/scratch.h"
 #include "stages/existing.h"
+#include "stages/reopen.h"
 
 /*
  * V_UP, before any effect, where XDP cannot answer what is refused. `again`: of a flow that is there. Not inlined, as
@@ -186,6 +187,15 @@ static __always_inline enum verdict flow_denied(struct pkt *p, bool answered, __
 	return answered ? V_REJECT : V_DROP;
 }
 
+/* Does the packet fit the connection's state and windows? */
+static __always_inline enum verdict flow_check(struct pkt *p, const struct flow *f)
+{
+	/* Of a segment in pieces the first tells. */
+	if (p->flow_protocol != IPPROTO_TCP || (!WEFT_XDP && p->fragment == FRAGMENT_LATER))
+		return V_NEXT;
+	return p->flags & PKT_ICMP_ERROR ? icmp_check(p, f) : tcp_check(p, f);
+}
+
 /* The packet's flow, judged, in *flow; NULL there if the packet passes without one. */
 static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 {
@@ -217,7 +227,17 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 		return flow_denied(p, flags & FLOW_REJECT, us->target);
 	p->to = us->target;
 	*flow = f;
-	return can_output(p) ? V_NEXT : V_UP;
+	if (!can_output(p))
+		return V_UP;
+	v = flow_check(p, f);
+	if ((v || p->tcp_fit) && may_reopen(p)) {
+		f = reopen_find(p);
+		if (f) {
+			*flow = f;
+			return V_NEXT;
+		}
+	}
+	return v;
 }
 
 /* A handshake is done: the flow moves to where nothing evicts it. */
@@ -229,6 +249,11 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 	if (!room)
 		return drop(p, DROP_INTERNAL);
 	room->flow = *f;
+	if (p->tcp_fit & TCP_BESIDE) {
+		p->flags &= ~PKT_HALF_OPEN;
+		flow_remove(p);
+		p->flags |= PKT_HALF_OPEN;
+	}
 	v = flow_inserted(p, flow_insert(p));
 	if (!v)
 		flow_remove(p);
@@ -247,18 +272,14 @@ static __always_inline bool handshake_done(const struct flow *f)
 static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 {
 	struct flow_dir *us;
-	enum verdict v;
 
-	if (!f)
+	if (!f || p->flags & PKT_ICMP_ERROR)
 		return V_NEXT;
 	us = flow_us(f, p);
-	if (p->flags & PKT_ICMP_ERROR)
-		return V_NEXT;
-	if (p->protocol == IPPROTO_TCP) {
-		v = tcp_advance(p, f);
-		if (v)
-			return v;
-	}
+	if (p->protocol == IPPROTO_TCP)
+		tcp_advance(p, f);
+	if (p->tcp_fit & TCP_STAYS && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && may_reopen(p))
+		reopen_begin(p, f);
 	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();
 	if (p->flags & PKT_HALF_OPEN && handshake_done(f))

@@ -52,10 +52,9 @@ static __always_inline bool may_begin(const struct pkt *p, const struct tenant *
 {
 	switch (p->protocol) {
 	case IPPROTO_TCP:
-		if (p->tcp_flags & TCP_RST)
-			return false;
 		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ||
-		       (t->flags & TENANT_LOOSE && !(p->tcp_flags & TCP_SYN));
+		       (t->flags & TENANT_LOOSE &&
+			(p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK);
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return p->flags & PKT_ICMP_QUERY;
@@ -112,11 +111,8 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
 	__builtin_memcpy(them->mac, p->source_mac, ETH_ALEN);
 	/* Picked up in the middle (loose): both ends are believed to have shaken hands. */
-	if (p->protocol == IPPROTO_TCP && !(p->tcp_flags & TCP_SYN)) {
-		f->tcp[0] = f->tcp[1] = FLOW_TCP(TCP_HALF_ESTABLISHED, 0);
-		us->tcp_end = p->tcp_seq;
-		them->tcp_end = p->tcp_ack;
-	}
+	if (p->protocol == IPPROTO_TCP && !(p->tcp_flags & TCP_SYN))
+		window_pick_up(p, f);
 }
 
 static __always_inline enum verdict flow_inserted(struct pkt *p, long error)

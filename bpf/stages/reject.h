@@ -21,8 +21,6 @@
 #define ICMP_ADMIN_PROHIBITED 13	/* RFC 1812, 5.2.7.1 */
 #define ICMPV6_UNREACHABLE 1
 #define ICMPV6_ADMIN_PROHIBITED 1	/* RFC 4443, 3.1 */
-#define TCP_OPTION_NOP 1
-#define TCP_OPTIONS_MAX 40
 #define QUOTE_L4 8			/* bytes of the refused packet's L4 header that are quoted */
 
 struct ip4_answer {

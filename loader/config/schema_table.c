@@ -103,7 +103,8 @@ static const struct schema_kind conntrack_kind = {
 		       .doc = "how many datagrams may be on their way in fragments"),
 		SCALAR("loose", bool, .fallback = "false",
 		       .doc = "take up TCP connections whose beginning was not seen"),
-		LATER("liberal", "do not check TCP windows"),
+		SCALAR("liberal", bool, .fallback = "false",
+		       .doc = "count and pass TCP segments outside their window"),
 		OBJECT("timeouts", timeouts_kind, .doc = "by protocol and state")),
 };
 

@@ -73,7 +73,7 @@ struct layout {
 #define TRAFFIC(X) X(from_packets) X(from_bytes) X(to_packets) X(to_bytes) X(drops)
 #define TENANT(X) X(id) X(epoch) X(flags) X(timeout) X(shortest) X(seed)
 #define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(displaced) X(fragments_evicted) \
-	X(default_in) X(default_out) X(logs_suppressed) X(logs_lost) X(hits_lost)
+	X(default_in) X(default_out) X(logs_suppressed) X(logs_lost) X(hits_lost) X(tcp_outside)
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(used) X(zone)
 #define FLOW_DIR(X) X(packets) X(bytes) X(packets_high) X(bytes_high) X(last_seen) X(epoch) X(source) X(target) \
 	X(tcp_end) X(tcp_max_end) X(tcp_max_ack) X(tcp_max_window) X(mac)
@@ -455,6 +455,7 @@ static const char *const released[] = {
 	"fragment_bad", "fragment_tiny", "fragment_overlap", "fragment_duplicate", "fragment_scattered",
 	"fragment_early", "fragment_table", "outer_fragment",
 	"reject_limited", "reject_silent",
+	"ct_tcp_window",
 };
 
 static const struct {

@@ -19,8 +19,6 @@ static const struct {
 	 "service_functions/ips: rewrites (whether it alters streams) is not"},
 	{"service_functions/ips/instances/ips2",
 	 "service_functions/ips: instances has 2 items, and more than 1 is not supported yet"},
-	{"tenants/red/options/conntrack/liberal",
-	 "tenants/red/options/conntrack: liberal (do not check TCP windows) is not supported yet"},
 	{"tenants/red/networks/web/dhcp",
 	 "tenants/red/networks/web: dhcp (what DHCP hands out) is not"},
 	{"tenants/red/ports/db1/qos",

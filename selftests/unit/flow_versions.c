@@ -50,9 +50,6 @@ static struct flow_dir_2 direction(uint8_t salt)
 		.target = 0x41424344u + salt,
 		.rule = RULE,
 		.tcp_end = 0x61626364u + salt,
-		.tcp_max_end = 0x71727374u + salt,
-		.tcp_max_window = (uint16_t)(0x8182 + salt),
-		.tcp_scale = (uint8_t)(3 + salt),
 		.tcp_state = (uint8_t)(1 + salt / 3),
 		.mac = { 2, 3, 4, 5, 6, salt },
 		.flags = FLOW_CLOSING,
@@ -104,10 +101,12 @@ static void same_direction(const struct flow_2 *old, const struct flow_3 *new, i
 	memcpy(&now, b, sizeof(now));
 	assert_true(a->packets == flow_packets(&now) && a->bytes == flow_bytes(&now));
 	assert_true(a->last_seen == b->last_seen && a->epoch == b->epoch && a->source == b->source);
-	assert_true(a->tcp_end == b->tcp_end && a->tcp_max_end == b->tcp_max_end && !b->tcp_max_ack);
-	assert_true(a->tcp_max_window == b->tcp_max_window && !memcmp(a->mac, b->mac, sizeof(a->mac)));
-	assert_true(a->tcp_state == FLOW_TCP_HALF(new->tcp[i]) && a->tcp_scale == FLOW_TCP_SCALE(new->tcp[i]));
-	assert_int_equal(a->flags, new->flags[i]);
+	assert_true(a->tcp_end == b->tcp_end && !memcmp(a->mac, b->mac, sizeof(a->mac)));
+	assert_true(a->tcp_state == FLOW_TCP_HALF(new->tcp[i]));
+	/* No windows were known: all that was sent counts as acknowledged and allowed, and nothing is dropped for it. */
+	assert_true(b->tcp_max_ack == old->dir[!i].tcp_end && b->tcp_max_end == old->dir[!i].tcp_end);
+	assert_true(!b->tcp_max_window && FLOW_TCP_SCALE(new->tcp[i]) == FLOW_TCP_SCALE_MAX);
+	assert_int_equal(a->flags | FLOW_LIBERAL, new->flags[i]);
 	assert_true(b->target == (a->flags & FLOW_DENIED ? a->reason : a->target));
 }
 
@@ -132,6 +131,21 @@ static void every_field(void **state)
 	}
 }
 
+/* Other protocols have none of that. */
+static void not_tcp(void **state)
+{
+	struct flow_2 old = version_2(0);
+	struct flow_3 new;
+
+	(void)state;
+	old.dir[0].tcp_state = old.dir[1].tcp_state = 0;
+	old.dir[0].tcp_end = old.dir[1].tcp_end = 0;
+	flow_2_to_3(&old, &new);
+	for (int i = 0; i < 2; i++)
+		assert_true(!new.tcp[i] && new.flags[i] == old.dir[i].flags && !new.dir[i].tcp_max_ack &&
+			    !new.dir[i].tcp_max_end && !new.dir[i].tcp_max_window);
+}
+
 static void keys(void **state)
 {
 	union {
@@ -152,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(every_field),
+		cmocka_unit_test(not_tcp),
 		cmocka_unit_test(keys),
 	};
 

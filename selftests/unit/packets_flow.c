@@ -299,7 +299,7 @@ static void judged_by_first_packet(void **state)
 	} cases[] = {
 		{ "SYN",
 		  { A, B, 4, TCP, 1000, 80, SYN },
-		  { B, A, 4, TCP, 80, 1000, SYN | ACK },
+		  { B, A, 4, TCP, 80, 1000, SYN | ACK, 0, 1 },
 		  { .direction = TO_WORKLOAD,
 		    .action = ACL_ALLOW,
 		    .port = 3,

@@ -132,6 +132,9 @@ static void put_quote(struct frame *f, const struct packet *quoted)
 
 static void put_l4(struct frame *f, const struct packet *p)
 {
+	uint8_t options[40];
+	uint32_t n = 0;
+
 	switch (p->protocol) {
 	case ICMP4:
 	case ICMP6:
@@ -147,10 +150,13 @@ static void put_l4(struct frame *f, const struct packet *p)
 		put16(f, p->dport);
 		put32(f, p->seq);
 		put32(f, p->ack);
-		put8(f, 5 << 4);
+		if (p->options)
+			n = hex_bytes(p->options, options, sizeof(options));
+		put8(f, (5 + n / 4) << 4);
 		put8(f, p->flags);
-		put16(f, 8192);
+		put16(f, p->window == NO_WINDOW ? 0 : p->window ? p->window : 8192);
 		put32(f, 0);
+		put(f, options, n);
 		break;
 	case UDP:
 		put16(f, p->sport);

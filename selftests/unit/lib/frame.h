@@ -54,7 +54,11 @@ struct packet {
 	uint8_t first_extension; /* type of the first of them */
 	const struct packet *quote; /* what an ICMP error quotes: its IP header and 8 bytes */
 	const char *edit;
+	int32_t window; /* TCP; 0: 8192, NO_WINDOW: 0 */
+	const char *options; /* TCP: hex, whole words */
 };
+
+enum { NO_WINDOW = -1 };
 
 void packet_build(const struct packet *p, struct frame *f);
 struct frame packet_frame(struct packet p);

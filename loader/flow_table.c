@@ -355,6 +355,39 @@ enum flow_put flow_table_put(struct flow_table *t, const void *key, const struct
 	return FLOW_PUT_FULL;
 }
 
+static void later(__u32 *to, __u32 from)
+{
+	if ((__s32)(from - *to) > 0)
+		*to = from;
+}
+
+static void catch_up_end(struct flow *to, const struct flow *from, int end)
+{
+	later(&to->dir[end].tcp_end, from->dir[end].tcp_end);
+	later(&to->dir[end].tcp_max_end, from->dir[end].tcp_max_end);
+	later(&to->dir[end].tcp_max_ack, from->dir[end].tcp_max_ack);
+	if (to->dir[end].tcp_max_window < from->dir[end].tcp_max_window)
+		to->dir[end].tcp_max_window = from->dir[end].tcp_max_window;
+	/* Halves only go on. */
+	if (FLOW_TCP_HALF(to->tcp[end]) < FLOW_TCP_HALF(from->tcp[end]))
+		to->tcp[end] = from->tcp[end];
+	to->flags[end] |= from->flags[end] & FLOW_CLOSING;
+	if (!(from->flags[end] & FLOW_LIBERAL))
+		to->flags[end] &= ~FLOW_LIBERAL;
+}
+
+void flow_table_catch_up(struct flow_table *t, const void *key, const struct flow *from)
+{
+	struct way way;
+	__u64 *place;
+	int k = 0;
+
+	way_of(t, key, &way);
+	place = way_find(t, &way, &k);
+	for (int end = 0; place && end < 2; end++)
+		catch_up_end(flow_in(t, place), from, end);
+}
+
 bool flow_table_remove(struct flow_table *t, const void *key)
 {
 	bool removed = false;

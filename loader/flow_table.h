@@ -50,6 +50,11 @@ enum flow_put {
 /* `expired` may be NULL: then only free places are taken. */
 enum flow_put flow_table_put(struct flow_table *t, const void *key, const struct flow *flow,
 			     flow_expired_fn *expired, void *arg);
+/*
+ * A flow that is in, and that was led on elsewhere meanwhile: what its TCP ends have said there, if it is later, is taken
+ * over, since without it the windows would be too low for all that comes. What packets say at the same time is as late.
+ */
+void flow_table_catch_up(struct flow_table *t, const void *key, const struct flow *from);
 /* False: there was none. */
 bool flow_table_remove(struct flow_table *t, const void *key);
 

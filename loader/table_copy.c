@@ -2,6 +2,7 @@
 #define _GNU_SOURCE 1 /* qsort_r */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,22 +59,40 @@ static int copy_half_open(int to, enum inner kind, const struct entries *list, c
 	return 0;
 }
 
-static int copy_established(int to, enum inner kind, uint64_t seed, const struct entries *list,
-			    const size_t *order, struct error *e)
+/* While packets lead a connection on elsewhere nobody is to drop them here by windows of before. */
+static struct flow made_liberal(const struct flow *flow)
+{
+	struct flow liberal = *flow;
+
+	liberal.flags[0] |= FLOW_LIBERAL;
+	liberal.flags[1] |= FLOW_LIBERAL;
+	return liberal;
+}
+
+static int copy_established(int to, enum inner kind, uint64_t seed, bool swapped,
+			    const struct entries *list, const size_t *order, struct error *e)
 {
 	struct flow_table t;
 
 	if (flow_table_open(&t, to, flow_family(kind), seed, true, inner_kinds[kind].name, e))
 		return -1;
 	/* Where there is no room for one there may be for the next. */
-	for (size_t i = list->n; i-- > 0;)
-		flow_table_put(&t, entries_key(list, order[i]), entries_value(list, order[i]), NULL,
-			       NULL);
+	for (size_t i = list->n; i-- > 0;) {
+		const void *key = entries_key(list, order[i]);
+		struct flow flow = *(const struct flow *)entries_value(list, order[i]);
+
+		if (!swapped && flow_protocol_of(key, kind) == IPPROTO_TCP)
+			flow = made_liberal(&flow);
+		/* There since the first copy: packets have led it on in the old table until the swap. */
+		if (flow_table_put(&t, key, &flow, NULL, NULL) == FLOW_PUT_THERE && swapped &&
+		    flow_protocol_of(key, kind) == IPPROTO_TCP)
+			flow_table_catch_up(&t, key, &flow);
+	}
 	flow_table_close(&t);
 	return 0;
 }
 
-int table_copy(int from, int to, enum inner kind, uint64_t seed, struct error *e)
+int table_copy(int from, int to, enum inner kind, uint64_t seed, bool swapped, struct error *e)
 {
 	struct entries list;
 	size_t *order;
@@ -85,7 +104,7 @@ int table_copy(int from, int to, enum inner kind, uint64_t seed, struct error *e
 	if (!failed)
 		failed = flow_is_half_open(kind)
 				 ? copy_half_open(to, kind, &list, order, e)
-				 : copy_established(to, kind, seed, &list, order, e);
+				 : copy_established(to, kind, seed, swapped, &list, order, e);
 	free(order);
 	entries_free(&list);
 	return failed;

@@ -272,12 +272,12 @@ static int fill_fragments(int fd, uint32_t sets, struct error *e)
 
 /* A tenant that had a table keeps the seed that places its flows. */
 static int copy_flows(const struct tables *t, const struct sync *s, const struct jobs *jobs,
-		      const struct job *job, struct error *e)
+		      const struct job *job, bool swapped, struct error *e)
 {
 	if (job->old < 0 || !keeps_flows(jobs->kind))
 		return 0;
 	return table_copy(job->old, job->fd, jobs->kind,
-			  s->wanted[t->m->tenants[job->tenant].slot].seed, e);
+			  s->wanted[t->m->tenants[job->tenant].slot].seed, swapped, e);
 }
 
 static int fill(const struct tables *t, const struct sync *s, const struct jobs *jobs,
@@ -296,7 +296,7 @@ static int fill(const struct tables *t, const struct sync *s, const struct jobs 
 		return fill_fragments(job->fd, size_wanted(t, job->tenant, INNER_FRAGMENTS), e);
 	if (jobs->kind == INNER_RULE_HITS)
 		return job->old < 0 ? 0 : rule_hits_carry(job->old, job->fd, e);
-	return copy_flows(t, s, jobs, job, e);
+	return copy_flows(t, s, jobs, job, false, e);
 }
 
 static void forget(struct jobs *jobs)
@@ -335,7 +335,7 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		if (job->old >= 0 && jobs->kind == INNER_RULE_HITS)
 			failed = rule_hits_carry(job->old, job->fd, e);
 		else
-			failed = copy_flows(t, s, jobs, job, e);
+			failed = copy_flows(t, s, jobs, job, true, e);
 		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
 		s->changed[tenant->slot] = true;
 	}

@@ -318,7 +318,7 @@ static void test_lint(void **state)
 	for (int round = 0; round < ROUNDS; round++)
 		with(NULL, random_rules(), lint_round);
 	/* A test that meets one outcome only proves little. */
-	assert_true(dead_rules > 10 && idle_rules > 10 && rivals > 10 && live_rules > 25);
+	assert_true(dead_rules > 3 && idle_rules > 3 && rivals > 3 && live_rules > 8);
 }
 
 /* ---- what the oracle does not know: states, flags, logs, rules put together ---- */

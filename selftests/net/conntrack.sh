@@ -61,7 +61,7 @@ tcp_states() {
 	expect_drop h2 ct_invalid h2.pb "$(t4_back 5001 'SYN | ACK')" "a SYN-ACK without SYN"
 	# b answers, and a's kernel, which knows nothing of it, resets: more than one packet may arrive.
 	expect_counter_moved h2 ports red/b:to_packets send h1.pa "$(t4 5002 SYN)"
-	expect_drop h1 ct_tcp_state h1.pa "$(t4 5002 FIN 1001)" "a FIN without ACK"
+	expect_drop h1 bad_l4 h1.pa "$(t4 5002 FIN 1001)" "a FIN without ACK"
 }
 
 # icmp_error NS FROM_MAC FROM TO_MAC TO QUOTE

@@ -28,9 +28,9 @@ static uint64_t reclaimed(void)
 
 static uint64_t displaced(void)
 {
-	uint64_t stats[5];
+	uint64_t stats[sizeof(struct tenant_traffic) / 8];
 
-	per_cpu_sum("tenant_stats", TENANT, stats, 5);
+	per_cpu_sum("tenant_stats", TENANT, stats, sizeof(stats) / sizeof(*stats));
 	return stats[4];
 }
 

@@ -9,7 +9,7 @@ BUILD := build
 
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
-LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle -lcap-ng
+LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle -lcap-ng -lm
 
 # A hook is compiled once for TC and once for XDP (bpf/lib/weft.h).
 BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc handover_tc handover_xdp clock
@@ -17,7 +17,7 @@ BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-func
 	-ffile-prefix-map=$(CURDIR)=. -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
 
-LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c agent/*.c)
+LOADER_SOURCES := $(wildcard loader/*.c loader/acl/*.c loader/config/*.c agent/*.c)
 LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
@@ -34,6 +34,7 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$@',)
 all: $(BUILD)/weft ## the command, its programs and the test tools
 
 include selftests/bench/module.mk
+include selftests/rules/module.mk
 include examples/module.mk
 include selftests/unit/module.mk
 include selftests/verifier/module.mk

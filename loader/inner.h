@@ -21,7 +21,9 @@ enum inner {
 	INNER_HALF6,
 	INNER_RECENT6,
 	INNER_ACL,
-	INNER_RULES,
+	INNER_RULES, /* in no outer map */
+	INNER_TREE, /* with two places a tenant, see tables_acl.c */
+	INNER_INDEX,
 	INNERS
 };
 

@@ -21,13 +21,14 @@ const struct ct4_key *show_ct4_key __attribute__((unused));
 const struct ct6_key *show_ct6_key __attribute__((unused));
 const struct flow *show_flow __attribute__((unused));
 const union acl_slot *show_acl_slot __attribute__((unused));
+const union acl_cell *show_acl_cell __attribute__((unused));
 
 /*
  * One inner map a tenant and kind, so that memory, cost and mistakes stay with the tenant. The inner
  * declarations are only the pattern that libbpf makes the outer map from; the loader makes the real
  * ones, each as large as its tenant's quota.
  */
-#define TENANT_TABLE(name, inner_type, inner_key, inner_value, inner_flags)        \
+#define TENANT_TABLES(name, entries, inner_type, inner_key, inner_value, inner_flags) \
 	struct name##_inner {                                                       \
 		__uint(type, inner_type);                                           \
 		__uint(max_entries, 64);                                            \
@@ -37,16 +38,20 @@ const union acl_slot *show_acl_slot __attribute__((unused));
 	};                                                                          \
 	struct {                                                                    \
 		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                           \
-		__uint(max_entries, WEFT_TENANTS_MAX);                              \
+		__uint(max_entries, entries);                                       \
 		__type(key, __u32);                                                 \
 		__array(values, struct name##_inner);                               \
 	} name SEC(".maps")
+#define TENANT_TABLE(name, ...) TENANT_TABLES(name, WEFT_TENANTS_MAX, __VA_ARGS__)
 
 TENANT_TABLE(ct4, BPF_MAP_TYPE_HASH, struct ct4_key, struct flow, BPF_F_NO_PREALLOC);
 TENANT_TABLE(ct6, BPF_MAP_TYPE_HASH, struct ct6_key, struct flow, BPF_F_NO_PREALLOC);
 TENANT_TABLE(half4, BPF_MAP_TYPE_LRU_HASH, struct ct4_key, struct flow, 0);
 TENANT_TABLE(half6, BPF_MAP_TYPE_LRU_HASH, struct ct6_key, struct flow, 0);
 TENANT_TABLE(acl, BPF_MAP_TYPE_ARRAY, __u32, union acl_slot, BPF_F_INNER_MAP);
+/* Two places a tenant: one that is in use, and one where the next is put before `acl` names it. */
+TENANT_TABLES(acl_tree, ACL_MAPS, BPF_MAP_TYPE_ARRAY, __u32, union acl_cell, BPF_F_INNER_MAP);
+TENANT_TABLES(acl_index, ACL_MAPS, BPF_MAP_TYPE_ARRAY, __u32, union acl_cell, BPF_F_INNER_MAP);
 
 /* A queue has no key: the ring in which an insert into a full table looks for expired flows. */
 #define TENANT_QUEUE(name, inner_value)                                             \

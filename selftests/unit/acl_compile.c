@@ -113,50 +113,45 @@ static struct packet random_packet(void)
 	return p;
 }
 
-static bool prefix_matches(const union weft_addr *prefix, int bits, const struct model_address *a)
+/* The rule that decides by what the rules compile to: its id, or 0. */
+static uint32_t ask(const struct acl_program *program, const struct model *m, const struct packet *p)
 {
-	for (int bit = 0; bit < bits; bit++)
-		if ((prefix->bytes[bit / 8] ^ a->addr.bytes[bit / 8]) & 0x80 >> bit % 8)
-			return false;
-	return true;
+	struct acl_query q = { .source = p->source.addr,
+			       .destination = p->destination.addr,
+			       .port = model_port(m, "red", p->port)->slot,
+			       .family = p->source.family,
+			       .ethertype = p->source.family == FAMILY_IPV4 ? 0x0800 : 0x86dd,
+			       .direction = (uint8_t)p->direction,
+			       .protocol = (uint8_t)p->protocol,
+			       .source_port = (uint16_t)p->source_port,
+			       .destination_port = (uint16_t)p->destination_port,
+			       .ct_state = CT_STATE_NEW };
+	uint8_t action;
+
+	return acl_program_ask(program, &q, &action);
 }
 
-static bool entry_matches(const struct acl_entry *entry, uint32_t slot, const struct packet *p)
-{
-	int ethertype = p->source.family == FAMILY_IPV4 ? 0x0800 : 0x86dd;
-
-	return entry->direction == p->direction && (!entry->port || entry->port == slot + 1) &&
-	       (!entry->family || entry->family == p->source.family) &&
-	       (!entry->ethertype || entry->ethertype == ethertype) &&
-	       (!(entry->flags & ENTRY_PROTOCOL) || entry->protocol == p->protocol) &&
-	       prefix_matches(&entry->source, entry->source_bits, &p->source) &&
-	       prefix_matches(&entry->destination, entry->destination_bits, &p->destination) &&
-	       p->source_port >= entry->source_first && p->source_port <= entry->source_last &&
-	       p->destination_port >= entry->destination_first &&
-	       p->destination_port <= entry->destination_last;
-}
+static int trees; /* sets that were no small ones */
 
 static void compare(const json_t *tree, const struct model *m)
 {
 	struct model_tenant *t = model_tenant(m, "red");
 	struct error e = { 0 };
-	struct acl_list list;
+	struct acl_program program;
 
-	if (acl_compile(m, t, &list, &e))
+	if (acl_program_make(m, t, NULL, &program, &e))
 		fail_msg("%s", e.text);
+	trees += program.base.tree.n > 0;
 	for (int i = 0; i < PACKETS; i++) {
 		struct packet p = random_packet();
 		const char *expected = oracle(tree, json_object_get(t->body, "acl"), &p);
-		uint32_t slot = model_port(m, "red", p.port)->slot, got = 0;
+		uint32_t got = ask(&program, m, &p);
 		char path[CONFIG_PATH_LEN];
 
-		for (size_t k = 0; k < list.n && !got; k++)
-			if (entry_matches(&list.entries[k], slot, &p))
-				got = list.entries[k].rule;
 		snprintf(path, sizeof(path), "tenants/red/acl/%s", expected ? expected : "");
 		assert_int_equal(got, expected ? identity_find(m->ids, path)->id : 0);
 	}
-	free(list.entries);
+	acl_program_free(&program);
 }
 
 static void with(json_t *groups, json_t *acl, void (*test)(const json_t *tree, const struct model *m))
@@ -197,17 +192,22 @@ static void test_oracle(void **state)
 		}
 		with_rules(acl, compare);
 	}
+	/* Both forms have been met. */
+	assert_true(trees > ROUNDS / 10 && trees < ROUNDS);
 }
 
 static void nothing(const json_t *tree, const struct model *m)
 {
-	struct acl_list list;
+	struct acl_program program;
 	struct error e = { 0 };
 
 	(void)tree;
-	assert_int_equal(acl_compile(m, model_tenant(m, "red"), &list, &e), 0);
-	assert_int_equal(list.n, 0);
-	free(list.entries);
+	assert_int_equal(acl_program_make(m, model_tenant(m, "red"), NULL, &program, &e), 0);
+	assert_int_equal(program.slot[0].header.entries, 0);
+	for (int direction = 0; direction < 2; direction++)
+		for (int family = 0; family < ACL_FAMILIES; family++)
+			assert_int_equal(program.slot[0].header.root[direction][family], 0);
+	acl_program_free(&program);
 }
 
 /* What can match nowhere here makes no entry, and above all no entry that matches everything. */
@@ -227,62 +227,70 @@ static void test_nothing(void **state)
 
 static void too_many(const json_t *tree, const struct model *m)
 {
+	struct acl_program program;
 	struct error e = { 0 };
-	struct acl_list list;
+	clock_t begin = clock();
 
 	(void)tree;
-	assert_int_equal(acl_compile(m, model_tenant(m, "red"), &list, &e), -1);
+	assert_int_equal(acl_program_make(m, model_tenant(m, "red"), NULL, &program, &e), -1);
 	assert_int_equal(e.exit_code, EXIT_REFUSED);
-	assert_contains(e.text, "acl red/");
-	assert_contains(e.text, "4096");
+	assert_contains(e.text, "tenant red");
+	assert_contains(e.text, "the bound is 256");
+	assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
 }
 
+/* Ranges of both ports that overlap in every way, and addresses that tell nothing: no tree divides them. */
 static void test_bound(void **state)
 {
-	json_t *acl = json_object(), *ranges = json_array();
+	json_t *acl = json_object();
 	char name[16];
 
 	(void)state;
-	for (int i = 0; i < RULE_RANGES; i++)
-		json_array_append_new(ranges, json_pack("[i, i]", i * 2, i * 2));
-	for (int i = 0; i < ACL_ENTRIES_MAX / 64 + 1; i++) {
+	for (int i = 0; i < 2000; i++) {
+		int source = (int)dice(30000), destination = (int)dice(30000);
+
 		snprintf(name, sizeof(name), "r%d", i);
 		json_object_set_new(acl, name,
-				    json_pack("{s:s, s:s, s:i, s:s, s:O, s:O}", "direction", "in",
-					      "action", "allow", "priority", i, "protocol", "tcp",
-					      "source_port", ranges, "destination_port", ranges));
+				    json_pack("{s:s, s:s, s:i, s:s, s:[[i, i]], s:[[i, i]]}", "direction", "in",
+					      "action", "allow", "priority", i, "protocol", "tcp", "source_port",
+					      source, source + 30000, "destination_port", destination,
+					      destination + 30000));
 	}
-	json_decref(ranges);
 	with_rules(acl, too_many);
 }
 
 static void too_much(const json_t *tree, const struct model *m)
 {
+	struct acl_program program;
 	struct error e = { 0 };
-	struct acl_list list;
 	clock_t begin = clock();
 
 	(void)tree;
-	assert_int_equal(acl_compile(m, model_tenant(m, "red"), &list, &e), -1);
+	assert_int_equal(acl_program_make(m, model_tenant(m, "red"), NULL, &program, &e), -1);
 	assert_int_equal(e.exit_code, EXIT_REFUSED);
-	assert_contains(e.text, "acl red/r");
 	assert_contains(e.text, "in reasonable time");
 	assert_true(clock() - begin < 10 * CLOCKS_PER_SEC);
 }
 
-/* Rules that make no entry, since the families contradict, cost all the more: 4 million pairs each. */
-static void test_bound_of_time(void **state)
+static json_t *many_prefixes(const char *format, int n)
 {
-	json_t *acl = json_object(), *four = json_array(), *six = json_array();
+	json_t *list = json_array();
+	char text[32];
+
+	for (int i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), format, i / 250, i % 250);
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+/* Rules that match nothing, since the families contradict, cost no more for it: once for each group. */
+static void test_contradiction(void **state)
+{
+	json_t *acl = json_object();
 	char text[32];
 
 	(void)state;
-	for (int i = 0; i < 2000; i++) {
-		snprintf(text, sizeof(text), "10.%d.%d.0/24", i / 250, i % 250);
-		json_array_append_new(four, json_string(text));
-		snprintf(text, sizeof(text), "fd00:%x::/64", i + 1);
-		json_array_append_new(six, json_string(text));
-	}
 	for (int i = 0; i < 1000; i++) {
 		snprintf(text, sizeof(text), "r%d", i);
 		json_object_set_new(acl, text,
@@ -290,7 +298,26 @@ static void test_bound_of_time(void **state)
 					      "allow", "priority", i, "source", "group:four", "destination",
 					      "group:six"));
 	}
-	with(json_pack("{s:{s:o}, s:{s:o}}", "four", "prefixes", four, "six", "prefixes", six), acl, too_much);
+	with(json_pack("{s:{s:o}, s:{s:o}}", "four", "prefixes", many_prefixes("10.%d.%d.0/24", 2000), "six", "prefixes",
+		       many_prefixes("fd00:%d:%d::/64", 2000)),
+	     acl, nothing);
+}
+
+/* Groups in ever other combinations: each is another set to be found. */
+static void test_bound_of_time(void **state)
+{
+	json_t *acl = json_object();
+	char text[32], own[32];
+
+	(void)state;
+	for (int i = 0; i < 4000; i++) {
+		snprintf(text, sizeof(text), "r%d", i);
+		snprintf(own, sizeof(own), "10.200.%d.%d/32", i / 250, i % 250);
+		json_object_set_new(acl, text,
+				    json_pack("{s:s, s:s, s:i, s:[s, s]}", "direction", "in", "action", "allow",
+					      "priority", i, "source", "group:four", own));
+	}
+	with(json_pack("{s:{s:o}}", "four", "prefixes", many_prefixes("10.%d.%d.0/24", 20000)), acl, too_much);
 }
 
 int main(void)
@@ -299,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_oracle),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_contradiction),
 		cmocka_unit_test(test_bound_of_time),
 	};
 

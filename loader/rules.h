@@ -54,6 +54,8 @@ struct acl_rules {
 	const char **name; /* of each rule; the tree's */
 	uint64_t *digest; /* of each rule, terms by their names */
 	uint32_t *order; /* of each: (65535 - priority) << 2 | deny 0, reject 1, allow 2 */
+	struct acl_prefix *mover; /* source.mover, source.moving_slot */
+	uint32_t *moving_slot;
 	struct acl_named *named; /* terms whose members may change, by key */
 	size_t rules, terms, names, name_room, term_room, n_named, named_room;
 	struct term_slot *known;
@@ -113,6 +115,10 @@ void acl_program_free(struct acl_program *p);
 
 /* The id (low 32 bits) of the rule that decides, 0: none. For a program that was all made anew. */
 uint32_t acl_program_ask(const struct acl_program *p, const struct acl_query *q, uint8_t *action);
+
+/* Likewise, of what the three maps hold; `base` without cells: no tree. */
+uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *base, const struct acl_query *q,
+		       uint8_t *action);
 
 /* Hash of all cells, with a seal of 0 in the first one. */
 uint64_t acl_seal(const union acl_cell *cell, size_t n);

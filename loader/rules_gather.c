@@ -148,7 +148,9 @@ static uint32_t add_term(const struct gather *g, const char *text, uint64_t key)
 	struct acl_rules *r = g->r;
 	struct members m = { 0 };
 
-	if (follow(g, text, &m)) {
+	bool named = follow(g, text, &m);
+
+	if (named) {
 		m.prefixes = unique(m.prefix, m.prefixes, sizeof(*m.prefix), compare_prefixes);
 		m.slots = unique(m.slot, m.slots, sizeof(*m.slot), compare_slots);
 		note_named(r, key, &m);
@@ -158,7 +160,8 @@ static uint32_t add_term(const struct gather *g, const char *text, uint64_t key)
 					       .prefix = m.prefix,
 					       .prefixes = m.prefixes,
 					       .slot = m.slot,
-					       .slots = m.slots };
+					       .slots = m.slots,
+					       .changes = named && !strncmp(text, "group:", 6) };
 	return (uint32_t)r->terms++;
 }
 
@@ -309,6 +312,27 @@ static void give_ranks(struct acl_rules *r)
 		r->rule[i].match.rank = (uint32_t)(i + 1) * step;
 }
 
+/* Who may come into groups, or leave them: the tenant's ports, and others of its subnets. */
+#define MOVERS_MAX 256
+
+static void find_movers(const struct gather *g)
+{
+	struct members m = { 0 };
+
+	for (size_t i = 0; i < g->m->n_ports && m.prefixes < MOVERS_MAX; i++)
+		if (g->m->ports[i].tenant == g->t)
+			add_port(&m, &g->m->ports[i], true);
+	for (size_t i = 0; i < g->m->n_networks && m.prefixes < 2 * MOVERS_MAX; i++)
+		if (g->m->networks[i].tenant == g->t)
+			add_texts(&m, g->m->networks[i].subnets);
+	g->r->mover = m.prefix;
+	g->r->moving_slot = m.slot;
+	g->r->source.mover = m.prefix;
+	g->r->source.movers = m.prefixes;
+	g->r->source.moving_slot = m.slot;
+	g->r->source.moving_slots = m.slots;
+}
+
 int acl_rules_gather(const struct model *m, const struct model_tenant *t, const uint64_t key[2],
 		     struct acl_rules *r, struct error *e)
 {
@@ -335,6 +359,7 @@ int acl_rules_gather(const struct model *m, const struct model_tenant *t, const 
 					 .terms = r->terms,
 					 .rules = r->rules,
 					 .who = r->who };
+	find_movers(&g);
 	if (failed)
 		acl_rules_free(r);
 	return failed;
@@ -353,6 +378,8 @@ void acl_rules_free(struct acl_rules *r)
 	free(r->digest);
 	free(r->order);
 	free(r->named);
+	free(r->mover);
+	free(r->moving_slot);
 	free(r->known);
 	*r = (struct acl_rules){ 0 };
 }

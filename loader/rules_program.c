@@ -260,9 +260,26 @@ static bool same_members(const struct make *k)
 	return true;
 }
 
-/* 1: done; 0: it takes a new tree; -1: refused. */
-static int make_index(struct make *k)
+/* The source without what only rules beside the tree name: the tree has no classes for that. */
+static struct acl_term *terms_of_tree(const struct make *k, const struct match *match)
 {
+	struct acl_term *term = alloc_zero(k->r.terms + 1, sizeof(*term));
+
+	for (size_t i = 0; i < k->r.rules; i++)
+		for (int side = 0; match[i].known && side < SIDES; side++)
+			for (uint32_t n = 0; n < k->r.rule[i].terms[side]; n++) {
+				uint32_t name = k->r.name_of[k->r.rule[i].term[side] + n];
+
+				term[name] = k->r.term[name];
+			}
+	return term;
+}
+
+/* 1: done; 0: it takes a new tree; -1: refused. */
+static int make_index(struct make *k, const struct match *match)
+{
+	struct acl_source source = k->r.source;
+	struct acl_term *term;
 	const struct acl_base *base = &k->in_use->index[0].base;
 	const __u64 *sum = k->in_use->index[1 + base->items].sum;
 	struct acl_compiled *c = &k->p->base;
@@ -274,7 +291,10 @@ static int make_index(struct make *k)
 		memcpy(c->sum[kind], sum, c->classes[kind] * sizeof(*sum));
 		sum += c->classes[kind];
 	}
-	made = acl_build_index(&k->r.source, c, k->e);
+	term = terms_of_tree(k, match);
+	source.term = term;
+	made = acl_build_index(&source, c, k->e);
+	free(term);
 	if (made <= 0) {
 		acl_compiled_free(c);
 		return made;
@@ -294,7 +314,7 @@ static int keep_tree(struct make *k)
 		match[i].known = find_known(k, by_name, n, i);
 	made = find_voids(k, match, n) && list_changes(k, match);
 	if (made && !same_members(k)) {
-		made = make_index(k);
+		made = make_index(k, match);
 		h.addresses4 = k->p->base.header.addresses4;
 		h.addresses6 = k->p->base.header.addresses6;
 		h.ports = k->p->base.header.ports;
@@ -394,20 +414,36 @@ static bool entry_matches(const struct acl_entry *e, const struct acl_query *q)
 	       in_prefix(&q->destination, &e->destination, e->destination_bits);
 }
 
-uint32_t acl_program_ask(const struct acl_program *p, const struct acl_query *q, uint8_t *action)
+uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *base, const struct acl_query *q,
+		       uint8_t *action)
 {
+	const struct acl_header *h = &slot[0].header;
+	struct acl_compiled c = *base;
+	uint32_t limit = UINT32_MAX, rule = 0;
 	const struct acl_match *m;
 
-	for (uint32_t i = 0; i < p->slot[0].header.entries; i++) {
-		const struct acl_entry *e = &p->slot[1 + i].entry;
+	for (uint32_t i = 0; i < h->entries && !rule; i++) {
+		const struct acl_entry *e = &slot[1 + i].entry;
 
 		if (!entry_matches(e, q))
 			continue;
+		limit = (uint32_t)e->rank_high << 16 | e->rank_low;
+		rule = e->rule;
 		*action = e->action;
-		return e->rule;
 	}
-	m = p->base.tree.n ? acl_ask(&p->base, q, NULL) : NULL;
-	if (m)
-		*action = m->action;
-	return m ? m->rule : 0;
+	if (!h->addresses4)
+		return rule;
+	c.header = *h;
+	c.voids = slot[1 + h->entries].voids;
+	c.n_voids = h->voids;
+	m = acl_ask(&c, q, limit, NULL);
+	if (!m)
+		return rule;
+	*action = m->action;
+	return m->rule;
+}
+
+uint32_t acl_program_ask(const struct acl_program *p, const struct acl_query *q, uint8_t *action)
+{
+	return acl_slots_ask(p->slot, &p->base, q, action);
 }

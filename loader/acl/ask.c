@@ -11,6 +11,7 @@ struct walk {
 	uint32_t value[ACL_VALUES];
 	uint32_t waiting[ACL_ASIDE_MAX], waiting_rank[ACL_ASIDE_MAX], n;
 	const struct acl_match *best;
+	uint32_t limit; /* what is better has a rank below it */
 };
 
 static void find_classes(struct walk *w)
@@ -86,9 +87,17 @@ static bool matches(const struct walk *w, const struct acl_match *m)
 	return ports_match(w, m);
 }
 
+static bool is_void(const struct acl_compiled *c, uint32_t rank)
+{
+	for (uint32_t i = 0; i < c->n_voids; i++)
+		if (c->voids[i] == rank)
+			return true;
+	return false;
+}
+
 static bool is_better(const struct walk *w, uint32_t rank)
 {
-	return !w->best || rank < w->best->rank;
+	return rank < w->limit;
 }
 
 /* The next branch that may hold something better; 0: none. */
@@ -115,14 +124,14 @@ static uint32_t through_node(struct walk *w, const struct acl_node *node)
 	return child;
 }
 
-const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_query *q,
+const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_query *q, uint32_t limit,
 				unsigned int *visits)
 {
 	enum acl_family family = q->family == FAMILY_IPV4 ? ACL_IPV4 :
 				 q->family == FAMILY_IPV6 ? ACL_IPV6 :
 							    ACL_OTHER;
 	uint32_t at = c->header.root[q->direction][family];
-	struct walk w = { .c = c, .q = q };
+	struct walk w = { .c = c, .q = q, .limit = limit };
 	unsigned int n = 0;
 
 	find_classes(&w);
@@ -136,10 +145,12 @@ const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_q
 		}
 		at = 0;
 		if (cell->node.kind == ACL_MATCH && is_better(&w, cell->match.rank)) {
-			if (matches(&w, &cell->match))
+			if (matches(&w, &cell->match) && !is_void(c, cell->match.rank)) {
 				w.best = &cell->match;
-			else
+				w.limit = cell->match.rank;
+			} else {
 				at = cell->match.next;
+			}
 		}
 		if (!at)
 			at = turn_aside(&w);

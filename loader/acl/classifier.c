@@ -225,9 +225,44 @@ static int check_cost(struct work *w, const struct acl_cost *cost, uint8_t direc
 			 direction == FROM_WORKLOAD ? "out" : "in", ACL_VISITS_MAX);
 }
 
+/* What two boxes have in common that ask for the very same. */
+#define ASKS offsetof(struct acl_box, rule)
+
+static bool asks_same(const struct acl_box *a, const struct acl_box *b)
+{
+	return !memcmp(a, b, ASKS) && !(b->states & ~a->states);
+}
+
+/* What comes behind another that asks for the very same is met by no packet. */
+static size_t drop_repeats(struct work *w, size_t n)
+{
+	size_t slots = 16, kept = 0;
+	uint32_t *seen; /* box, plus 1 */
+
+	while (slots < 2 * n)
+		slots *= 2;
+	seen = alloc_zero(slots, sizeof(*seen));
+	for (size_t i = 0; i < n; i++) {
+		const struct acl_box *box = &w->box[i];
+		size_t at = hash_names((const uint32_t *)box, ASKS / sizeof(uint32_t)) & (slots - 1);
+
+		while (seen[at] && !asks_same(&w->box[seen[at] - 1], box))
+			at = (at + 1) & (slots - 1);
+		if (seen[at]) {
+			w->c->hides[w->box[seen[at] - 1].rule] = true;
+			continue;
+		}
+		if (box->plain)
+			seen[at] = (uint32_t)kept + 1;
+		w->box[kept++] = *box;
+	}
+	free(seen);
+	return kept;
+}
+
 static uint32_t last_class(const struct acl_space *space)
 {
-	return space->born[space->n] - 1;
+	return space->classes - 1;
 }
 
 static int build_tree(struct work *w, struct family *f, uint8_t direction)
@@ -252,6 +287,7 @@ static int build_tree(struct work *w, struct family *f, uint8_t direction)
 			return -1;
 		job.boxes += (size_t)made;
 	}
+	job.boxes = drop_repeats(w, job.boxes);
 	if (f->family != ACL_OTHER)
 		job.last[ACL_SOURCE] = job.last[ACL_DESTINATION] = last_class(&w->space[f->kind]);
 	job.last[ACL_PORT] = last_class(&w->space[SPACE_PORTS]);
@@ -284,16 +320,18 @@ static int check_index(const struct work *w)
 			 w->s->who, ACL_CELLS_MAX);
 }
 
-static void make_index(struct work *w)
+static void make_index(struct work *w, bool expect)
 {
 	struct acl_compiled *c = w->c;
 	__u32 *root[SPACES] = { &c->header.addresses4, &c->header.addresses6, &c->header.ports };
 
 	for (enum acl_space_kind kind = 0; kind < SPACES; kind++) {
 		acl_space_make(&w->space[kind], w->s, kind, c->sum[kind], c->classes[kind]);
+		if (expect)
+			acl_space_expect(&w->space[kind], w->s, kind);
 		free(c->sum[kind]);
 		c->sum[kind] = w->space[kind].sum;
-		c->classes[kind] = w->space[kind].born[w->space[kind].n];
+		c->classes[kind] = w->space[kind].classes;
 		w->space[kind].sum = NULL;
 		*root[kind] = acl_index_space(&c->index, &w->space[kind]);
 	}
@@ -313,7 +351,7 @@ int acl_build_index(const struct acl_source *source, struct acl_compiled *c, str
 
 	memcpy(had, c->classes, sizeof(had));
 	acl_cells_add(&c->index, 1);
-	make_index(&w);
+	make_index(&w, false);
 	free_spaces(&w);
 	same = !memcmp(had, c->classes, sizeof(had));
 	return check_index(&w) ? -1 : same;
@@ -327,7 +365,7 @@ int acl_build(const struct acl_source *source, struct acl_compiled *c, struct er
 	*c = (struct acl_compiled){ 0 };
 	acl_cells_add(&c->tree, 1);
 	acl_cells_add(&c->index, 1);
-	make_index(&w);
+	make_index(&w, true);
 	known_open(&w.ports, source->rules);
 	w.range_cell = alloc_zero(source->rules + 1, sizeof(*w.range_cell));
 	w.box = alloc_zero(source->rules + 1, sizeof(*w.box));

@@ -26,6 +26,7 @@ struct acl_term {
 	size_t prefixes;
 	const uint32_t *slot; /* of ports */
 	size_t slots;
+	bool changes; /* may get other members, and the tree shall not be made anew for it */
 };
 
 enum acl_side { SIDE_SOURCE, SIDE_DESTINATION, SIDE_PORT, SIDES }; /* as in enum acl_value */
@@ -46,6 +47,10 @@ struct acl_source {
 	const struct acl_rule *rule;
 	const uint32_t *name; /* indices of terms */
 	size_t terms, rules;
+	/* Addresses and ports that may come to be in another term that changes, or leave it. */
+	const struct acl_prefix *mover;
+	const uint32_t *moving_slot;
+	size_t movers, moving_slots;
 	const char *who; /* in messages: "tenant red" */
 };
 
@@ -57,6 +62,8 @@ struct acl_cells {
 struct acl_compiled {
 	struct acl_cells tree, index; /* cell 0 of both is unused */
 	struct acl_header header; /* roots */
+	const uint32_t *voids; /* ranks of rules that are void; not its own */
+	uint32_t n_voids;
 	unsigned int visits; /* the most cells of the tree that any packet looks at */
 	unsigned int waiting; /* the most branches that wait meanwhile */
 	uint64_t *sum[3]; /* of IPv4, IPv6, ports: of each class */
@@ -73,8 +80,11 @@ int acl_build(const struct acl_source *source, struct acl_compiled *c, struct er
 int acl_build_index(const struct acl_source *source, struct acl_compiled *c, struct error *e);
 void acl_compiled_free(struct acl_compiled *c);
 
-/* What packets do, over the same cells. NULL: no rule matches. `visits` counts, if not NULL. */
-const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_query *q,
+/*
+ * What packets do, over the same cells: of the rules with a rank below `limit` the one that decides, or NULL. `visits`
+ * counts, if not NULL.
+ */
+const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_query *q, uint32_t limit,
 				unsigned int *visits);
 
 /* ---- between the parts of it ---- */
@@ -92,6 +102,9 @@ struct acl_space {
 	uint32_t *class;
 	uint32_t *born; /* classes that there were before each interval; one more at the end: all */
 	uint64_t *sum; /* by class: exclusive or of the keys of its terms */
+	uint32_t classes; /* all, those of expected.c too */
+	uint32_t *expected; /* by term, its classes that nothing is of yet: those from expected_at[term] on */
+	uint32_t *expected_at;
 	size_t n, room;
 };
 
@@ -111,6 +124,11 @@ enum acl_space_kind { SPACE_IPV4, SPACE_IPV6, SPACE_PORTS, SPACES };
 /* `known`: sums of the first `n` classes, in order. */
 void acl_space_make(struct acl_space *space, const struct acl_source *s, enum acl_space_kind kind,
 		    const uint64_t *known, uint32_t n);
+/*
+ * Gives numbers to classes that nothing is of yet: of each mover in one more or one less of the terms that change. Then
+ * such a change takes a new index and no new tree.
+ */
+void acl_space_expect(struct acl_space *space, const struct acl_source *s, enum acl_space_kind kind);
 void acl_space_free(struct acl_space *space);
 /* The classes of a rule's side; `set->range` is to be freed. Any: one range of all. */
 void acl_space_set(const struct acl_space *space, const struct acl_source *s,
@@ -128,9 +146,9 @@ uint32_t acl_index_find(const struct acl_cells *cells, uint32_t root, const uint
 
 /* The rules of one family as the tree has them: a hull for each value, and sets where that is not all. */
 struct acl_box {
-	uint32_t rule; /* in acl_source.rule */
-	struct acl_range hull[ACL_VALUES];
 	struct acl_set *set[ACL_SETS]; /* NULL: the hull is all */
+	struct acl_range hull[ACL_VALUES];
+	uint32_t rule; /* in acl_source.rule */
 	uint8_t states; /* enum acl_ct_state: of the packets that it is for */
 	bool plain; /* asks for nothing but the hulls and the state */
 };

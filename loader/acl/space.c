@@ -201,6 +201,7 @@ void acl_space_make(struct acl_space *space, const struct acl_source *s, enum ac
 	}
 	space->born[space->n] = (uint32_t)sums.n;
 	space->sum = sums.by_class;
+	space->classes = (uint32_t)sums.n;
 	free(sums.sum);
 	free(sums.class);
 	free(edges);
@@ -212,6 +213,8 @@ void acl_space_free(struct acl_space *space)
 	free(space->class);
 	free(space->born);
 	free(space->sum);
+	free(space->expected);
+	free(space->expected_at);
 	*space = (struct acl_space){ 0 };
 }
 
@@ -258,6 +261,17 @@ void acl_set_order(struct acl_set *set)
 	set->n = kept + 1;
 }
 
+static size_t add_expected(const struct acl_space *space, uint32_t term, struct acl_set *set, size_t room)
+{
+	uint32_t from = space->expected_at ? space->expected_at[term] : 0;
+	uint32_t end = space->expected_at ? space->expected_at[term + 1] : 0;
+
+	set->range = alloc_grow(set->range, &room, set->n + end - from, sizeof(*set->range));
+	for (; from < end; from++)
+		set->range[set->n++] = (struct acl_range){ space->expected[from], space->expected[from] };
+	return room;
+}
+
 /*
  * Every class of a term first appears within a span of that term. So they are those that were born between where its
  * spans begin and end.
@@ -287,6 +301,7 @@ void acl_space_set(const struct acl_space *space, const struct acl_source *s,
 			if (from < end)
 				set->range[set->n++] = (struct acl_range){ from, end - 1 };
 		}
+		room = add_expected(space, name[i], set, room);
 	}
 	free(spans.list);
 	acl_set_order(set);

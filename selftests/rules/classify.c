@@ -136,7 +136,7 @@ static void compare(struct bench *b, struct ruleset *r, const struct acl_compile
 	run(b->classify, n);
 	get_queries(b, told, n);
 	for (uint32_t i = 0; i < n; i++) {
-		const struct acl_match *m = acl_ask(c, &asked[i], NULL);
+		const struct acl_match *m = acl_ask(c, &asked[i], UINT32_MAX, NULL);
 		long wanted = ruleset_judge(r, &asked[i]), twin = m ? (long)m->rule - 1 : -1;
 		long got = told[i].found ? (long)told[i].rule - 1 : -1;
 
@@ -224,7 +224,7 @@ static int time_set(struct bench *b, enum ruleset_kind kind, uint8_t family, uin
 		unsigned int n;
 
 		q[i] = ruleset_packet(&r);
-		acl_ask(&c, &q[i], &n);
+		acl_ask(&c, &q[i], UINT32_MAX, &n);
 		visits += n;
 	}
 	put_queries(b, q, QUERIES);

@@ -47,7 +47,7 @@ NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
 GUEST_NET_TESTS := selftests/kernels/net-6.12
-CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(SAN_TESTS) $(NET_TESTS) $(KERNEL_TESTS)
+CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/rules/judge.sh selftests/lib/selftest.sh $(SAN_TESTS) $(NET_TESTS) $(KERNEL_TESTS)
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
@@ -96,7 +96,7 @@ check: all upgrade-wefts sanitize ## every test
 	./selftests/run -j 2 -t 300 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs
-	./selftests/run -j 2 $(UNIT_TESTS)
+	./selftests/run -j 2 $(UNIT_TESTS) selftests/rules/judge.sh
 
 net: all upgrade-wefts ## real packets between network namespaces
 	./selftests/run -j 2 -t 300 $(NET_TESTS)

@@ -76,7 +76,7 @@ struct rule {
 
 enum acl_family { ACL_OTHER, ACL_IPV4, ACL_IPV6, ACL_FAMILIES };	/* of roots: neither, IPv4, IPv6 */
 
-/* A root of the index: cell | levels above the leaves << ACL_ROOT_SHIFT; ACL_DEEPER: of the next word. 0: none. */
+/* A root of the index: cell | levels above the leaves << ACL_ROOT_SHIFT; ACL_DEEPER: of the next word. 0: class 0. */
 #define ACL_ROOT_SHIFT 26
 #define ACL_ROOT_CELL ((1u << ACL_ROOT_SHIFT) - 1)
 #define ACL_ROOT_LEVELS 31

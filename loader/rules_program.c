@@ -431,7 +431,7 @@ uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *ba
 		rule = e->rule;
 		*action = e->action;
 	}
-	if (!h->addresses4)
+	if (!c.tree.n || !c.index.n)
 		return rule;
 	c.header = *h;
 	c.voids = slot[1 + h->entries].voids;

@@ -141,6 +141,9 @@ static __noinline __u32 acl_index_find(void *map, struct acl_walk *walk, __u32 r
 {
 	struct acl_finding f = { .map = map, .walk = walk };
 
+	/* All is of class 0. */
+	if (!root)
+		return 0;
 	walk->index_at = root;
 	walk->word = 0;
 	bpf_loop(ACL_INDEX_STEPS, acl_find_step, &f, 0);

@@ -134,7 +134,8 @@ static uint32_t index_words(struct acl_cells *cells, const struct acl_space *s, 
 
 uint32_t acl_index_space(struct acl_cells *cells, const struct acl_space *space)
 {
-	return index_words(cells, space, 0, space->n, 0, 0);
+	/* All is of class 0: nothing to look for. */
+	return space->n > 1 ? index_words(cells, space, 0, space->n, 0, 0) : 0;
 }
 
 uint32_t acl_index_set(struct acl_cells *cells, const struct acl_set *set)
@@ -168,6 +169,8 @@ uint32_t acl_index_find(const struct acl_cells *cells, uint32_t root, const uint
 {
 	uint32_t value = 0, n;
 
+	if (!root)
+		return 0;
 	for (int word = 0; word < 4; word++) {
 		uint32_t at = root & ACL_ROOT_CELL;
 

@@ -3,6 +3,7 @@
  * classify judge KINDS SIZES LOOKUPS: the BPF classifier and its twin in userspace against the judge, over sets of both
  * families; exits 1 at a difference.
  * classify time KIND FAMILY SIZE: nanoseconds a look-up, and what the set compiles to.
+ * classify admit KIND FAMILY SIZE: nanoseconds of a flow's first packet, the rules being such as let it through.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "include/flow.h"
+#include "include/port.h"
 #include "selftests/rules/ruleset.h"
 
 #define QUERIES 65536
@@ -20,6 +22,7 @@
 
 struct bench {
 	struct bpf_object *object;
+	bool admits;
 	int classify, nothing, queries, acl, acl_tree, acl_index;
 };
 
@@ -38,13 +41,58 @@ static int map_fd(const struct bench *b, const char *name)
 	return fd;
 }
 
-static void open_bench(struct bench *b)
+/* Empty tables of flows. */
+static void put_tables(struct bench *b)
 {
-	struct tenant tenant = { .id = 1, .epoch = 1 };
+	static const struct {
+		const char *name;
+		enum bpf_map_type type;
+		uint32_t key, value, flags;
+	} tables[] = {
+		{ "ct4", BPF_MAP_TYPE_HASH, sizeof(struct ct4_key), sizeof(struct flow), BPF_F_NO_PREALLOC },
+		{ "ct6", BPF_MAP_TYPE_HASH, sizeof(struct ct6_key), sizeof(struct flow), BPF_F_NO_PREALLOC },
+		{ "half4", BPF_MAP_TYPE_LRU_HASH, sizeof(struct ct4_key), sizeof(struct flow), 0 },
+		{ "half6", BPF_MAP_TYPE_LRU_HASH, sizeof(struct ct6_key), sizeof(struct flow), 0 },
+		{ "recent4", BPF_MAP_TYPE_QUEUE, 0, sizeof(struct ct4_key), 0 },
+		{ "recent6", BPF_MAP_TYPE_QUEUE, 0, sizeof(struct ct6_key), 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = tables[i].flags);
+		int fd = bpf_map_create(tables[i].type, tables[i].name, tables[i].key, tables[i].value, 4 * QUERIES,
+					&options);
+		uint32_t zero = 0;
+
+		if (fd < 0 || bpf_map_update_elem(map_fd(b, tables[i].name), &zero, &fd, BPF_ANY))
+			die(tables[i].name);
+		close(fd);
+	}
+}
+
+/* A port in slot 0, and a workload on host 1. */
+static void put_ends(struct bench *b)
+{
+	struct port port = { .id = 1, .ifindex = 1, .vni = 1, .mac = { 2, 0, 0, 0, 0, 2 } };
+	struct fdb_key here = { .vni = 1, .mac = { 2, 0, 0, 0, 0, 2 } }, there = { .vni = 1, .mac = { 2, 0, 0, 0, 0, 1 } };
+	struct fdb_entry local = { .kind = TARGET_PORT }, remote = { .kind = TARGET_HOST, .index = 1 };
 	uint32_t zero = 0;
 
+	bpf_map_update_elem(map_fd(b, "port_slots"), &zero, &port, BPF_ANY);
+	bpf_map_update_elem(map_fd(b, "fdb"), &here, &local, BPF_ANY);
+	bpf_map_update_elem(map_fd(b, "fdb"), &there, &remote, BPF_ANY);
+}
+
+static void open_bench(struct bench *b, bool admits)
+{
+	struct tenant tenant = { .id = 1, .epoch = 1, .flags = TENANT_ALLOW_IN, .shortest = 1u << 30 };
+	uint32_t zero = 0;
+
+	b->admits = admits;
+	for (int i = 0; i < CT_TIMEOUT_COUNT; i++)
+		tenant.timeout[i] = 1u << 30;
+
 	libbpf_set_print(NULL);
-	b->object = bpf_object__open_file("build/tools/classify.bpf.o", NULL);
+	b->object = bpf_object__open_file(admits ? "build/tools/admit.bpf.o" : "build/tools/classify.bpf.o", NULL);
 	if (!b->object || bpf_object__load(b->object))
 		die("classify.bpf.o");
 	b->classify = bpf_program__fd(bpf_object__find_program_by_name(b->object, "classify"));
@@ -53,6 +101,10 @@ static void open_bench(struct bench *b)
 	b->acl = map_fd(b, "acl");
 	b->acl_tree = map_fd(b, "acl_tree");
 	b->acl_index = map_fd(b, "acl_index");
+	if (!admits)
+		tenant.flags = 0;
+	else
+		put_ends(b);
 	bpf_map_update_elem(map_fd(b, "tenant_slots"), &zero, &tenant, BPF_ANY);
 }
 
@@ -205,6 +257,30 @@ static int judge(struct bench *b, char *kinds, const char *sizes, uint32_t looku
 	return failed;
 }
 
+/* What may begin a flow: an ICMP error, say, may not. */
+static void make_beginning(struct acl_query *q)
+{
+	if (q->protocol != 6 && q->protocol != 17 && q->protocol != 132)
+		q->protocol = 17;
+	q->icmp_type = q->icmp_code = 0;
+	q->tcp_flags = q->protocol == 6 ? 2 : 0;
+	q->ct_state = CT_STATE_NEW;
+	q->port = 0;
+}
+
+/* Most of the packets have become flows: else something else was measured. */
+static void check_passed(struct bench *b)
+{
+	struct bpf_map *bss = bpf_object__find_map_by_name(b->object, ".bss");
+	uint32_t zero = 0;
+	uint64_t passed = 0;
+
+	if (!bss || bpf_map_lookup_elem(bpf_map__fd(bss), &zero, &passed) || passed < QUERIES / 2) {
+		fprintf(stderr, "classify: only %lu of %d passed\n", (unsigned long)passed, QUERIES);
+		exit(2);
+	}
+}
+
 static int time_set(struct bench *b, enum ruleset_kind kind, uint8_t family, uint32_t size)
 {
 	struct acl_query *q = calloc(QUERIES, sizeof(*q));
@@ -215,6 +291,10 @@ static int time_set(struct bench *b, enum ruleset_kind kind, uint8_t family, uin
 	struct ruleset r;
 
 	ruleset_make(&r, kind, family, size, 7);
+	for (uint32_t i = 0; b->admits && i < size; i++) {
+		r.rule[i].match.action = ACL_ALLOW;
+		r.rule[i].match.flags &= (__u8)~ENTRY_STATELESS;
+	}
 	if (acl_build(&r.source, &c, &e)) {
 		printf("refused: %s\n", e.text);
 		return 0;
@@ -224,16 +304,22 @@ static int time_set(struct bench *b, enum ruleset_kind kind, uint8_t family, uin
 		unsigned int n;
 
 		q[i] = ruleset_packet(&r);
+		if (b->admits)
+			make_beginning(&q[i]);
 		acl_ask(&c, &q[i], UINT32_MAX, &n);
 		visits += n;
 	}
 	put_queries(b, q, QUERIES);
 	for (int i = 0; i < ROUNDS; i++) {
+		if (b->admits)
+			put_tables(b);
 		double ns = run(b->classify, QUERIES), bare = run(b->nothing, QUERIES);
 
 		least = ns < least ? ns : least;
 		loop = bare < loop ? bare : loop;
 	}
+	if (b->admits)
+		check_passed(b);
 	printf("ns=%.1f visits=%.1f worst=%u cells=%zu bytes=%zu\n", (least - loop) / QUERIES,
 	       (double)visits / QUERIES, c.visits, c.tree.n + c.index.n, (c.tree.n + c.index.n) * 64);
 	free(q);
@@ -247,13 +333,13 @@ int main(int argc, char **argv)
 	struct bench b;
 
 	if (argc == 5 && !strcmp(argv[1], "judge")) {
-		open_bench(&b);
+		open_bench(&b, false);
 		return judge(&b, argv[2], argv[3], (uint32_t)strtoul(argv[4], NULL, 10));
 	}
-	if (argc == 5 && !strcmp(argv[1], "time")) {
-		open_bench(&b);
+	if (argc == 5 && (!strcmp(argv[1], "time") || !strcmp(argv[1], "admit"))) {
+		open_bench(&b, !strcmp(argv[1], "admit"));
 		return time_set(&b, kind_of(argv[2]), (uint8_t)atoi(argv[3]), (uint32_t)strtoul(argv[4], NULL, 10));
 	}
-	fprintf(stderr, "usage: classify judge KINDS SIZES LOOKUPS | classify time KIND FAMILY SIZE\n");
+	fprintf(stderr, "usage: classify judge KINDS SIZES LOOKUPS | classify time|admit KIND FAMILY SIZE\n");
 	return 2;
 }

@@ -6,12 +6,13 @@ CLASSIFY_LIB := $(patsubst %.c,$(BUILD)/%.o,$(wildcard loader/acl/*.c) loader/al
 
 TOOLS += build/tools/classify
 
-build/tools/classify.bpf.o: selftests/rules/classify.bpf.c $(BPF_HEADERS)
+build/tools/classify.bpf.o build/tools/admit.bpf.o: build/tools/%.bpf.o: selftests/rules/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,BPF)
 	$(Q)$(CLANG) $(BPF_FLAGS) -c $< -o $@
 
-build/tools/classify: $(CLASSIFY_SOURCES) selftests/rules/ruleset.h $(CLASSIFY_LIB) build/tools/classify.bpf.o
+build/tools/classify: $(CLASSIFY_SOURCES) selftests/rules/ruleset.h $(CLASSIFY_LIB) build/tools/classify.bpf.o \
+		build/tools/admit.bpf.o
 	@mkdir -p $(@D)
 	$(call say,TOOL)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) $(CLASSIFY_SOURCES) $(CLASSIFY_LIB) -o $@ $(LDLIBS)

@@ -74,6 +74,7 @@ unit_run() {
 	done < <(unit_lines "$1" "$2")
 }
 
+bpffs_own 0700 # which load lets the group pass
 export WEFT_GROUP=61009
 GROUP=$WEFT_GROUP
 unit_run weft.service ExecStart

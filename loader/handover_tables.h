@@ -5,7 +5,7 @@
 
 #include "loader/handover_kinds.h"
 
-/* fd of the outer map of a kind in a directory of the root ("": the root itself), or -1. */
+/* fd of a map in a directory of the root ("": the root itself), or -1. */
 int handover_outer(const struct root *root, const char *directory, const char *name,
 		   struct error *e);
 /*

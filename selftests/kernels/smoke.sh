@@ -3,7 +3,8 @@
 #
 # smoke.sh: what must hold on every kernel: two hosts, a workload on each, an ACL, and a chain through a one-arm
 # function on the first host. In both modes: every program loads and attaches, an overlay carries IPv4 and IPv6, what is
-# allowed passes, what is denied does not and is counted, the function sees the frames, unload leaves nothing.
+# allowed passes, what is denied does not and is counted, the function sees the frames, unload leaves nothing. Then maps of
+# another version become those of this one, and go back.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/net.sh"
 

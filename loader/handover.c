@@ -3,12 +3,9 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#include "include/flow.h"
 #include "loader/attach.h"
 #include "loader/bpf_log.h"
 #include "loader/entries.h"
@@ -22,95 +19,11 @@
 #include "handover_xdp.skel.h"
 
 #define HANDOVER NEXT "/handover"
-#define TENANTS  "tenant_slots"
-
-/* The ways there are, each of which is one back too. */
-static const struct {
-	unsigned int old, new;
-} ways[] = {
-	{ 2, 3 },
-};
 
 /* As in bpf/handover.bpf.c. */
 static const char *const places[] = { "port", "underlay", "sf" };
 
 #define PLACES (sizeof(places) / sizeof(places[0]))
-
-bool handover_known(unsigned int from, unsigned int to)
-{
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
-		if ((ways[i].old == from && ways[i].new == to) ||
-		    (ways[i].old == to && ways[i].new == from))
-			return true;
-	return false;
-}
-
-/* Until `fn` returns other than 0. */
-static int each_kind(unsigned int version, int (*fn)(const char *name, void *arg), void *arg)
-{
-	int ret = 0;
-
-	for (int family = 0; family < FAMILIES; family++)
-		for (int role = 0; role < FLOW_ROLES && !ret; role++) {
-			const struct inner_kind *kind = handover_kind(version, family, role);
-
-			ret = kind ? fn(kind->name, arg) : 0;
-		}
-	return ret;
-}
-
-static int is_named(const char *name, void *arg)
-{
-	return !strcmp(name, arg);
-}
-
-bool handover_carries(const char *map)
-{
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
-		if (each_kind(ways[i].old, is_named, (void *)map) ||
-		    each_kind(ways[i].new, is_named, (void *)map))
-			return true;
-	return false;
-}
-
-bool handover_converts(const char *map)
-{
-	return handover_carries(map) || !strcmp(map, TENANTS);
-}
-
-int handover_complete(const char *map, void *value, size_t old_size, size_t size, struct error *e)
-{
-	struct tenant *tenant = value;
-
-	/* Version 2 had no seed. */
-	if (strcmp(map, TENANTS) || old_size > offsetof(struct tenant, seed) ||
-	    size < sizeof(*tenant) || !tenant->id)
-		return 0;
-	if (getrandom(&tenant->seed, sizeof(tenant->seed), 0) != sizeof(tenant->seed))
-		return error_set(e, EXIT_REFUSED, "no random numbers: %s", strerror(errno));
-	return 0;
-}
-
-struct gone {
-	unsigned int to;
-	int (*fn)(const char *name, void *arg);
-	void *arg;
-};
-
-static int gone_one(const char *name, void *arg)
-{
-	const struct gone *g = arg;
-
-	return each_kind(g->to, is_named, (void *)name) ? 0 : g->fn(name, g->arg);
-}
-
-int handover_each_gone(unsigned int from, unsigned int to, int (*fn)(const char *name, void *arg),
-		       void *arg)
-{
-	struct gone g = { to, fn, arg };
-
-	return each_kind(from, gone_one, &g);
-}
 
 bool handover_begun(const struct root *root)
 {
@@ -148,27 +61,52 @@ static bool is_own(const char *name)
 	return !strcmp(name, "scratch") || !strcmp(name, "sides") || !strcmp(name, "room_2");
 }
 
+static bool has_room(int fd, const struct bpf_map *map)
+{
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+
+	return !bpf_map_get_info_by_fd(fd, &info, &size) &&
+	       info.value_size >= bpf_map__value_size(map);
+}
+
+/*
+ * Of a map that both builds have: that of the version that this command has, since so the third program was built.
+ * Counters of a build that knew fewer of them will not do, and need not: what the third program counts is nobody's.
+ */
+static int map_of_both(const struct root *root, const struct bpf_map *map, bool backward)
+{
+	const char *name = bpf_map__name(map);
+	int fd = handover_outer(root, backward ? "" : NEXT_MAPS, name, NULL);
+
+	if (fd < 0)
+		fd = handover_outer(root, backward ? NEXT_MAPS : "", name, NULL);
+	if (fd >= 0 && bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY && !has_room(fd, map)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 /*
  * The fd of the root's map that one of the third program's stands for, or -1: it makes its own. Those of version 2 have its
  * number at their end there.
  */
-static int map_behind(const struct root *root, const char *name, bool backward)
+static int map_behind(const struct root *root, const struct bpf_map *map, bool backward)
 {
+	const char *name = bpf_map__name(map);
 	size_t length = strlen(name);
 	bool two = length > 2 && !strcmp(name + length - 2, "_2");
-	char path[64], plain[32];
-	int fd;
+	char plain[32];
 
 	if (!strcmp(name, "turned"))
 		return root_map(root, TURNED, NULL);
 	if (is_own(name))
 		return -1;
 	snprintf(plain, sizeof(plain), "%.*s", (int)(two ? length - 2 : length), name);
-	snprintf(path, sizeof(path), NEXT_MAPS "/%s", plain);
 	if (handover_converts(plain))
-		return root_map(root, two == backward ? path : plain, NULL);
-	fd = root_map(root, path, NULL);
-	return fd < 0 ? root_map(root, plain, NULL) : fd;
+		return handover_outer(root, two == backward ? NEXT_MAPS : "", plain, NULL);
+	return map_of_both(root, map, backward);
 }
 
 static int share_maps(const struct root *root, struct bpf_object *obj, bool backward,
@@ -178,7 +116,7 @@ static int share_maps(const struct root *root, struct bpf_object *obj, bool back
 
 	bpf_object__for_each_map (map, obj) {
 		const char *name = bpf_map__name(map);
-		int fd = bpf_map__is_internal(map) ? -1 : map_behind(root, name, backward), err;
+		int fd = bpf_map__is_internal(map) ? -1 : map_behind(root, map, backward), err;
 
 		if (fd < 0)
 			continue;

@@ -31,6 +31,7 @@ struct carrying {
 	uint32_t slot;
 	int old[FLOW_ROLES], new[FLOW_ROLES]; /* -1: none */
 	int tenants; /* tenant_slots of version 3: the seeds */
+	struct handover_names *names;
 	struct flow_table table; /* new[ROLE_CT], if that is of version 3 */
 	size_t lost;
 };
@@ -217,7 +218,7 @@ static void close_slot(struct carrying *c)
 	}
 }
 
-static int carry_slot(struct carrying *c, struct error *e)
+static int carry_slot(const struct root *root, struct carrying *c, struct error *e)
 {
 	int err = 0;
 
@@ -225,7 +226,8 @@ static int carry_slot(struct carrying *c, struct error *e)
 		err = handover_outers_table(&c->outers, role, true, c->slot, &c->old[role], e) ||
 		      handover_outers_table(&c->outers, role, false, c->slot, &c->new[role], e);
 	err = err || open_table_3(c, e) || carry_table(c, ROLE_CT, e) ||
-	      carry_table(c, ROLE_HALF, e);
+	      carry_table(c, ROLE_HALF, e) ||
+	      handover_pin(root, &c->outers, c->names, c->old[ROLE_CT], c->new[ROLE_CT], c->new, e);
 	close_slot(c);
 	return err ? -1 : 0;
 }
@@ -237,21 +239,23 @@ static void wait_for_packets(void)
 		usleep(100000);
 }
 
-static int carry_family(const struct root *root, int family, unsigned int from, unsigned int to,
-			size_t *lost, struct error *e)
+static int carry_family(const struct root *root, int family, const struct abi *from,
+			const struct abi *to, const bool *slots, size_t *lost, struct error *e)
 {
 	struct carrying c = { .old = { -1, -1, -1 }, .new = { -1, -1, -1 } };
-	int err = handover_outers_open(&c.outers, root, family, from, to, e);
+	int err = handover_outers_open(&c.outers, root, family, from->version, to->version, e);
 
+	c.names = handover_names(root, family);
 	c.tenants = root_map(root, NEXT_MAPS "/tenant_slots", NULL);
 	if (c.tenants < 0)
 		c.tenants = root_map(root, "tenant_slots", e);
 	if (c.tenants < 0)
 		err = -1;
 	for (c.slot = 0; c.slot < WEFT_TENANTS_MAX && !err; c.slot++)
-		err = carry_slot(&c, e);
+		err = slots[c.slot] ? carry_slot(root, &c, e) : 0;
 	if (!err)
-		err = handover_pin(root, &c.outers, e);
+		handover_unpin(root, &c.outers, c.names);
+	handover_names_free(c.names);
 	handover_outers_close(&c.outers);
 	if (c.tenants >= 0)
 		close(c.tenants);
@@ -263,13 +267,20 @@ int handover_carry(const struct root *root, struct error *e)
 {
 	struct abi old, new;
 	size_t lost = 0;
+	bool *slots;
+	int err = 0;
 
 	if (programs_label(root, NEXT_PREVIOUS, &old, e) || programs_label(root, NEXT, &new, e))
 		return -1;
+	slots = handover_slots(root, NEXT_PREVIOUS "/maps", e);
+	if (!slots)
+		return -1;
 	wait_for_packets();
-	for (int family = 0; family < FAMILIES; family++)
-		if (carry_family(root, family, old.version, new.version, &lost, e))
-			return -1;
+	for (int family = 0; family < FAMILIES && !err; family++)
+		err = carry_family(root, family, &old, &new, slots, &lost, e);
+	free(slots);
+	if (err)
+		return -1;
 	if (lost)
 		fprintf(stderr,
 			"weft: %zu flows that were idle for longest found no room in the full tables\n",

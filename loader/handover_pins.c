@@ -67,97 +67,95 @@ int handover_outers_table(const struct handover_outers *o, enum flow_role role, 
 
 /* ---- tenants' pins ---- */
 
-struct pinning {
-	const struct root *root;
-	const struct handover_outers *o;
-	uint32_t *old, *new; /* ids of the tables of established flows, by slot */
-	struct error *e;
+struct handover_names {
+	size_t n, room;
+	struct named {
+		uint32_t id; /* of the table of established flows; 0: it has no pin */
+		char tenant[WEFT_NAME_LEN + 1]; /* as its directory is called */
+	} * of;
 };
 
-static uint32_t *ids_of(int outer)
+static uint32_t id_of(int fd)
 {
-	uint32_t *ids = alloc_zero(WEFT_TENANTS_MAX, sizeof(*ids));
+	uint32_t id = 0, entries;
 
-	for (uint32_t slot = 0; slot < WEFT_TENANTS_MAX; slot++)
-		if (bpf_map_lookup_elem(outer, &slot, &ids[slot]))
-			ids[slot] = 0;
-	return ids;
+	return fd < 0 || inner_info(fd, &id, &entries) ? 0 : id;
 }
 
-/* Which tenant has which slot, its pin tells, whether it has gone over already or not. WEFT_TENANTS_MAX: none. */
-static uint32_t slot_of(const struct pinning *p, const char *tenant)
+static void add_name(struct handover_names *names, const struct root *root, const char *tenant,
+		     int family)
 {
-	int fd = inner_open(p->root, tenant, p->o->family ? INNER_CT6 : INNER_CT4);
-	uint32_t id = 0, entries, slot = 0;
+	struct named *named;
+	int fd;
 
-	if (fd < 0)
-		return WEFT_TENANTS_MAX;
-	if (inner_info(fd, &id, &entries))
-		id = 0;
-	close(fd);
-	while (slot < WEFT_TENANTS_MAX && (!id || (p->old[slot] != id && p->new[slot] != id)))
-		slot++;
-	return slot;
+	names->of = alloc_grow(names->of, &names->room, names->n + 1, sizeof(*names->of));
+	named = &names->of[names->n++];
+	snprintf(named->tenant, sizeof(named->tenant), "%.*s", WEFT_NAME_LEN, tenant);
+	fd = inner_open(root, tenant, family ? INNER_CT6 : INNER_CT4);
+	named->id = id_of(fd);
+	if (fd >= 0)
+		close(fd);
 }
 
-static int pin_role(const struct pinning *p, const char *tenant, uint32_t slot, enum flow_role role)
+struct handover_names *handover_names(const struct root *root, int family)
 {
-	const struct inner_kind *kind = handover_kind(p->o->to, p->o->family, role);
-	int fd, err;
-
-	if (!kind) {
-		inner_unpin_as(p->root, tenant,
-			       handover_kind(p->o->from, p->o->family, role)->name);
-		return 0;
-	}
-	if (slot == WEFT_TENANTS_MAX)
-		return 0;
-	err = handover_outers_table(p->o, role, false, slot, &fd, p->e);
-	if (err || fd < 0)
-		return err;
-	err = inner_pin_as(p->root, tenant, kind->name, fd, p->e);
-	close(fd);
-	return err;
-}
-
-static int pin_tenant(const struct pinning *p, const char *tenant)
-{
-	uint32_t slot;
-	int err = 0;
-
-	/* It will be made again where it is needed. */
-	if (!strcmp(tenant, INNER_NOBODY)) {
-		for (int role = 0; role < FLOW_ROLES; role++) {
-			const struct inner_kind *kind =
-				handover_kind(p->o->from, p->o->family, role);
-
-			if (kind)
-				inner_unpin_as(p->root, tenant, kind->name);
-		}
-		return 0;
-	}
-	slot = slot_of(p, tenant);
-	for (int role = 0; role < FLOW_ROLES && !err; role++)
-		err = pin_role(p, tenant, slot, role);
-	return err;
-}
-
-int handover_pin(const struct root *root, const struct handover_outers *o, struct error *e)
-{
-	struct pinning p = { root, o, ids_of(o->old[ROLE_CT]), ids_of(o->new[ROLE_CT]), e };
+	struct handover_names *names = alloc_zero(1, sizeof(*names));
 	char path[512];
 	struct dirent *entry;
-	int err = 0;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "%s/tenants", root->path);
 	dir = opendir(path);
-	while (dir && !err && (entry = readdir(dir)))
+	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			err = pin_tenant(&p, entry->d_name);
+			add_name(names, root, entry->d_name, family);
 	if (dir)
 		closedir(dir);
-	free(p.old);
-	free(p.new);
-	return err;
+	return names;
+}
+
+void handover_names_free(struct handover_names *names)
+{
+	free(names->of);
+	free(names);
+}
+
+static const char *name_of(const struct handover_names *names, uint32_t id)
+{
+	for (size_t i = 0; id && i < names->n; i++)
+		if (names->of[i].id == id)
+			return names->of[i].tenant;
+	return NULL;
+}
+
+int handover_pin(const struct root *root, const struct handover_outers *o,
+		 const struct handover_names *names, int old, int new, const int *fds,
+		 struct error *e)
+{
+	const char *tenant = name_of(names, id_of(old));
+
+	/* Its pin may have gone over already. */
+	if (!tenant)
+		tenant = name_of(names, id_of(new));
+	for (int role = 0; tenant && role < FLOW_ROLES; role++)
+		if (fds[role] >= 0 &&
+		    inner_pin_as(root, tenant, handover_kind(o->to, o->family, role)->name,
+				 fds[role], e))
+			return -1;
+	return 0;
+}
+
+void handover_unpin(const struct root *root, const struct handover_outers *o,
+		    const struct handover_names *names)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		bool nobody = !strcmp(names->of[i].tenant, INNER_NOBODY);
+
+		for (int role = 0; role < FLOW_ROLES; role++) {
+			const struct inner_kind *old = handover_kind(o->from, o->family, role);
+
+			if (old && (nobody || !handover_kind(o->to, o->family, role)))
+				inner_unpin_as(root, names->of[i].tenant, old->name);
+		}
+	}
 }

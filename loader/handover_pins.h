@@ -19,7 +19,20 @@ void handover_outers_close(struct handover_outers *o);
 int handover_outers_table(const struct handover_outers *o, enum flow_role role, bool old,
 			  uint32_t slot, int *fd, struct error *e);
 
-/* Tenants' pins lead to what packets use now; those of roles that are no more go. Done twice, it is as if done once. */
-int handover_pin(const struct root *root, const struct handover_outers *o, struct error *e);
+/* Which tenant has which table, as its pins tell. */
+struct handover_names;
+struct handover_names *handover_names(const struct root *root, int family);
+void handover_names_free(struct handover_names *names);
+
+/*
+ * The pins of the tenant that has one of the two tables of established flows lead to what packets use now (`fds` by role,
+ * -1: none). Done twice, it is as if done once. If there is no such pin, nothing is done: `weft apply` makes it anew.
+ */
+int handover_pin(const struct root *root, const struct handover_outers *o,
+		 const struct handover_names *names, int old, int new, const int *fds,
+		 struct error *e);
+/* Pins of roles that are no more go, and those of what stands for no table: it will be made again where it is needed. */
+void handover_unpin(const struct root *root, const struct handover_outers *o,
+		    const struct handover_names *names);
 
 #endif

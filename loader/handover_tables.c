@@ -29,6 +29,42 @@ int handover_outer(const struct root *root, const char *directory, const char *n
 	return root_map(root, path, e);
 }
 
+bool *handover_slots(const struct root *root, const char *directory, struct error *e)
+{
+	int fd = handover_outer(root, directory, "tenant_slots", e);
+	bool *taken = alloc_zero(WEFT_TENANTS_MAX, sizeof(*taken));
+	struct bpf_map_info info = { 0 };
+	__u32 size = sizeof(info);
+	struct entries list;
+	int err;
+
+	if (fd < 0) {
+		free(taken);
+		return NULL;
+	}
+	/* Its values have grown from one version to the next; each begins with the tenant's id. */
+	err = bpf_map_get_info_by_fd(fd, &info, &size)
+		      ? error_set(e, EXIT_REFUSED, "map tenant_slots: %s", strerror(errno))
+		      : 0;
+	entries_init(&list, sizeof(uint32_t), info.value_size);
+	err = err || map_read(fd, "tenant_slots", &list, e);
+	for (size_t i = 0; i < list.n && !err; i++) {
+		uint32_t slot = *(const uint32_t *)entries_key(&list, i);
+		uint64_t id;
+
+		memcpy(&id, entries_value(&list, i), sizeof(id));
+		if (slot < WEFT_TENANTS_MAX)
+			taken[slot] = id != 0;
+	}
+	entries_free(&list);
+	close(fd);
+	if (err) {
+		free(taken);
+		return NULL;
+	}
+	return taken;
+}
+
 int handover_inner(int outer, const char *name, uint32_t slot, int *fd, uint32_t *entries,
 		   struct error *e)
 {
@@ -60,6 +96,7 @@ int handover_inner(int outer, const char *name, uint32_t slot, int *fd, uint32_t
 
 struct making {
 	unsigned int from, to;
+	bool *slots; /* that have a tenant */
 	uint32_t *max_flows; /* by slot, as configured; 0: no tenant's */
 	const struct inner_kind *kind;
 	enum flow_role role;
@@ -142,7 +179,7 @@ static int make_slots(const struct making *m, struct error *e)
 
 	entries_init(&list, sizeof(uint32_t), sizeof(int));
 	for (uint32_t slot = 0; slot < WEFT_TENANTS_MAX && !err; slot++)
-		err = make_slot(m, slot, &list, e);
+		err = m->slots[slot] ? make_slot(m, slot, &list, e) : 0;
 	if (flush(m, &list, err ? NULL : e))
 		err = -1;
 	entries_free(&list);
@@ -176,18 +213,22 @@ static int make_kind(const struct root *root, struct making *m, int family, enum
 int handover_tables(const struct root *root, unsigned int from, unsigned int to, struct error *e)
 {
 	struct making m = { .from = from, .to = to, .max_flows = configured(root) };
-	int err = 0;
+	int err;
 
+	m.slots = handover_slots(root, "", e);
+	err = m.slots ? 0 : -1;
 	for (int family = 0; family < FAMILIES; family++)
 		for (int role = 0; role < FLOW_ROLES && !err; role++)
 			err = make_kind(root, &m, family, role, e);
+	free(m.slots);
 	free(m.max_flows);
 	return err;
 }
 
 /* ---- giving back ---- */
 
-static int release_slots(int outer, const struct inner_kind *kind, int nothing, struct error *e)
+static int release_slots(int outer, const bool *slots, const struct inner_kind *kind, int nothing,
+			 struct error *e)
 {
 	struct entries list;
 	uint32_t entries;
@@ -195,9 +236,9 @@ static int release_slots(int outer, const struct inner_kind *kind, int nothing, 
 
 	entries_init(&list, sizeof(uint32_t), sizeof(int));
 	for (uint32_t slot = 0; slot < WEFT_TENANTS_MAX && !err; slot++) {
-		int fd;
+		int fd = -1;
 
-		err = handover_inner(outer, kind->name, slot, &fd, &entries, e);
+		err = slots[slot] ? handover_inner(outer, kind->name, slot, &fd, &entries, e) : 0;
 		if (err || fd < 0)
 			continue;
 		close(fd);
@@ -209,7 +250,8 @@ static int release_slots(int outer, const struct inner_kind *kind, int nothing, 
 	return err;
 }
 
-static int release_kind(const struct root *root, const struct inner_kind *kind, struct error *e)
+static int release_kind(const struct root *root, const bool *slots, const struct inner_kind *kind,
+			struct error *e)
 {
 	int outer = handover_outer(root, NEXT_PREVIOUS "/maps", kind->name, e), nothing, err = -1;
 	struct root kept = *root;
@@ -221,7 +263,7 @@ static int release_kind(const struct root *root, const struct inner_kind *kind, 
 	inner_types_find(&type, &kind, 1, &kept);
 	nothing = inner_create_as(kind, &type, PLACEHOLDER, e);
 	if (nothing >= 0) {
-		err = release_slots(outer, kind, nothing, e);
+		err = release_slots(outer, slots, kind, nothing, e);
 		close(nothing);
 	}
 	inner_type_close(&type);
@@ -231,14 +273,16 @@ static int release_kind(const struct root *root, const struct inner_kind *kind, 
 
 int handover_release(const struct root *root, struct error *e)
 {
+	bool *slots = handover_slots(root, NEXT_PREVIOUS "/maps", e);
 	struct abi old;
-	int err = programs_label(root, NEXT_PREVIOUS, &old, e);
+	int err = !slots || programs_label(root, NEXT_PREVIOUS, &old, e);
 
 	for (int family = 0; family < FAMILIES; family++)
 		for (int role = 0; role < FLOW_ROLES && !err; role++) {
 			const struct inner_kind *kind = handover_kind(old.version, family, role);
 
-			err = kind ? release_kind(root, kind, e) : 0;
+			err = kind ? release_kind(root, slots, kind, e) : 0;
 		}
+	free(slots);
 	return err ? -1 : 0;
 }

@@ -5,9 +5,14 @@
 
 #include "loader/handover_kinds.h"
 
-/* fd of the outer map of a kind in a directory of the root ("": the root itself), or -1. */
+/* fd of a map in a directory of the root ("": the root itself), or -1. */
 int handover_outer(const struct root *root, const char *directory, const char *name,
 		   struct error *e);
+/*
+ * Which slots have a tenant; `directory` has tenant_slots. Who goes through outer maps goes through those alone: until 6.8
+ * the kernel waits for all readers each time that such a map is looked at. NULL with an error; else to be freed.
+ */
+bool *handover_slots(const struct root *root, const char *directory, struct error *e);
 /*
  * The table in a slot of an outer map: *fd, or -1 for none. The kernel tells nobody without CAP_SYS_ADMIN; a table that is
  * there and cannot be had is an error, and never taken for none, since its flows would be lost.

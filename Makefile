@@ -34,9 +34,9 @@ say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' '$(1)' '$@',)
 all: $(BUILD)/weft ## the command, its programs and the test tools
 
 include selftests/bench/module.mk
-include selftests/rules/module.mk
 include examples/module.mk
 include selftests/unit/module.mk
+include selftests/rules/module.mk
 include selftests/verifier/module.mk
 include selftests/upgrade/module.mk
 include selftests/sanitize/module.mk

@@ -80,6 +80,7 @@ enum acl_family { ACL_OTHER, ACL_IPV4, ACL_IPV6, ACL_FAMILIES };	/* of roots: ne
 #define ACL_ROOT_SHIFT 26
 #define ACL_ROOT_CELL ((1u << ACL_ROOT_SHIFT) - 1)
 #define ACL_ROOT_LEVELS 31
+#define ACL_REST 31		/* levels of a struct acl_rest */
 #define ACL_DEEPER (1u << 31)
 
 struct acl_header {
@@ -231,7 +232,18 @@ struct acl_named {
 	__u64 pad[6];
 };
 
+/* Where what is left of an address meets one interval alone: no tree, its levels being ACL_REST. */
+struct acl_rest {
+	__u32 first[3];		/* the words that are left, the others 0 */
+	__u32 last[3];
+	__u32 before;		/* classes */
+	__u32 within;
+	__u32 after;
+	__u32 pad[7];
+};
+
 union acl_cell {
+	struct acl_rest rest;
 	struct acl_base base;
 	struct acl_known known;
 	struct acl_named named;

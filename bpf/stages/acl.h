@@ -108,6 +108,32 @@ static __always_inline __u32 acl_count(const __u32 *key, int n, __u32 word)
 	return n - (__u32)count;
 }
 
+/* Below (1), or not: words that are left of an address, as two numbers; those behind the last are 0 on both sides. */
+static __always_inline __u64 acl_is_below(const __u32 *bound, __u64 high, __u64 low)
+{
+	__u64 bound_high = (__u64)bound[0] << 32 | bound[1];
+
+	return high != bound_high ? high < bound_high : low < bound[2];
+}
+
+static __always_inline __u64 acl_is_above(const __u32 *bound, __u64 high, __u64 low)
+{
+	__u64 bound_high = (__u64)bound[0] << 32 | bound[1];
+
+	return high != bound_high ? high > bound_high : low > bound[2];
+}
+
+static __always_inline __u32 acl_find_rest(const struct acl_rest *rest, const struct acl_walk *w)
+{
+	__u32 at = w->word;
+	__u64 high = (__u64)w->words[at & 3] << 32 | (at < 3 ? w->words[(at + 1) & 3] : 0);
+	__u64 low = at < 2 ? w->words[(at + 2) & 3] : 0;
+
+	if (acl_is_below(rest->first, high, low))
+		return rest->before;
+	return acl_is_above(rest->last, high, low) ? rest->after : rest->within;
+}
+
 struct acl_finding {
 	void *map;
 	struct acl_walk *walk;
@@ -122,6 +148,10 @@ static long acl_find_step(__u32 i, struct acl_finding *f)
 
 	if (!cell)
 		return 1;
+	if (levels == ACL_REST) {
+		w->index_at = acl_find_rest(&cell->rest, w);
+		return 1;
+	}
 	if (levels) {
 		n = acl_count(cell->branch.key, 15, wanted);
 		value = cell->branch.child;

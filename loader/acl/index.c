@@ -94,6 +94,37 @@ static bool goes_deeper(acl_position at, int word)
 	return word < 3 && at << (32 * (word + 1));
 }
 
+static void rest_words(acl_position at, int word, uint32_t words[3])
+{
+	for (int i = 0; i < 3; i++)
+		words[i] = word + i < 4 ? word_of(at, word + i) : 0;
+}
+
+/* The words from `word` on, where there is but one interval in them, or one that begins and does not end: else 0. */
+static uint32_t index_rest(struct acl_cells *cells, const struct acl_space *s, size_t from, size_t end, int word,
+			   uint32_t class)
+{
+	acl_position below = ~(acl_position)0 >> (32 * word), last = s->from[from] | below;
+	struct acl_rest *rest;
+	uint32_t at;
+
+	/* One that begins with these words is there before the interval. */
+	if (!(s->from[from] & below))
+		class = s->class[from++];
+	if (end - from > 2 || from == end)
+		return 0;
+	at = acl_cells_add(cells, 1);
+	rest = &cells->cell[at].rest;
+	rest->before = class;
+	rest->within = s->class[from];
+	rest->after = s->class[end - 1];
+	if (end - from == 2)
+		last = s->from[end - 1] - 1;
+	rest_words(s->from[from], word, rest->first);
+	rest_words(last, word, rest->last);
+	return at | (uint32_t)ACL_REST << ACL_ROOT_SHIFT;
+}
+
 /* Intervals [from, end) share all words before this one; `class` holds where they begin. */
 static uint32_t index_words(struct acl_cells *cells, const struct acl_space *s, size_t from,
 			    size_t end, int word, uint32_t class)
@@ -114,7 +145,9 @@ static uint32_t index_words(struct acl_cells *cells, const struct acl_space *s, 
 			add_pair(&pairs, w, class);
 			continue;
 		}
-		root = index_words(cells, s, i, next, word + 1, class);
+		root = index_rest(cells, s, i, next, word + 1, class);
+		if (!root)
+			root = index_words(cells, s, i, next, word + 1, class);
 		if (!w)
 			pairs.n = 0;
 		add_pair(&pairs, w, ACL_DEEPER | root);
@@ -165,6 +198,21 @@ static uint32_t count_not_above(const uint32_t *key, uint32_t n, uint32_t word)
 	return count;
 }
 
+static int compare_rest(const uint32_t *words, const uint32_t bound[3], int n)
+{
+	for (int i = 0; i < n; i++)
+		if (words[i] != bound[i])
+			return words[i] < bound[i] ? -1 : 1;
+	return 0;
+}
+
+static uint32_t find_rest(const struct acl_rest *rest, const uint32_t *words, int n)
+{
+	if (compare_rest(words, rest->first, n) < 0)
+		return rest->before;
+	return compare_rest(words, rest->last, n) > 0 ? rest->after : rest->within;
+}
+
 uint32_t acl_index_find(const struct acl_cells *cells, uint32_t root, const uint32_t words[4])
 {
 	uint32_t value = 0, n;
@@ -172,9 +220,11 @@ uint32_t acl_index_find(const struct acl_cells *cells, uint32_t root, const uint
 	if (!root)
 		return 0;
 	for (int word = 0; word < 4; word++) {
-		uint32_t at = root & ACL_ROOT_CELL;
+		uint32_t at = root & ACL_ROOT_CELL, levels = root >> ACL_ROOT_SHIFT & ACL_ROOT_LEVELS;
 
-		for (uint32_t levels = root >> ACL_ROOT_SHIFT & ACL_ROOT_LEVELS; levels; levels--) {
+		if (levels == ACL_REST)
+			return find_rest(&cells->cell[at].rest, words + word, 4 - word);
+		for (; levels; levels--) {
 			const struct acl_branch *b = &cells->cell[at].branch;
 
 			n = count_not_above(b->key, BRANCH - 1, words[word]);

@@ -67,7 +67,7 @@ for kind in nested lengths ranges; do
 	for size in 100 1000 10000; do
 		if measure admit $kind 4 $size; then
 			tse=$(awk -v a="${NS[admit $kind 4 $size]}" -v b="$(mean admit 10)" -v t="$tse" \
-				'BEGIN { r = a / b; printf "%.2f\n", r > t ? r : t }')
+				'BEGIN { r = a / b; printf "%.2f\n", (r > t ? r : t) }')
 		elif [[ ${NS[admit $kind 4 $size]} == *bound* ]]; then
 			refused=$((refused + 1))
 			echo "# $kind, $size rules: ${NS[admit $kind 4 $size]}"

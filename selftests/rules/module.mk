@@ -16,3 +16,13 @@ build/tools/classify: $(CLASSIFY_SOURCES) selftests/rules/ruleset.h $(CLASSIFY_L
 	@mkdir -p $(@D)
 	$(call say,TOOL)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) $(CLASSIFY_SOURCES) $(CLASSIFY_LIB) -o $@ $(LDLIBS)
+
+# In the world of the packet tests.
+TOOLS += build/tools/first
+
+build/tools/first: selftests/rules/first.c selftests/rules/ruleset.c selftests/rules/ruleset.h $(CLASSIFY_LIB) \
+		$(BUILD)/loader/rules_linear.o $(PACKET_LIB)
+	@mkdir -p $(@D)
+	$(call say,TOOL)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -Wno-missing-field-initializers selftests/rules/first.c \
+		selftests/rules/ruleset.c $(CLASSIFY_LIB) $(BUILD)/loader/rules_linear.o $(PACKET_LIB) -o $@ -lcmocka $(LDLIBS)

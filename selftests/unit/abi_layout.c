@@ -107,6 +107,7 @@ struct layout {
 #define ACL_RANGES(X) X(source) X(destination)
 #define ACL_BRANCH(X) X(child) X(key)
 #define ACL_WORDS(X) X(key) X(value)
+#define ACL_REST_OF(X) X(first) X(last) X(before) X(within) X(after) X(pad)
 #define ACL_BASE(X) X(kind) X(cells) X(items) X(classes) X(key) X(seal) X(pad)
 #define ACL_KNOWN(X) X(name) X(digest) X(rank) X(hides) X(pad)
 #define ACL_NAMED(X) X(key) X(digest) X(pad)
@@ -129,7 +130,7 @@ struct layout {
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
 	S(acl_node, ACL_NODE) S(acl_match, ACL_MATCH) S(acl_ranges, ACL_RANGES) S(acl_branch, ACL_BRANCH) \
 	S(acl_words, ACL_WORDS) S(acl_base, ACL_BASE) S(acl_known, ACL_KNOWN) S(acl_named, ACL_NAMED) \
-	S(acl_query, ACL_QUERY)                                                                   \
+	S(acl_query, ACL_QUERY) S(acl_rest, ACL_REST_OF)                                                                   \
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
 	S(flow_dir_1, FLOW_DIR_1) S(flow_1, FLOW_1) S(flow_dir_2, FLOW_DIR) S(flow_2, FLOW)
 

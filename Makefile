@@ -121,7 +121,7 @@ bench-safe: all ## what it costs and risks to use weft: kills, upgrades, confirm
 
 # Headers and programs have their comments aligned by hand, which clang-format undoes.
 format: ## clang-format over the command's sources
-	clang-format -i loader/*.c loader/config/*.c agent/*.c
+	clang-format -i loader/*.c loader/acl/*.c loader/config/*.c agent/*.c
 
 lint: ## shell and C linters: cppcheck and shellcheck
 	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh \

@@ -35,7 +35,8 @@ struct gather {
 
 static void add_prefix(struct members *to, const struct model_address *a)
 {
-	to->prefix = alloc_grow(to->prefix, &to->prefix_room, to->prefixes + 1, sizeof(*to->prefix));
+	to->prefix =
+		alloc_grow(to->prefix, &to->prefix_room, to->prefixes + 1, sizeof(*to->prefix));
 	memset(&to->prefix[to->prefixes], 0, sizeof(*to->prefix));
 	to->prefix[to->prefixes].family = a->family;
 	to->prefix[to->prefixes].bits = a->bits;
@@ -203,7 +204,8 @@ static uint32_t find_term(const struct gather *g, const char *text)
 	return (uint32_t)r->terms - 1;
 }
 
-static void add_names(const struct gather *g, struct acl_rule *rule, int side, const char refs[RULE_REFS][RULE_REF_LEN])
+static void add_names(const struct gather *g, struct acl_rule *rule, int side,
+		      const char refs[RULE_REFS][RULE_REF_LEN])
 {
 	struct acl_rules *r = g->r;
 
@@ -211,7 +213,8 @@ static void add_names(const struct gather *g, struct acl_rule *rule, int side, c
 	for (int i = 0; i < RULE_REFS && refs[i][0]; i++) {
 		uint32_t term = find_term(g, refs[i]);
 
-		r->name_of = alloc_grow(r->name_of, &r->name_room, r->names + 1, sizeof(*r->name_of));
+		r->name_of =
+			alloc_grow(r->name_of, &r->name_room, r->names + 1, sizeof(*r->name_of));
 		r->name_of[r->names++] = term;
 		rule->terms[side]++;
 	}
@@ -241,9 +244,10 @@ static void add_fields(struct acl_rule *made, const struct rule *rule)
 	m->tcp_flags = rule->tcp_flags;
 	m->ct_states = rule->ct_states;
 	m->action = rule->action;
-	m->flags = (__u8)((rule->has_protocol ? ENTRY_PROTOCOL : 0) | (rule->has_icmp_type ? ENTRY_ICMP_TYPE : 0) |
-			  (rule->has_icmp_code ? ENTRY_ICMP_CODE : 0) | (rule->log ? ENTRY_LOG : 0) |
-			  (rule->stateless ? ENTRY_STATELESS : 0));
+	m->flags = (__u8)((rule->has_protocol ? ENTRY_PROTOCOL : 0) |
+			  (rule->has_icmp_type ? ENTRY_ICMP_TYPE : 0) |
+			  (rule->has_icmp_code ? ENTRY_ICMP_CODE : 0) |
+			  (rule->log ? ENTRY_LOG : 0) | (rule->stateless ? ENTRY_STATELESS : 0));
 	made->source_ports = rule->source_ports;
 	made->destination_ports = rule->destination_ports;
 	memcpy(made->source_port, rule->source_port, sizeof(made->source_port));
@@ -260,7 +264,8 @@ static int add_rule(const struct gather *g, const struct ordered *one)
 
 	snprintf(path, sizeof(path), "tenants/%s/acl/%s", g->t->name, one->name);
 	identity = identity_find(g->m->ids, path);
-	if (rule_encode(g->t->name, one->name, one->object, identity ? identity->id : 0, &rule, g->e))
+	if (rule_encode(g->t->name, one->name, one->object, identity ? identity->id : 0, &rule,
+			g->e))
 		return -1;
 	memset(made, 0, sizeof(*made));
 	add_fields(made, &rule);

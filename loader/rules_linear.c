@@ -118,7 +118,8 @@ static bool add_side(struct part *p, int side)
 	return true;
 }
 
-bool acl_list_add(struct acl_list *list, const struct acl_rules *r, size_t i, uint32_t rank, size_t most)
+bool acl_list_add(struct acl_list *list, const struct acl_rules *r, size_t i, uint32_t rank,
+		  size_t most)
 {
 	const struct acl_rule *rule = &r->rule[i];
 	struct part p = { .list = list, .r = r, .rule = rule, .most = most };

@@ -104,7 +104,8 @@ static void append_rules(struct make *k, struct acl_compiled *c)
 
 static void append_terms(struct make *k, struct acl_compiled *c)
 {
-	uint32_t looked_at = (uint32_t)c->index.n, classes = 0, at = acl_cells_add(&c->index, k->r.n_named);
+	uint32_t looked_at = (uint32_t)c->index.n, classes = 0,
+		 at = acl_cells_add(&c->index, k->r.n_named);
 	struct acl_base *base;
 	__u64 *sum;
 
@@ -165,7 +166,8 @@ static int compare_known(const void *a, const void *b, void *arg)
 {
 	const struct make *k = arg;
 
-	return memcmp(known_at(k, *(const uint32_t *)a)->name, known_at(k, *(const uint32_t *)b)->name, WEFT_NAME_LEN);
+	return memcmp(known_at(k, *(const uint32_t *)a)->name,
+		      known_at(k, *(const uint32_t *)b)->name, WEFT_NAME_LEN);
 }
 
 static uint32_t *sort_known(const struct make *k, uint32_t n)
@@ -187,7 +189,9 @@ static uint32_t find_known(const struct make *k, const uint32_t *by_name, uint32
 		int order = compare_names(known_at(k, by_name[middle]), k->r.name[rule]);
 
 		if (!order)
-			return known_at(k, by_name[middle])->digest == k->r.digest[rule] ? by_name[middle] + 1 : 0;
+			return known_at(k, by_name[middle])->digest == k->r.digest[rule]
+				       ? by_name[middle] + 1
+				       : 0;
 		if (order < 0)
 			low = middle + 1;
 		else
@@ -254,7 +258,8 @@ static bool same_members(const struct make *k)
 		for (uint32_t had = 0; had < base->items; had++) {
 			const struct acl_named *named = &k->in_use->index[1 + had].named;
 
-			if (named->key == k->r.named[i].key && named->digest != k->r.named[i].digest)
+			if (named->key == k->r.named[i].key &&
+			    named->digest != k->r.named[i].digest)
 				return false;
 		}
 	return true;
@@ -328,7 +333,8 @@ static int keep_tree(struct make *k)
 
 static bool may_keep(const struct acl_in_use *u)
 {
-	return u && u->sealed && u->slot && u->slot[0].header.tree && u->slot[0].header.index && u->tree && u->index;
+	return u && u->sealed && u->slot && u->slot[0].header.tree && u->slot[0].header.index &&
+	       u->tree && u->index;
 }
 
 static int make(struct make *k)
@@ -344,8 +350,8 @@ static int make(struct make *k)
 	return made ? (made < 0 ? -1 : 0) : make_all(k);
 }
 
-int acl_program_make(const struct model *m, const struct model_tenant *t, const struct acl_in_use *in_use,
-		     struct acl_program *p, struct error *e)
+int acl_program_make(const struct model *m, const struct model_tenant *t,
+		     const struct acl_in_use *in_use, struct acl_program *p, struct error *e)
 {
 	struct make k = { .in_use = in_use, .p = p, .e = e };
 	uint64_t key[2];
@@ -398,7 +404,8 @@ static bool in_prefix(const union weft_addr *a, const union weft_addr *prefix, u
 static bool entry_matches(const struct acl_entry *e, const struct acl_query *q)
 {
 	if (e->direction != q->direction || (e->port && e->port - 1u != q->port) ||
-	    (e->ethertype && e->ethertype != q->ethertype) || (e->family && e->family != q->family) ||
+	    (e->ethertype && e->ethertype != q->ethertype) ||
+	    (e->family && e->family != q->family) ||
 	    (e->flags & ENTRY_PROTOCOL && e->protocol != q->protocol))
 		return false;
 	if (q->source_port < e->source_first || q->source_port > e->source_last ||
@@ -406,7 +413,8 @@ static bool entry_matches(const struct acl_entry *e, const struct acl_query *q)
 		return false;
 	if ((e->flags & ENTRY_ICMP_TYPE && e->icmp_type != q->icmp_type) ||
 	    (e->flags & ENTRY_ICMP_CODE && e->icmp_code != q->icmp_code) ||
-	    (q->tcp_flags & e->tcp_mask) != e->tcp_flags || (e->ct_states && !(e->ct_states & q->ct_state)))
+	    (q->tcp_flags & e->tcp_mask) != e->tcp_flags ||
+	    (e->ct_states && !(e->ct_states & q->ct_state)))
 		return false;
 	if (q->ct_state == CT_STATE_INVALID && !e->ct_states && !(e->flags & ENTRY_STATELESS))
 		return false;
@@ -414,8 +422,8 @@ static bool entry_matches(const struct acl_entry *e, const struct acl_query *q)
 	       in_prefix(&q->destination, &e->destination, e->destination_bits);
 }
 
-uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *base, const struct acl_query *q,
-		       uint8_t *action)
+uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *base,
+		       const struct acl_query *q, uint8_t *action)
 {
 	const struct acl_header *h = &slot[0].header;
 	struct acl_compiled c = *base;

@@ -43,8 +43,8 @@ static size_t cells_told(const struct acl_base *b, bool index)
 }
 
 /* The part that packets do not look at, if all of it is as it was written. */
-static union acl_cell *read_base(const struct tables *t, const struct root *root, const char *tenant,
-				 enum inner kind, uint32_t place, bool *sealed)
+static union acl_cell *read_base(const struct tables *t, const struct root *root,
+				 const char *tenant, enum inner kind, uint32_t place, bool *sealed)
 {
 	union acl_cell *cells = NULL;
 	uint32_t id, at;
@@ -74,8 +74,8 @@ static union acl_cell *read_base(const struct tables *t, const struct root *root
 	return cells;
 }
 
-void acl_in_use_read(const struct tables *t, const struct root *root, const struct model_tenant *tenant,
-		     int fd, struct acl_in_use *u)
+void acl_in_use_read(const struct tables *t, const struct root *root,
+		     const struct model_tenant *tenant, int fd, struct acl_in_use *u)
 {
 	bool tree, index;
 
@@ -90,7 +90,9 @@ void acl_in_use_read(const struct tables *t, const struct root *root, const stru
 
 static int write_cells(int fd, const char *name, const void *cells, size_t n, struct error *e)
 {
-	struct entries list = { .key_size = sizeof(uint32_t), .value_size = sizeof(union acl_cell), .n = n };
+	struct entries list = { .key_size = sizeof(uint32_t),
+				.value_size = sizeof(union acl_cell),
+				.n = n };
 	uint32_t *keys = alloc_zero(n, sizeof(*keys));
 	int failed;
 
@@ -104,8 +106,9 @@ static int write_cells(int fd, const char *name, const void *cells, size_t n, st
 }
 
 /* Into the place that is not in use; *place becomes that, plus 1. */
-static int put_base(const struct tables *t, const struct root *root, const struct model_tenant *tenant,
-		    enum inner kind, const struct acl_cells *cells, uint32_t in_use, __u32 *place, struct error *e)
+static int put_base(const struct tables *t, const struct root *root,
+		    const struct model_tenant *tenant, enum inner kind,
+		    const struct acl_cells *cells, uint32_t in_use, __u32 *place, struct error *e)
 {
 	uint32_t half = in_use ? (in_use - 1) % 2 ^ 1 : 0, at = 2 * tenant->slot + half;
 	int fd, failed;
@@ -118,8 +121,8 @@ static int put_base(const struct tables *t, const struct root *root, const struc
 	failed = write_cells(fd, inner_kinds[kind].name, cells->cell, cells->n, e) ||
 		 inner_stage(root, tenant->name, kind, fd, e);
 	if (!failed && bpf_map_update_elem(t->outer[kind], &at, &fd, BPF_ANY))
-		failed = error_set(e, EXIT_REFUSED, "map %s: place %u cannot be written: %s", inner_kinds[kind].name,
-				   at, strerror(errno));
+		failed = error_set(e, EXIT_REFUSED, "map %s: place %u cannot be written: %s",
+				   inner_kinds[kind].name, at, strerror(errno));
 	close(fd);
 	*place = at + 1;
 	return failed ? -1 : 0;
@@ -137,7 +140,8 @@ int acl_fill(const struct tables *t, const struct root *root, size_t i, int fd, 
 	return write_cells(fd, "acl", p->slot, p->slots, e);
 }
 
-static int clear_places(const struct tables *t, enum inner kind, uint32_t slot, uint32_t keep, struct error *e)
+static int clear_places(const struct tables *t, enum inner kind, uint32_t slot, uint32_t keep,
+			struct error *e)
 {
 	for (uint32_t at = 2 * slot, id; at < 2 * slot + 2; at++) {
 		if (at + 1 == keep || bpf_map_lookup_elem(t->outer[kind], &at, &id))
@@ -151,7 +155,9 @@ static int clear_places(const struct tables *t, enum inner kind, uint32_t slot, 
 
 int acl_clear(const struct tables *t, uint32_t slot, struct error *e)
 {
-	return clear_places(t, INNER_TREE, slot, 0, e) || clear_places(t, INNER_INDEX, slot, 0, e) ? -1 : 0;
+	return clear_places(t, INNER_TREE, slot, 0, e) || clear_places(t, INNER_INDEX, slot, 0, e)
+		       ? -1
+		       : 0;
 }
 
 int acl_settle(const struct tables *t, const struct root *root, size_t i, struct error *e)
@@ -168,7 +174,7 @@ int acl_settle(const struct tables *t, const struct root *root, size_t i, struct
 		inner_unpin(root, tenant->name, INNER_INDEX);
 	}
 	return clear_places(t, INNER_TREE, tenant->slot, h->tree, e) ||
-			       clear_places(t, INNER_INDEX, tenant->slot, h->index, e) ?
-		       -1 :
-		       0;
+			       clear_places(t, INNER_INDEX, tenant->slot, h->index, e)
+		       ? -1
+		       : 0;
 }

@@ -77,7 +77,8 @@ static bool matches(const struct walk *w, const struct acl_match *m)
 	if ((m->flags & ENTRY_ICMP_TYPE && m->icmp_type != q->icmp_type) ||
 	    (m->flags & ENTRY_ICMP_CODE && m->icmp_code != q->icmp_code))
 		return false;
-	if ((q->tcp_flags & m->tcp_mask) != m->tcp_flags || (m->ct_states && !(m->ct_states & q->ct_state)))
+	if ((q->tcp_flags & m->tcp_mask) != m->tcp_flags ||
+	    (m->ct_states && !(m->ct_states & q->ct_state)))
 		return false;
 	if (q->ct_state == CT_STATE_INVALID && !m->ct_states && !(m->flags & ENTRY_STATELESS))
 		return false;
@@ -124,12 +125,12 @@ static uint32_t through_node(struct walk *w, const struct acl_node *node)
 	return child;
 }
 
-const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_query *q, uint32_t limit,
-				unsigned int *visits)
+const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_query *q,
+				uint32_t limit, unsigned int *visits)
 {
-	enum acl_family family = q->family == FAMILY_IPV4 ? ACL_IPV4 :
-				 q->family == FAMILY_IPV6 ? ACL_IPV6 :
-							    ACL_OTHER;
+	enum acl_family family = q->family == FAMILY_IPV4   ? ACL_IPV4
+				 : q->family == FAMILY_IPV6 ? ACL_IPV6
+							    : ACL_OTHER;
 	uint32_t at = c->header.root[q->direction][family];
 	struct walk w = { .c = c, .q = q, .limit = limit };
 	unsigned int n = 0;

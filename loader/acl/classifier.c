@@ -10,7 +10,7 @@
 #define STEPS_MIN     (UINT64_C(1) << 20)
 #define MEMBERS_MAX   (UINT64_C(1) << 24)
 
-#define ALL_STATES (CT_STATE_NEW | CT_STATE_ESTABLISHED | CT_STATE_RELATED | CT_STATE_INVALID)
+#define ALL_STATES    (CT_STATE_NEW | CT_STATE_ESTABLISHED | CT_STATE_RELATED | CT_STATE_INVALID)
 
 /* Sets that rules have asked for, by the terms that they name: most name the same few, or one term. */
 struct known {
@@ -78,11 +78,12 @@ static int count_members(struct work *w, const uint32_t *name, size_t n)
 		w->members += 1 + w->s->term[name[i]].prefixes + w->s->term[name[i]].slots;
 	if (w->members <= MEMBERS_MAX)
 		return 0;
-	return error_set(w->e, EXIT_REFUSED,
-			 "%s: its rules name too much to be compiled in reasonable time, more than %llu "
-			 "members of groups in different combinations: use prefixes or networks in place of "
-			 "large groups",
-			 w->s->who, (unsigned long long)MEMBERS_MAX);
+	return error_set(
+		w->e, EXIT_REFUSED,
+		"%s: its rules name too much to be compiled in reasonable time, more than %llu "
+		"members of groups in different combinations: use prefixes or networks in place of "
+		"large groups",
+		w->s->who, (unsigned long long)MEMBERS_MAX);
 }
 
 /* NULL: refused. */
@@ -125,16 +126,18 @@ static bool asks_family(const struct acl_rule *r, enum acl_family family)
 }
 
 /* Sets of ports of a rule's own, for those that have more than one range. */
-static void put_ports(struct work *w, struct acl_box *box, enum acl_value value, const struct port_range *range,
-		      unsigned int n)
+static void put_ports(struct work *w, struct acl_box *box, enum acl_value value,
+		      const struct port_range *range, unsigned int n)
 {
 	struct acl_set *set;
 	size_t room = 0;
 
-	box->hull[value] = n ? (struct acl_range){ range->first, range->last } : (struct acl_range){ 0, UINT16_MAX };
+	box->hull[value] = n ? (struct acl_range){ range->first, range->last }
+			     : (struct acl_range){ 0, UINT16_MAX };
 	if (n < 2)
 		return;
-	w->port_set = alloc_grow(w->port_set, &w->port_set_room, w->port_sets + 1, sizeof(*w->port_set));
+	w->port_set =
+		alloc_grow(w->port_set, &w->port_set_room, w->port_sets + 1, sizeof(*w->port_set));
 	set = w->port_set[w->port_sets++] = alloc_zero(1, sizeof(*set));
 	set->range = alloc_grow(NULL, &room, n, sizeof(*set->range));
 	for (; set->n < n; set->n++)
@@ -171,8 +174,11 @@ static void other_hulls(struct work *w, struct acl_box *box, const struct acl_ru
 		box->hull[ACL_ICMP] = (struct acl_range){ first, code ? first : first | 255 };
 	}
 	/* A packet of no flow is for those that say so, or that know no flows. */
-	box->states = m->ct_states ? m->ct_states : m->flags & ENTRY_STATELESS ? ALL_STATES : ALL_STATES & ~CT_STATE_INVALID;
-	box->plain = !m->ethertype && !m->tcp_mask && (icmp || !(m->flags & (ENTRY_ICMP_TYPE | ENTRY_ICMP_CODE)));
+	box->states = m->ct_states                 ? m->ct_states
+		      : m->flags & ENTRY_STATELESS ? ALL_STATES
+						   : ALL_STATES & ~CT_STATE_INVALID;
+	box->plain = !m->ethertype && !m->tcp_mask &&
+		     (icmp || !(m->flags & (ENTRY_ICMP_TYPE | ENTRY_ICMP_CODE)));
 }
 
 /* Returns 1 with a box, 0 if the rule matches nothing of this family, -1 if it is refused. */
@@ -199,8 +205,8 @@ static int make_box(struct work *w, struct family *f, uint32_t index, struct acl
 			return -1;
 		if (!set->n)
 			return 0;
-		box->hull[side] = (struct acl_range){ set->range[0].first,
-						      set->range[set->n - 1].last };
+		box->hull[side] =
+			(struct acl_range){ set->range[0].first, set->range[set->n - 1].last };
 		box->set[side] = set->n > 1 ? set : NULL;
 	}
 	other_hulls(w, box, r);
@@ -217,12 +223,13 @@ static int check_cost(struct work *w, const struct acl_cost *cost, uint8_t direc
 	w->c->waiting = cost->waiting > w->c->waiting ? cost->waiting : w->c->waiting;
 	if (cost->visits <= ACL_VISITS_MAX && cost->waiting <= ACL_ASIDE_MAX)
 		return 0;
-	return error_set(w->e, EXIT_REFUSED,
-			 "%s: some %s would have to be compared in %u places with its rules of direction %s, and "
-			 "the bound is %d: rules overlap too much, make them differ more in addresses, ports or "
-			 "apply_to",
-			 w->s->who, families[family], cost->visits,
-			 direction == FROM_WORKLOAD ? "out" : "in", ACL_VISITS_MAX);
+	return error_set(
+		w->e, EXIT_REFUSED,
+		"%s: some %s would have to be compared in %u places with its rules of direction %s, and "
+		"the bound is %d: rules overlap too much, make them differ more in addresses, ports or "
+		"apply_to",
+		w->s->who, families[family], cost->visits,
+		direction == FROM_WORKLOAD ? "out" : "in", ACL_VISITS_MAX);
 }
 
 /* What two boxes have in common that ask for the very same. */
@@ -244,7 +251,8 @@ static size_t drop_repeats(struct work *w, size_t n)
 	seen = alloc_zero(slots, sizeof(*seen));
 	for (size_t i = 0; i < n; i++) {
 		const struct acl_box *box = &w->box[i];
-		size_t at = hash_names((const uint32_t *)box, ASKS / sizeof(uint32_t)) & (slots - 1);
+		size_t at =
+			hash_names((const uint32_t *)box, ASKS / sizeof(uint32_t)) & (slots - 1);
 
 		while (seen[at] && !asks_same(&w->box[seen[at] - 1], box))
 			at = (at + 1) & (slots - 1);
@@ -279,9 +287,9 @@ static int build_tree(struct work *w, struct family *f, uint8_t direction)
 	struct acl_cost cost;
 
 	for (uint32_t i = 0; i < w->s->rules; i++) {
-		int made = w->s->rule[i].direction == direction ?
-				   make_box(w, f, i, &w->box[job.boxes]) :
-				   0;
+		int made = w->s->rule[i].direction == direction
+				   ? make_box(w, f, i, &w->box[job.boxes])
+				   : 0;
 
 		if (made < 0)
 			return -1;
@@ -314,10 +322,11 @@ static int check_index(const struct work *w)
 {
 	if (w->c->index.n <= ACL_CELLS_MAX)
 		return 0;
-	return error_set(w->e, EXIT_REFUSED,
-			 "%s: what its rules name compiles to more than the %u cells that a tenant may have: use "
-			 "fewer or larger prefixes",
-			 w->s->who, ACL_CELLS_MAX);
+	return error_set(
+		w->e, EXIT_REFUSED,
+		"%s: what its rules name compiles to more than the %u cells that a tenant may have: use "
+		"fewer or larger prefixes",
+		w->s->who, ACL_CELLS_MAX);
 }
 
 static void make_index(struct work *w, bool expect)

@@ -84,8 +84,8 @@ void acl_compiled_free(struct acl_compiled *c);
  * What packets do, over the same cells: of the rules with a rank below `limit` the one that decides, or NULL. `visits`
  * counts, if not NULL.
  */
-const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_query *q, uint32_t limit,
-				unsigned int *visits);
+const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_query *q,
+				uint32_t limit, unsigned int *visits);
 
 /* ---- between the parts of it ---- */
 
@@ -94,7 +94,8 @@ const struct acl_match *acl_ask(const struct acl_compiled *c, const struct acl_q
 /* Appends n empty cells; returns the first one's index. */
 uint32_t acl_cells_add(struct acl_cells *cells, size_t n);
 
-typedef unsigned __int128 acl_position; /* an address from its first bit; a slot or a class in the first 32 */
+typedef unsigned __int128
+	acl_position; /* an address from its first bit; a slot or a class in the first 32 */
 
 /* An ordered space cut into intervals, each of one class. */
 struct acl_space {
@@ -103,7 +104,8 @@ struct acl_space {
 	uint32_t *born; /* classes that there were before each interval; one more at the end: all */
 	uint64_t *sum; /* by class: exclusive or of the keys of its terms */
 	uint32_t classes; /* all, those of expected.c too */
-	uint32_t *expected; /* by term, its classes that nothing is of yet: those from expected_at[term] on */
+	uint32_t *
+		expected; /* by term, its classes that nothing is of yet: those from expected_at[term] on */
 	uint32_t *expected_at;
 	size_t n, room;
 };
@@ -128,7 +130,8 @@ void acl_space_make(struct acl_space *space, const struct acl_source *s, enum ac
  * Gives numbers to classes that nothing is of yet: of each mover in one more or one less of the terms that change. Then
  * such a change takes a new index and no new tree.
  */
-void acl_space_expect(struct acl_space *space, const struct acl_source *s, enum acl_space_kind kind);
+void acl_space_expect(struct acl_space *space, const struct acl_source *s,
+		      enum acl_space_kind kind);
 void acl_space_free(struct acl_space *space);
 /* The classes of a rule's side; `set->range` is to be freed. Any: one range of all. */
 void acl_space_set(const struct acl_space *space, const struct acl_source *s,

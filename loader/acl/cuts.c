@@ -6,8 +6,8 @@
 
 #include "loader/acl/tree.h"
 
-#define SAMPLE	  256
-#define RANGES	  4 /* of a set that are looked at, in a sample */
+#define SAMPLE    256
+#define RANGES    4 /* of a set that are looked at, in a sample */
 #define ENDPOINTS (2 * RANGES * SAMPLE)
 
 static int compare_words(const void *a, const void *b)
@@ -17,7 +17,8 @@ static int compare_words(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static size_t add_ends(uint32_t *end, size_t n, const struct acl_range *r, const struct acl_range *in)
+static size_t add_ends(uint32_t *end, size_t n, const struct acl_range *r,
+		       const struct acl_range *in)
 {
 	if (r->first > in->last || r->last < in->first)
 		return n;
@@ -98,7 +99,8 @@ static int all_cuts(const uint32_t *end, size_t n, int room, uint32_t cut[ACL_CU
 }
 
 /* How many children the box would stand in, and which are the first and the last of them. */
-int acl_children(const struct acl_box *box, int value, const struct acl_cut *c, int *first, int *last)
+int acl_children(const struct acl_box *box, int value, const struct acl_cut *c, int *first,
+		 int *last)
 {
 	const struct acl_set *set = value < ACL_SETS ? box->set[value] : NULL;
 	int from = 0, to = 0, n = 0;
@@ -137,7 +139,8 @@ static double guess(double n)
 	return n <= ACL_LEAF ? n / 2 : ACL_LEAF / 2 + 1.3 * log2(n / ACL_LEAF);
 }
 
-static double judge_cut(const struct acl_box *const *sample, size_t n, double scale, struct acl_cut *c)
+static double judge_cut(const struct acl_box *const *sample, size_t n, double scale,
+			struct acl_cut *c)
 {
 	double count[ACL_CUTS + 1] = { 0 }, aside = 0, most = 0, mean = 0, all = 0;
 
@@ -165,7 +168,8 @@ static double judge_cut(const struct acl_box *const *sample, size_t n, double sc
 	c->divides = most <= 0.94 * (double)n && aside <= 0.94 * (double)n;
 	mean = all > 0 ? mean / all : 0;
 	return 1 + guess(most * scale) / 2 + guess(mean * scale) / 2 +
-	       (aside > 0 ? 1 + guess(aside * scale) : 0) + 2 * (all + aside - (double)n) / (double)n;
+	       (aside > 0 ? 1 + guess(aside * scale) : 0) +
+	       2 * (all + aside - (double)n) / (double)n;
 }
 
 /* Which boxes, of `n`, are looked at. */

@@ -6,7 +6,7 @@
 #include "loader/acl/classifier.h"
 #include "loader/alloc.h"
 
-#define EXPECTED_MAX 4096	/* classes */
+#define EXPECTED_MAX 4096 /* classes */
 #define COMPARED_MAX (1u << 22) /* members of terms that movers are compared with */
 
 struct pair {
@@ -69,7 +69,7 @@ static bool has_class(const struct expect *x, uint64_t sum)
 {
 	if (bsearch(&sum, x->sorted, x->n_sorted, sizeof(sum), compare_sums))
 		return true;
-	for (uint32_t class = x->first; class < x->space->classes; class++)
+	for (uint32_t class = x->first; class < x->space->classes; class ++)
 		if (x->space->sum[class] == sum)
 			return true;
 	return false;
@@ -134,7 +134,8 @@ static void write_lists(struct expect *x)
 void acl_space_expect(struct acl_space *space, const struct acl_source *s, enum acl_space_kind kind)
 {
 	struct expect x = { .space = space, .s = s, .kind = kind, .first = space->classes };
-	size_t movers = kind == SPACE_PORTS ? s->moving_slots : s->movers, members = 1, changing = 0;
+	size_t movers = kind == SPACE_PORTS ? s->moving_slots : s->movers, members = 1,
+	       changing = 0;
 	uint64_t *sum = alloc_zero(space->classes + EXPECTED_MAX, sizeof(*sum));
 
 	for (size_t i = 0; i < s->terms; i++) {
@@ -155,7 +156,8 @@ void acl_space_expect(struct acl_space *space, const struct acl_source *s, enum 
 	x.in = alloc_zero(s->terms + 1, sizeof(*x.in));
 	expect_mover(&x, movers, movers);
 	for (size_t i = 0; i < movers && space->classes - x.first < EXPECTED_MAX; i++)
-		if (kind == SPACE_PORTS || (s->mover[i].family == FAMILY_IPV4) == (kind == SPACE_IPV4))
+		if (kind == SPACE_PORTS ||
+		    (s->mover[i].family == FAMILY_IPV4) == (kind == SPACE_IPV4))
 			expect_mover(&x, i, movers);
 	write_lists(&x);
 	free(x.sorted);

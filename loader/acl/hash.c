@@ -33,8 +33,10 @@ static void take(uint64_t v[4], uint64_t word)
 
 uint64_t keyed_hash(const uint64_t key[2], const void *data, size_t size)
 {
-	uint64_t v[4] = { key[0] ^ UINT64_C(0x736f6d6570736575), key[1] ^ UINT64_C(0x646f72616e646f6d),
-			  key[0] ^ UINT64_C(0x6c7967656e657261), key[1] ^ UINT64_C(0x7465646279746573) };
+	uint64_t v[4] = { key[0] ^ UINT64_C(0x736f6d6570736575),
+			  key[1] ^ UINT64_C(0x646f72616e646f6d),
+			  key[0] ^ UINT64_C(0x6c7967656e657261),
+			  key[1] ^ UINT64_C(0x7465646279746573) };
 	const unsigned char *bytes = data;
 	uint64_t word;
 	size_t at = 0;

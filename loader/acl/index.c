@@ -101,8 +101,8 @@ static void rest_words(acl_position at, int word, uint32_t words[3])
 }
 
 /* The words from `word` on, where there is but one interval in them, or one that begins and does not end: else 0. */
-static uint32_t index_rest(struct acl_cells *cells, const struct acl_space *s, size_t from, size_t end, int word,
-			   uint32_t class)
+static uint32_t index_rest(struct acl_cells *cells, const struct acl_space *s, size_t from,
+			   size_t end, int word, uint32_t class)
 {
 	acl_position below = ~(acl_position)0 >> (32 * word), last = s->from[from] | below;
 	struct acl_rest *rest;
@@ -200,7 +200,7 @@ static uint32_t count_not_above(const uint32_t *key, uint32_t n, uint32_t word)
 
 static int compare_rest(const uint32_t *words, const uint32_t bound[3], int n)
 {
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n && i < 3; i++)
 		if (words[i] != bound[i])
 			return words[i] < bound[i] ? -1 : 1;
 	return 0;
@@ -220,7 +220,8 @@ uint32_t acl_index_find(const struct acl_cells *cells, uint32_t root, const uint
 	if (!root)
 		return 0;
 	for (int word = 0; word < 4; word++) {
-		uint32_t at = root & ACL_ROOT_CELL, levels = root >> ACL_ROOT_SHIFT & ACL_ROOT_LEVELS;
+		uint32_t at = root & ACL_ROOT_CELL,
+			 levels = root >> ACL_ROOT_SHIFT & ACL_ROOT_LEVELS;
 
 		if (levels == ACL_REST)
 			return find_rest(&cells->cell[at].rest, words + word, 4 - word);

@@ -138,8 +138,8 @@ static struct edge *find_edges(const struct acl_source *s, enum acl_space_kind k
 		for (size_t k = 0; k < spans.n; k++) {
 			list[(*n)++] = (struct edge){ spans.list[k].first, s->term[i].key };
 			if (spans.list[k].last != ~(acl_position)0)
-				list[(*n)++] = (struct edge){ spans.list[k].last + 1,
-							       s->term[i].key };
+				list[(*n)++] =
+					(struct edge){ spans.list[k].last + 1, s->term[i].key };
 		}
 	}
 	free(spans.list);
@@ -261,14 +261,16 @@ void acl_set_order(struct acl_set *set)
 	set->n = kept + 1;
 }
 
-static size_t add_expected(const struct acl_space *space, uint32_t term, struct acl_set *set, size_t room)
+static size_t add_expected(const struct acl_space *space, uint32_t term, struct acl_set *set,
+			   size_t room)
 {
 	uint32_t from = space->expected_at ? space->expected_at[term] : 0;
 	uint32_t end = space->expected_at ? space->expected_at[term + 1] : 0;
 
 	set->range = alloc_grow(set->range, &room, set->n + end - from, sizeof(*set->range));
 	for (; from < end; from++)
-		set->range[set->n++] = (struct acl_range){ space->expected[from], space->expected[from] };
+		set->range[set->n++] =
+			(struct acl_range){ space->expected[from], space->expected[from] };
 	return room;
 }
 
@@ -294,9 +296,9 @@ void acl_space_set(const struct acl_space *space, const struct acl_source *s,
 		for (size_t k = 0; k < spans.n; k++) {
 			acl_position last = spans.list[k].last;
 			uint32_t from = space->born[interval_at(space, spans.list[k].first)];
-			uint32_t end = last == ~(acl_position)0 ?
-					       space->born[space->n] :
-					       space->born[interval_at(space, last + 1)];
+			uint32_t end = last == ~(acl_position)0
+					       ? space->born[space->n]
+					       : space->born[interval_at(space, last + 1)];
 
 			if (from < end)
 				set->range[set->n++] = (struct acl_range){ from, end - 1 };

@@ -26,16 +26,18 @@ static int take_steps(struct acl_tree_job *job, uint64_t n, struct error *e)
 {
 	job->steps += n;
 	if (job->cells->n > ACL_CELLS_MAX)
-		return error_set(e, EXIT_REFUSED,
-				 "%s: its rules compile to more than the %u cells that a tenant may have: use "
-				 "fewer rules, or groups that overlap less",
-				 job->who, ACL_CELLS_MAX);
+		return error_set(
+			e, EXIT_REFUSED,
+			"%s: its rules compile to more than the %u cells that a tenant may have: use "
+			"fewer rules, or groups that overlap less",
+			job->who, ACL_CELLS_MAX);
 	if (job->steps <= job->steps_max)
 		return 0;
-	return error_set(e, EXIT_REFUSED,
-			 "%s: its rules take more than the %llu steps to compile that so many may take: use "
-			 "fewer rules of overlapping ranges",
-			 job->who, (unsigned long long)job->steps_max);
+	return error_set(
+		e, EXIT_REFUSED,
+		"%s: its rules take more than the %llu steps to compile that so many may take: use "
+		"fewer rules of overlapping ranges",
+		job->who, (unsigned long long)job->steps_max);
 }
 
 static uint32_t set_root(struct acl_tree_job *job, struct acl_set *set)
@@ -145,7 +147,8 @@ static void make_parts(const struct acl_tree_job *job, const uint32_t *box, size
 
 	*p = (struct parts){ 0 };
 	share_out(job, box, n, c, spread, p, true);
-	if (spread == SPREAD_SOME && p->n[ASIDE] && acl_may_spread((double)p->n[ASIDE], (double)n, c->cuts)) {
+	if (spread == SPREAD_SOME && p->n[ASIDE] &&
+	    acl_may_spread((double)p->n[ASIDE], (double)n, c->cuts)) {
 		spread = SPREAD_ALL;
 		*p = (struct parts){ 0 };
 		share_out(job, box, n, c, spread, p, true);
@@ -206,10 +209,12 @@ static int build_node(struct acl_tree_job *job, uint32_t at, const struct parts 
 		return -1;
 	cost->visits += 1 + other.visits;
 	/* It waits while a child is searched, and its own wait when that is done. */
-	cost->waiting = cost->waiting + !!aside > other.waiting ? cost->waiting + !!aside :
-								  other.waiting;
+	cost->waiting =
+		cost->waiting + !!aside > other.waiting ? cost->waiting + !!aside : other.waiting;
 	node = &job->cells->cell[at].node;
-	*node = (struct acl_node){ .kind = ACL_NODE, .value = (__u8)c->value, .child = child, .aside = aside };
+	*node = (struct acl_node){
+		.kind = ACL_NODE, .value = (__u8)c->value, .child = child, .aside = aside
+	};
 	if (aside)
 		node->aside_rank = job->rule[job->box[p->box[ASIDE][0]].rule].match.rank;
 	for (int i = 0; i < ACL_CUTS; i++)
@@ -222,7 +227,8 @@ static bool covers(const struct acl_box *box, const struct acl_range place[ACL_V
 	if (!box->plain)
 		return false;
 	for (int i = 0; i < ACL_VALUES; i++)
-		if ((i < ACL_SETS && box->set[i]) || box->hull[i].first > place[i].first || box->hull[i].last < place[i].last)
+		if ((i < ACL_SETS && box->set[i]) || box->hull[i].first > place[i].first ||
+		    box->hull[i].last < place[i].last)
 			return false;
 	return true;
 }
@@ -261,8 +267,8 @@ static int build(struct acl_tree_job *job, uint32_t at, uint32_t *box, size_t n,
 	if (n <= ACL_LEAF || !acl_pick_cut(job, box, n, place, &c))
 		return leaf(job, at, box, n, cost, e);
 	make_parts(job, box, n, &c, &p);
-	failed = divides(&p, n) ? build_node(job, at, &p, &c, place, cost, e) :
-				  leaf(job, at, box, n, cost, e);
+	failed = divides(&p, n) ? build_node(job, at, &p, &c, place, cost, e)
+				: leaf(job, at, box, n, cost, e);
 	free(p.box[0]);
 	return failed;
 }

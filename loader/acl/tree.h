@@ -22,7 +22,8 @@ struct acl_cut {
 
 size_t acl_set_at(const struct acl_set *set, uint32_t class);
 bool acl_box_meets(const struct acl_box *box, int value, uint32_t first, uint32_t last);
-int acl_children(const struct acl_box *box, int value, const struct acl_cut *c, int *first, int *last);
+int acl_children(const struct acl_box *box, int value, const struct acl_cut *c, int *first,
+		 int *last);
 bool acl_is_aside(const struct acl_cut *c, int children, enum acl_spread spread);
 bool acl_may_spread(double aside, double n, int cuts);
 /* Finds the best cut of boxes in a place of the tree; false if none divides them. */

@@ -26,3 +26,11 @@ build/tools/first: selftests/rules/first.c selftests/rules/ruleset.c selftests/r
 	$(call say,TOOL)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -Wno-missing-field-initializers selftests/rules/first.c \
 		selftests/rules/ruleset.c $(CLASSIFY_LIB) $(BUILD)/loader/rules_linear.o $(PACKET_LIB) -o $@ -lcmocka $(LDLIBS)
+
+TOOLS += build/tools/others
+
+build/tools/others: selftests/rules/others.c selftests/rules/ruleset.c selftests/rules/ruleset.h $(CLASSIFY_LIB)
+	@mkdir -p $(@D)
+	$(call say,TOOL)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) selftests/rules/others.c selftests/rules/ruleset.c \
+		$(CLASSIFY_LIB) -o $@ $(LDLIBS)

@@ -71,7 +71,9 @@ expect_output 'new' weft_on h2 group show red/new
 expect_ok weft_on h2 group del red/new
 
 # Other hands in the compiled maps are found, and put right.
-expect_ok bpftool map update pinned "$(root_of h2)/tenants/red/acl_tree" key hex 02 00 00 00 value hex $(printf '00 %.0s' $(seq 64))
+# shellcheck disable=SC2046 # a word a byte
+expect_ok -t "a cell of the tree is overwritten" bpftool map update pinned "$(root_of h2)/tenants/red/acl_tree" \
+	key hex 02 00 00 00 value hex $(yes 00 | head -64)
 expect_status 4 weft_on h2 verify
 expect_ok weft_on h2 acl commit red
 expect_ok weft_on h2 verify

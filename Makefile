@@ -104,7 +104,7 @@ net: all upgrade-wefts ## real packets between network namespaces
 verifier: all ## every program loads, with both values of every switch
 	./selftests/run $(VERIFIER_TESTS)
 
-kernels: all ## Debian's own kernels under qemu
+kernels: all upgrade-wefts ## Debian's own kernels under qemu
 	./selftests/run $(KERNEL_TESTS)
 
 net-guest: all ## the net tests on another kernel, in an emulated machine (half an hour)

@@ -7,7 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/log.h"
-#include "agent/single.h"
+#include "loader/single.h"
 #include "loader/bpf_log.h"
 #include "loader/commands.h"
 #include "loader/devices.h"
@@ -125,7 +125,7 @@ int cmd_agent_run(struct command_line *cl, struct error *e)
 	a.signals.loop = &a.loop;
 	if (root_locate(&a.home.root, cl->root, e) || check_place(&a.home.root, e))
 		return -1;
-	lock = single_take(&a.home.root, e);
+	lock = single_take(&a.home.root, "agent", e);
 	if (lock < 0)
 		return -1;
 	raise_memlock();

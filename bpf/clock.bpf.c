@@ -6,7 +6,8 @@
 #include "include/chain.h"
 #include "include/config.h"
 #include "include/device.h"
-#include "include/flow.h"
+#include "include/flow_table.h"
+#include "include/fragment.h"
 #include "include/host.h"
 #include "include/port.h"
 #include "include/probe.h"
@@ -19,6 +20,8 @@
 SHOW(abi);
 SHOW(config_key);
 SHOW(config_value);
+SHOW(ct4_bucket);
+SHOW(ct6_bucket);
 SHOW(ct4_key);
 SHOW(ct6_key);
 SHOW(flow);
@@ -26,6 +29,9 @@ SHOW(rule_key);
 SHOW(rule);
 SHOW(device_key);
 SHOW(device);
+SHOW(fragment_set);
+SHOW(early_key);
+SHOW(early_frame);
 SHOW(event);	/* for readers of the ring buffer, which has no types of its own */
 SHOW(probe_body);	/* on the wire alone */
 const union acl_slot *show_acl_slot __attribute__((unused));

@@ -4,28 +4,42 @@
  * hands each packet to the old build's program, and from the moment that the loader turns `turned` to the new one's, on
  * all devices at once. From then on a flow that only the old tables know is taken over when a packet of it comes; the
  * loader carries the idle ones over meanwhile, and then puts the new programs in the places.
+ *
+ * Tables stand here by their version: those of version 2 have its number, those of version 3, the present one, have the
+ * names that all programs know. The loader puts in what is the old build's or the new one's.
  */
 #include "lib/weft.h"
 #include "lib/flow_key.h"
+#include "lib/flow_table.h"
 #include "lib/scratch.h"
 #include "stages/parse.h"
 #include "stages/tunnel.h"
 #include "include/flow_versions.h"
 
-/* Which way: from version 1 to 2, or back. */
+/* Which way: from version 2 to 3, or back. */
 const volatile bool backward = false;
 
-/* The new build's tables, and the old one's; the loader puts in those that there are. */
-TENANT_TABLE(near_ct4, BPF_MAP_TYPE_HASH, struct ct4_key, struct flow, BPF_F_NO_PREALLOC);
-TENANT_TABLE(near_ct6, BPF_MAP_TYPE_HASH, struct ct6_key, struct flow, BPF_F_NO_PREALLOC);
-TENANT_TABLE(near_half4, BPF_MAP_TYPE_LRU_HASH, struct ct4_key, struct flow, 0);
-TENANT_TABLE(near_half6, BPF_MAP_TYPE_LRU_HASH, struct ct6_key, struct flow, 0);
-TENANT_QUEUE(near_recent4, struct ct4_key);
-TENANT_QUEUE(near_recent6, struct ct6_key);
-TENANT_TABLE(far_ct4, BPF_MAP_TYPE_HASH, struct ct4_key, struct flow, BPF_F_NO_PREALLOC);
-TENANT_TABLE(far_ct6, BPF_MAP_TYPE_HASH, struct ct6_key, struct flow, BPF_F_NO_PREALLOC);
-TENANT_TABLE(far_half4, BPF_MAP_TYPE_LRU_HASH, struct ct4_key, struct flow, 0);
-TENANT_TABLE(far_half6, BPF_MAP_TYPE_LRU_HASH, struct ct6_key, struct flow, 0);
+TENANT_TABLE(ct4_2, BPF_MAP_TYPE_HASH, struct ct4_key, struct flow_2, BPF_F_NO_PREALLOC);
+TENANT_TABLE(ct6_2, BPF_MAP_TYPE_HASH, struct ct6_key, struct flow_2, BPF_F_NO_PREALLOC);
+TENANT_TABLE(half4_2, BPF_MAP_TYPE_LRU_HASH, struct ct4_key, struct flow_2, 0);
+TENANT_TABLE(half6_2, BPF_MAP_TYPE_LRU_HASH, struct ct6_key, struct flow_2, 0);
+
+/* A queue has no key: the ring in which programs of version 2 look for expired flows when a table is full. */
+#define TENANT_QUEUE(name, inner_value)                                             \
+	struct name##_inner {                                                       \
+		__uint(type, BPF_MAP_TYPE_QUEUE);                                   \
+		__uint(max_entries, 64);                                            \
+		__uint(value_size, sizeof(inner_value));                            \
+	};                                                                          \
+	struct {                                                                    \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                           \
+		__uint(max_entries, WEFT_TENANTS_MAX);                              \
+		__type(key, __u32);                                                 \
+		__array(values, struct name##_inner);                               \
+	} name SEC(".maps")
+
+TENANT_QUEUE(recent4_2, struct ct4_key);
+TENANT_QUEUE(recent6_2, struct ct6_key);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -44,95 +58,138 @@ struct {
 	__type(value, __u32);
 } sides SEC(".maps");
 
+/* Room for a flow of version 2 on its way into a table; for one of version 3, struct scratch has it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_2);
+} room_2 SEC(".maps");
+
 /* So that this object's BTF knows them, and the test of layouts compares them. */
-const struct flow_1 *show_flow_1 __attribute__((unused));
 const struct flow_2 *show_flow_2 __attribute__((unused));
+const struct flow_3 *show_flow_3 __attribute__((unused));
 
-/* The tables are declared with, and flows are put together in, a struct flow: whatever its layout. */
-_Static_assert(sizeof(struct flow_1) == sizeof(struct flow) && sizeof(struct flow_2) == sizeof(struct flow),
-	       "flows of all versions have one size");
+_Static_assert(sizeof(struct flow_3) == sizeof(struct flow), "the present version is 3");
 
-union flow_key {
-	struct ct4_key v4;
-	struct ct6_key v6;
-};
+/* ---- tables of version 2 ---- */
 
-struct tables {
+struct tables_2 {
 	void *ct, *half, *recent;
 };
 
-static __always_inline void *table_of(void *outer, const struct pkt *p)
-{
-	__u32 tenant = p->tenant;
-
-	return bpf_map_lookup_elem(outer, &tenant);
-}
-
-static __always_inline void near_tables(const struct pkt *p, struct tables *t)
+static __always_inline void tables_2(const struct pkt *p, struct tables_2 *t)
 {
 	if (p->family == FAMILY_IPV4) {
-		t->ct = table_of(&near_ct4, p);
-		t->half = table_of(&near_half4, p);
-		t->recent = table_of(&near_recent4, p);
+		t->ct = tenant_table(&ct4_2, p);
+		t->half = tenant_table(&half4_2, p);
 	} else {
-		t->ct = table_of(&near_ct6, p);
-		t->half = table_of(&near_half6, p);
-		t->recent = table_of(&near_recent6, p);
+		t->ct = tenant_table(&ct6_2, p);
+		t->half = tenant_table(&half6_2, p);
 	}
 }
 
-static __always_inline void far_tables(const struct pkt *p, struct tables *t)
+static __always_inline union flow_key key_2(const struct pkt *p)
 {
-	t->ct = p->family == FAMILY_IPV4 ? table_of(&far_ct4, p) : table_of(&far_ct6, p);
-	t->half = p->family == FAMILY_IPV4 ? table_of(&far_half4, p) : table_of(&far_half6, p);
+	union flow_key key = key_of(p);
+
+	if (p->family == FAMILY_IPV4)
+		key.v4.used = FLOW_FREE;
+	else
+		key.v6.used = FLOW_FREE;
+	return key;
 }
 
-/* In the queue a key of version 2 has its flow's stamp, one of version 1 nothing. */
-static __always_inline void queue(void *recent, union flow_key key, bool ipv4, __u8 stamp)
+/* The packet's flow, or NULL; *half: where from. */
+static __always_inline struct flow_2 *find_2(const struct pkt *p, bool *half)
 {
-	if (ipv4)
-		key.v4.pad = stamp;
-	else
-		key.v6.pad = stamp;
-	bpf_map_push_elem(recent, &key, BPF_EXIST);
+	union flow_key key = key_2(p);
+	struct flow_2 *found;
+	struct tables_2 t;
+
+	tables_2(p, &t);
+	found = t.ct ? bpf_map_lookup_elem(t.ct, &key) : NULL;
+	*half = !found;
+	return found || !t.half ? found : bpf_map_lookup_elem(t.half, &key);
 }
+
+/* In the queue a key has its flow's stamp. */
+static __always_inline void queue_2(const struct pkt *p, union flow_key key, __u8 stamp)
+{
+	void *recent;
+
+	if (p->family == FAMILY_IPV4) {
+		recent = tenant_table(&recent4_2, p);
+		key.v4.used = stamp;
+	} else {
+		recent = tenant_table(&recent6_2, p);
+		key.v6.used = stamp;
+	}
+	if (recent)
+		bpf_map_push_elem(recent, &key, BPF_EXIST);
+}
+
+static __always_inline void put_2(const struct pkt *p, const struct flow *flow, bool half)
+{
+	union flow_key key = key_2(p);
+	__u32 zero = 0;
+	struct flow_2 *room = bpf_map_lookup_elem(&room_2, &zero);
+	struct tables_2 t;
+
+	tables_2(p, &t);
+	if (!room || !t.ct || !t.half)
+		return;
+	flow_3_to_2((const struct flow_3 *)flow, room, bpf_get_prandom_u32());
+	if (half)
+		bpf_map_update_elem(t.half, &key, room, BPF_NOEXIST);
+	else if (!bpf_map_update_elem(t.ct, &key, room, BPF_NOEXIST))
+		queue_2(p, key, room->stamp);
+}
+
+/* ---- tables of version 3 ---- */
+
+/* flow_find() was here, and has found nothing. */
+static __always_inline void put_3(struct pkt *p, const struct flow_2 *flow, bool half)
+{
+	struct scratch *room = scratch_here();
+	union flow_key key;
+	void *table;
+
+	if (!room)
+		return;
+	flow_2_to_3(flow, (struct flow_3 *)&room->flow);
+	if (!half) {
+		flow_insert(p);
+		return;
+	}
+	key = key_of(p);
+	table = half_table(p);
+	if (table)
+		bpf_map_update_elem(table, &key, &room->flow, BPF_NOEXIST);
+}
+
+/* ---- */
 
 /* If only the old tables know the packet's flow, the new ones get it. Verified once for all hooks. */
 __noinline int take_over(struct pkt *p)
 {
-	struct scratch *room = scratch_here();
-	struct tables near, far;
-	union flow_key key;
-	bool half = false;
-	void *old;
-	__u8 stamp;
+	const struct tenant *t;
+	struct flow_2 *two;
+	struct flow *three;
+	bool half;
 
-	if (!p || !room)
+	if (!p)
+		return 0;
+	t = tenant_at(p->tenant);
+	if (!t)
 		return 0;
 	flow_key(p);
-	key.v6 = p->key6;
-	near_tables(p, &near);
-	far_tables(p, &far);
-	if (!near.ct || !near.half || !near.recent || !far.ct || !far.half)
-		return 0;
-	if (bpf_map_lookup_elem(near.ct, &key) || bpf_map_lookup_elem(near.half, &key))
-		return 0;
-	old = bpf_map_lookup_elem(far.ct, &key);
-	if (!old) {
-		old = bpf_map_lookup_elem(far.half, &key);
-		half = true;
-	}
-	if (!old)
-		return 0;
-	stamp = backward ? 0 : bpf_get_prandom_u32();
-	if (backward)
-		flow_2_to_1(old, (struct flow_1 *)&room->flow);
-	else
-		flow_1_to_2(old, (struct flow_2 *)&room->flow, stamp);
-	if (half)
-		bpf_map_update_elem(near.half, &key, &room->flow, BPF_NOEXIST);
-	else if (!bpf_map_update_elem(near.ct, &key, &room->flow, BPF_NOEXIST))
-		queue(near.recent, key, p->family == FAMILY_IPV4, stamp);
+	two = find_2(p, &half);
+	three = flow_find(p, t);
+	if (backward && three && !two)
+		put_2(p, three, p->flags & PKT_HALF_OPEN);
+	else if (!backward && two && !three)
+		put_3(p, two, half);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* Hook `port`: frames from a workload. */
 #include "lib/weft.h"
 #include "stages/checksum.h"
+#include "stages/fragment.h"
 #include "stages/forward.h"
 
 /* The tag of the workload's frames tells the port; XDP leaves tagged frames to TC. */
@@ -48,6 +49,12 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 	if (v)
 		return v;
 	chain = chain_on_wire(p, port, FROM_WORKLOAD);
+	/* A function gets fragments as they were sent; they are looked at when they are back. */
+	if (!chain || port->chain_since) {
+		v = fragment(ctx, p, 0);
+		if (v)
+			return v;
+	}
 	if (chain && port->chain_since) {
 		v = existing_leaving(p);
 		if (v)
@@ -59,6 +66,13 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 		return V_UP;
 	v = unwrap(ctx, p);
 	return v ? v : to_function(ctx, p, chain, PCP_LEAVING);
+}
+
+/* Dropped, though an answer may have gone out in its place. */
+static __always_inline bool is_refused(const struct pkt *p)
+{
+	return p->reason == DROP_REJECTED || p->reason == DROP_REJECT_LIMITED || p->reason == DROP_REJECT_SILENT ||
+	       p->reason == DROP_CHAIN_RESET;
 }
 
 HOOK(port)
@@ -74,7 +88,7 @@ HOOK(port)
 		count_drop(p->reason);
 		if (known)
 			count_port_drop(p->port);
-	} else if ((p->reason == DROP_REJECTED || p->reason == DROP_CHAIN_RESET) && v != V_UP) {
+	} else if (is_refused(p) && v != V_UP) {
 		count_port_drop(p->port);
 	} else if (v == V_SENT || v == V_CONSUMED) {
 		count_from(p, p->port);

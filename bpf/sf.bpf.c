@@ -2,6 +2,7 @@
 /* Hook `sf`: frames back from a function's device. Nothing is believed but what a chain sends there. */
 #include "lib/weft.h"
 #include "stages/checksum.h"
+#include "stages/fragment.h"
 #include "stages/forward.h"
 #include "stages/probe.h"
 #include "stages/returned.h"
@@ -24,6 +25,15 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 	v = checksum(ctx, p);
 	if (v)
 		return v;
+	v = fragment(ctx, p, back.pcp);
+	if (v) {
+		/* It has answered, whatever becomes of it; what comes again is counted then. */
+		if (v == V_HELD)
+			function_lives(back.chain);
+		else
+			function_answered(back.chain);
+		return v;
+	}
 	if (back.pcp == PCP_LEAVING)
 		v = forward(ctx, p, false);
 	else if (p->flags & PKT_MULTICAST)

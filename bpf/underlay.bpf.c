@@ -2,6 +2,7 @@
 /* Hook `underlay`: tunnel packets from other hosts. All else passes untouched. */
 #include "lib/weft.h"
 #include "stages/tunnel.h"
+#include "stages/fragment.h"
 #include "stages/forward.h"
 
 static __always_inline enum verdict from_underlay(ctx_t *ctx, struct pkt *p)
@@ -11,6 +12,8 @@ static __always_inline enum verdict from_underlay(ctx_t *ctx, struct pkt *p)
 	if (v)
 		return v;
 	v = parse(ctx, p, OUTER_LEN);
+	if (!v)
+		v = fragment(ctx, p, 0);
 	return v ? v : forward(ctx, p, false);
 }
 

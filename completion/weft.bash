@@ -82,7 +82,7 @@ _weft_operand() {
 	*.\[OBJECT\]) _weft_reply "$(_weft_columns command "" "" 2)" ;;
 	*.TENANT/NETWORK/*) _weft_begin < <(_weft_names network) ;;
 	*.\[TENANT\[/NETWORK\]\]) _weft_reply "$(_weft_names network)" ;;
-	*.TENANT | *.\[TENANT\]) _weft_reply "$(_weft_names tenant)" ;;
+	*.TENANT | *.TENANT\ * | *.\[TENANT\]) _weft_reply "$(_weft_names tenant)" ;;
 	*.add.TENANT/NAME*) _weft_begin < <(_weft_names tenant) ;;
 	*) _weft_reply "$(_weft_names "$object")" ;;
 	esac
@@ -144,6 +144,11 @@ _weft_command() {
 	case ${#words[@]}.$operands in
 	*.FILE...) _weft_files ;;
 	1.*) _weft_operand "$object" "$verb" "$operands" ;;
+	2.TENANT\ FILE*) _weft_files ;;
+	3.TENANT\ FILE*) _weft_reply format ;;
+	4.TENANT\ FILE*) _weft_reply classbench yaml ;;
+	*.TENANT\ FILE*) _weft_pairs "$object" "${words[0]}" "${words[@]:4}" ;;
+	*.TENANT\ KEY*) _weft_pairs packet "${words[0]}" "${words[@]:1}" ;;
 	*KEY\ VALUE...) _weft_pairs "$object" "${words[0]%%/*}" "${words[@]:1}" ;;
 	*) _weft_words_of "$operands" "${words[0]%%/*}" "${words[@]:1}" ;;
 	esac

@@ -280,6 +280,32 @@ struct acl_query {
 	__u32 pad;
 };
 
+/* ---- tenants/<tenant>/rule_hits: what the rules decided here; made by packets, deleted with the rule ---- */
+
+struct rule_hits_key {
+	__u32 rule;		/* id, low 32 bits */
+	__u32 carried;		/* 1: what packets counted in the map that this one took the place of; written by weft */
+};
+
+/* Of one CPU. Packets that were judged: the first of a flow, and each that was denied or has no flow. */
+struct rule_hits {
+	__u64 packets;
+	__u64 bytes;		/* of Ethernet frames */
+};
+
+/* ---- tenant_limits[slot]: what one tenant may make this host send or tell, a second, and at once ---- */
+
+#define REJECTS_PER_S 1000
+#define REJECTS_AT_ONCE 250
+#define LOGS_PER_S 100
+#define LOGS_AT_ONCE 200
+
+/* Times (CLOCK_MONOTONIC, ns) until which what was granted has used up the rate (generic cell rate algorithm). */
+struct tenant_limits {
+	__u64 rejects_until;
+	__u64 logs_until;
+};
+
 /* An event of a rule with `log`, in the ring buffer `events`. */
 enum event_kind { EVENT_ACL_LOG = 1 };
 

@@ -15,7 +15,7 @@
 	X(BAD_IPV6, "bad_ipv6", "IPv6 version or payload length is wrong")                          \
 	X(BAD_EXTENSION, "bad_extension", "IPv6 extension headers too many, too long or out of order") \
 	X(BAD_L4, "bad_l4", "TCP, UDP or ICMP header cut off, or lengths or flags that cannot be")  \
-	X(FRAGMENT, "fragment", "an IP fragment (fragments are not carried yet)")                   \
+	X(FRAGMENT, "fragment", "an IP fragment of a datagram that is refused as a whole")          \
 	X(UNKNOWN_PORT, "unknown_port", "no port is bound to this device and VLAN")                 \
 	X(VLAN_NOT_ALLOWED, "vlan_not_allowed", "a VLAN tag that the port does not have")           \
 	X(SPOOFED_MAC, "spoofed_mac", "source MAC is not the port's")                               \
@@ -34,7 +34,7 @@
 	X(CT_FULL, "ct_full", "the tenant's conntrack table is full")                               \
 	X(CT_MISSING, "ct_missing", "the tenant has no conntrack table for this address family")    \
 	X(CT_TCP_STATE, "ct_tcp_state", "TCP flags that do not fit the flow's state")               \
-	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error that quotes no live flow")                  \
+	X(ICMP_UNRELATED, "icmp_unrelated", "ICMP error that quotes no live flow, or a segment outside its window")                  \
 	X(OUTER_BAD, "outer_bad", "VXLAN header without a VNI, or cut off")                         \
 	X(VTEP_UNKNOWN, "vtep_unknown", "tunnel packet from an address that is no host")            \
 	X(VNI_UNKNOWN, "vni_unknown", "tunnel packet for a VNI that is not here")                   \
@@ -58,7 +58,18 @@
 	X(CHAIN_RESET, "chain_reset", "of a flow that is older than the chain on its wire, which resets such") \
 	X(SF_PROBE, "sf_probe", "a probe from a function's device that nobody waits for, or that was changed") \
 	X(BAD_CHECKSUM, "bad_checksum", "an unfinished checksum that is not at the L4 header's own place") \
-	X(HIDDEN_IP, "hidden_ip", "IP or ARP behind an LLC header, where it is not looked at")
+	X(HIDDEN_IP, "hidden_ip", "IP or ARP behind an LLC header, where it is not looked at") \
+	X(FRAGMENT_BAD, "fragment_bad", "an IP fragment of a length or to an end that cannot be, or of what is never fragmented") \
+	X(FRAGMENT_TINY, "fragment_tiny", "a first IP fragment without all headers, or a later one that would lie in them") \
+	X(FRAGMENT_OVERLAP, "fragment_overlap", "an IP fragment that overlaps another one of its datagram") \
+	X(FRAGMENT_DUPLICATE, "fragment_duplicate", "an IP fragment whose bytes have all come before")  \
+	X(FRAGMENT_SCATTERED, "fragment_scattered", "an IP fragment of a datagram in too many pieces with gaps") \
+	X(FRAGMENT_EARLY, "fragment_early", "an IP fragment whose first did not come before it, nor soon after") \
+	X(FRAGMENT_TABLE, "fragment_table", "the tenant has no fragment table, or no CPU gets at it") \
+	X(OUTER_FRAGMENT, "outer_fragment", "the first fragment of a tunnel packet: hosts never fragment them") \
+	X(REJECT_LIMITED, "reject_limited", "ACL reject, not answered: the tenant's answers of this second are spent") \
+	X(REJECT_SILENT, "reject_silent", "ACL reject that gets no answer: of a RST, an ICMP error, a broadcast …") \
+	X(CT_TCP_WINDOW, "ct_tcp_window", "TCP segment or RST outside the window of its connection")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -29,6 +29,7 @@ enum tenant_flags {
 	TENANT_ALLOW_OUT = 1 << 1,
 	TENANT_MONITOR = 1 << 2,	/* ACL denies are counted as would_drop and passed */
 	TENANT_LOOSE = 1 << 3,		/* a TCP segment without SYN may start a flow */
+	TENANT_LIBERAL = 1 << 4,	/* TCP segments outside their window are counted and passed */
 };
 
 /* tenant_slots[slot] */
@@ -38,6 +39,7 @@ struct tenant {
 	__u32 flags;		/* enum tenant_flags */
 	__u32 timeout[CT_TIMEOUT_COUNT];	/* jiffies */
 	__u32 shortest;		/* the least of them: a flow seen more recently is alive without a closer look */
+	__u64 seed;		/* of the hash that places flows: random, kept as long as the tenant */
 };
 
 /* tenant_stats[slot], per CPU */
@@ -46,12 +48,28 @@ struct tenant_traffic {
 	__u64 would_drop_in;	/* passed only since enforcement is `monitor` */
 	__u64 would_drop_out;
 	__u64 reclaimed;	/* expired flows whose place a new one took */
+	__u64 displaced;	/* the same of flows without a reply, when the table was full */
+	__u64 fragments_evicted;	/* datagrams in fragments that were not complete when another took their place */
+	__u64 default_in;	/* packets that no rule decided, but the default; counted as struct rule_hits does */
+	__u64 default_out;
+	__u64 logs_suppressed;	/* events of rules with `log` beyond LOGS_PER_S */
+	__u64 logs_lost;	/* and ones that found no room in `events` */
+	__u64 hits_lost;	/* judgements that rule_hits could not take */
+	__u64 tcp_outside;	/* TCP segments outside their window that `liberal` passed */
+};
+
+/* In `used` of a key. */
+enum flow_used {
+	FLOW_FREE = 0,		/* no flow: the place in the table may be taken */
+	FLOW_USED,		/* every key that is asked for has it */
+	FLOW_CLAIMED,		/* taken, and about to be filled */
 };
 
 /*
  * A flow's key: its endpoints ordered jointly by (address, port), so that both directions have one key.
  * Ports are as on the wire. ICMP queries carry their id as the asker's port and 0 as the other's: two
- * hosts that ping each other with one id are two flows.
+ * hosts that ping each other with one id are two flows. A table's places are claimed and given up by their key's last
+ * eight bytes alone, atomically.
  */
 struct ct4_key {
 	__be32 low_address;
@@ -59,7 +77,7 @@ struct ct4_key {
 	__be16 low_port;
 	__be16 high_port;
 	__u8 protocol;
-	__u8 pad;
+	__u8 used;		/* enum flow_used */
 	__u16 zone;
 };
 
@@ -69,7 +87,7 @@ struct ct6_key {
 	__be16 low_port;
 	__be16 high_port;
 	__u8 protocol;
-	__u8 pad;
+	__u8 used;		/* enum flow_used */
 	__u16 zone;
 };
 
@@ -78,6 +96,7 @@ enum flow_flags {
 	FLOW_DENIED = 1 << 1,	/* the verdict of `epoch` */
 	FLOW_REJECT = 1 << 2,	/* denied, with an answer */
 	FLOW_CLOSING = 1 << 3,	/* TCP: a FIN or RST was seen, from either end */
+	FLOW_LIBERAL = 1 << 4,	/* TCP: its windows are not known well enough to drop by them; in both directions */
 };
 
 /*
@@ -111,42 +130,78 @@ static inline __attribute__((always_inline)) __u32 tcp_timeout(__u8 a, __u8 b)
 #define FLOW_TARGET_KIND(target) ((target) >> 28)
 #define FLOW_TARGET_INDEX(target) ((target) & 0x0fffffff)
 
-/* One direction of a flow, which packets of this direction alone write. */
+/*
+ * One direction of a flow, which packets of this direction alone write. Packets and bytes have 48 bits (281 TB), in two
+ * parts: 64 would not fit.
+ */
 struct flow_dir {
-	__u64 packets;
-	__u64 bytes;		/* of Ethernet frames */
+	__u32 packets;
+	__u32 bytes;		/* of Ethernet frames */
+	__u16 packets_high;
+	__u16 bytes_high;
 	__u32 last_seen;	/* jiffies, low 32 bits */
 	__u32 epoch;		/* tenant epoch of the verdict; 0 is always stale */
-	__u32 target;		/* FLOW_TARGET: where packets of this direction go */
-	__u32 rule;		/* id of the deciding rule, low 32 bits; 0: the default */
-	__u32 tcp_end;		/* highest sequence number sent, plus one */
-	__u32 tcp_max_end;	/* highest that the other end allows (kept for window tracking) */
-	__u16 tcp_max_window;
-	__u8 tcp_scale;
-	__u8 tcp_state;		/* enum tcp_half */
-	__u8 mac[6];		/* destination MAC that `target` was found for */
-	__u8 flags;		/* enum flow_flags */
-	__u8 reason;		/* enum drop_reason, if FLOW_DENIED */
 	__u32 source;		/* FLOW_TARGET: where packets of this direction come from */
+	__u32 target;		/* FLOW_TARGET: where they go; if FLOW_DENIED, the enum drop_reason */
+	__u32 tcp_end;		/* highest sequence number sent, plus one; before its SYN: see bpf/stages/tcp_check.h */
+	__u32 tcp_max_end;	/* highest sequence number that it allows the other end, plus one */
+	__u32 tcp_max_ack;	/* highest acknowledgement sent; before one was, the lowest that may be */
+	__u16 tcp_max_window;	/* largest that it announced, to be scaled; of a SYN before the answer: bytes */
+	__u8 mac[6];		/* destination MAC that `target` was found for */
 };
 
 /*
- * 56 bytes a direction, so that each has a cache line of its own in ct4: the kernel's allocator puts 8 bytes and its
- * hash table 48 before the key, so the value begins 72 bytes into a 256-byte block: dir[0] ends with one line and dir[1]
- * stays in the next. (ct6, with its longer key, cannot have both.)
+ * What is known of a connection. It stands in a place of a table behind its key (include/flow_table.h), what both
+ * directions' packets read beside that, so that a packet meets two neighbouring cache lines.
  */
 struct flow {
+	__u32 born;		/* the tenant's epoch when it began; anew if it turns to another MAC */
+	__u32 rule;		/* id of the deciding rule, low 32 bits; 0: the default */
+	__u8 tcp[2];		/* of each end: FLOW_TCP */
+	__u8 flags[2];		/* enum flow_flags of each direction */
+	/*
+	 * Four bytes that are changed as one: `spill` is the table's, not the flow's (include/flow_table.h); flags of the
+	 * first packet are written once, when the flow begins.
+	 */
+	union {
+		struct {
+			__u16 spill;
+			__u8 first;		/* TCP flags or ICMP type of the first packet */
+			__u8 first_code;	/* ICMP code of the first packet */
+		};
+		__u32 spill_word;
+	};
 	struct flow_dir dir[2];	/* [0]: from the low endpoint, [1]: from the high one */
-
-	/* Written once, when the flow begins. */
-	__u8 first;		/* TCP flags or ICMP type of the first packet */
-	__u8 first_code;	/* ICMP code of the first packet */
-	__u8 stamp;		/* of its key in the reclaim queue: a key with another is of a flow that is gone */
-	__u8 pad;
-	__u32 nat;		/* kept for NAT; 0: none */
-	__u32 born;		/* the tenant's epoch then; anew if the flow turns to another MAC */
-	__u32 spare;
 };
+
+/*
+ * One end of a TCP connection: enum tcp_half, and its window scale (RFC 7323). Until both ends have sent their SYN it is
+ * what the SYN offers, FLOW_TCP_UNSCALED if nothing; then 0 for both unless both offered.
+ */
+#define FLOW_TCP(half, scale) ((half) | (scale) << 4)
+#define FLOW_TCP_HALF(tcp) ((tcp) & 0xf)
+#define FLOW_TCP_SCALE(tcp) ((tcp) >> 4)
+#define FLOW_TCP_UNSCALED 15
+#define FLOW_TCP_SCALE_MAX 14
+
+static inline __attribute__((always_inline)) __u64 flow_packets(const struct flow_dir *dir)
+{
+	return dir->packets | (__u64)dir->packets_high << 32;
+}
+
+static inline __attribute__((always_inline)) __u64 flow_bytes(const struct flow_dir *dir)
+{
+	return dir->bytes | (__u64)dir->bytes_high << 32;
+}
+
+static inline __attribute__((always_inline)) void flow_add_packet(struct flow_dir *dir, __u32 bytes)
+{
+	if (!++dir->packets)
+		dir->packets_high++;
+	dir->bytes += bytes;
+	if (dir->bytes < bytes)
+		dir->bytes_high++;
+}
 
 /*
  * Is the flow older than the chain on a wire, which came in epoch `since` (0: no flow counts as older)? Epochs grow, and
@@ -159,7 +214,7 @@ static inline __attribute__((always_inline)) int flow_is_older(__u32 born, __u32
 
 weft_static_assert(sizeof(struct ct4_key) == 16);
 weft_static_assert(sizeof(struct ct6_key) == 40);
-weft_static_assert(sizeof(struct flow_dir) == 56);
-weft_static_assert(sizeof(struct flow) == 128);
+weft_static_assert(sizeof(struct flow_dir) == 48);
+weft_static_assert(sizeof(struct flow) == 112);
 
 #endif

@@ -1,43 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Flows as each version of the maps has them, and the way from one to the next and back: for the programs and the part of
- * the command that carry flows over while a load changes the version. What stands here never changes.
+ * the command that carry flows over while a load changes the version. What stands here never changes. (Version 1 was in no
+ * release.)
  */
 #ifndef WEFT_FLOW_VERSIONS_H
 #define WEFT_FLOW_VERSIONS_H
 
-#include "flow.h"
-
-/* Version 1: 64 bytes a direction; the first packet is told in the direction that began the flow. */
-struct flow_dir_1 {
-	__u64 packets;
-	__u64 bytes;
-	__u32 last_seen;
-	__u32 epoch;
-	__u32 target;
-	__u32 rule;
-	__u32 tcp_end;
-	__u32 tcp_max_end;
-	__u16 tcp_max_window;
-	__u8 tcp_scale;
-	__u8 tcp_state;
-	__u8 mac[6];
-	__u8 flags;
-	__u8 first;
-	__u8 first_code;
-	__u8 reason;
-	__u8 pad[2];
-	__u32 nat;
-	__u32 source;
-};
-
-struct flow_1 {
-	struct flow_dir_1 dir[2];
-};
+#include "flow_table.h"
 
 /*
- * Version 2: 56 bytes a direction, and a tail; keys in the reclaim queue carry the stamp. In which epoch a flow of version 1
- * began nobody knows, but not after the one in which it was judged last.
+ * Version 2: 56 bytes a direction, and a tail; in hash tables of the kernel's. Keys have a zero where those of version 3
+ * have `used`; the ones in the reclaim queue have the stamp of their flow there.
  */
 struct flow_dir_2 {
 	__u64 packets;
@@ -68,55 +42,119 @@ struct flow_2 {
 	__u32 spare;
 };
 
-/* Up to `mac` both are the same. */
-#define FLOW_DIR_COMMON 50
+/* Version 3: 48 bytes a direction behind a head; in tables of our own (flow_table.h). */
+struct flow_dir_3 {
+	__u32 packets;
+	__u32 bytes;
+	__u16 packets_high;
+	__u16 bytes_high;
+	__u32 last_seen;
+	__u32 epoch;
+	__u32 source;
+	__u32 target;
+	__u32 tcp_end;
+	__u32 tcp_max_end;
+	__u32 tcp_max_ack;
+	__u16 tcp_max_window;
+	__u8 mac[6];
+};
 
-static inline __attribute__((always_inline)) void flow_1_to_2(const struct flow_1 *from, struct flow_2 *to, __u8 stamp)
+struct flow_3 {
+	__u32 born;
+	__u32 rule;
+	__u8 tcp[2];
+	__u8 flags[2];
+	__u16 spill;
+	__u8 first;
+	__u8 first_code;
+	struct flow_dir_3 dir[2];
+};
+
+/* The last eight bytes of a key. */
+#define FLOW_KEY_END_2(end) ((end) & ~FLOW_KEY_USED(0xff))
+#define FLOW_KEY_END_3(end) (FLOW_KEY_END_2(end) | FLOW_KEY_USED(FLOW_USED))
+
+static inline __attribute__((always_inline)) void flow_dir_2_to_3(const struct flow_dir_2 *from, struct flow_dir_3 *to)
 {
-	__builtin_memset(to, 0, sizeof(*to));
-	__builtin_memcpy(&to->dir[0], &from->dir[0], FLOW_DIR_COMMON);
-	__builtin_memcpy(&to->dir[1], &from->dir[1], FLOW_DIR_COMMON);
-	to->dir[0].flags = from->dir[0].flags;
-	to->dir[1].flags = from->dir[1].flags;
-	to->dir[0].reason = from->dir[0].reason;
-	to->dir[1].reason = from->dir[1].reason;
-	to->dir[0].source = from->dir[0].source;
-	to->dir[1].source = from->dir[1].source;
-	if (from->dir[0].flags & FLOW_ORIGINAL) {
-		to->first = from->dir[0].first;
-		to->first_code = from->dir[0].first_code;
-		to->born = from->dir[0].epoch;
-	} else {
-		to->first = from->dir[1].first;
-		to->first_code = from->dir[1].first_code;
-		to->born = from->dir[1].epoch;
+	to->packets = from->packets;
+	to->packets_high = from->packets >> 32;
+	to->bytes = from->bytes;
+	to->bytes_high = from->bytes >> 32;
+	to->last_seen = from->last_seen;
+	to->epoch = from->epoch;
+	to->source = from->source;
+	to->target = from->flags & FLOW_DENIED ? from->reason : from->target;
+	to->tcp_end = from->tcp_end;
+	to->tcp_max_end = 0;
+	to->tcp_max_ack = 0;
+	to->tcp_max_window = 0;
+	__builtin_memcpy(to->mac, from->mac, sizeof(to->mac));
+}
+
+/* Version 2 kept no windows, so nothing is dropped by those of its connections; they are learned from here on. */
+static inline __attribute__((always_inline)) void flow_windows_begin(struct flow_3 *to)
+{
+	for (int i = 0; i < 2; i++) {
+		to->tcp[i] = FLOW_TCP(FLOW_TCP_HALF(to->tcp[i]), FLOW_TCP_SCALE_MAX);
+		to->flags[i] |= FLOW_LIBERAL;
+		to->dir[i].tcp_max_ack = to->dir[i].tcp_max_end = to->dir[!i].tcp_end;
 	}
+}
+
+/* Both directions have one rule now: that by which the flow began. */
+static inline __attribute__((always_inline)) void flow_2_to_3(const struct flow_2 *from, struct flow_3 *to)
+{
+	to->born = from->born;
+	to->rule = from->dir[0].flags & FLOW_ORIGINAL ? from->dir[0].rule : from->dir[1].rule;
+	to->tcp[0] = FLOW_TCP(from->dir[0].tcp_state, 0);
+	to->tcp[1] = FLOW_TCP(from->dir[1].tcp_state, 0);
+	to->flags[0] = from->dir[0].flags;
+	to->flags[1] = from->dir[1].flags;
+	to->spill = 0;
+	to->first = from->first;
+	to->first_code = from->first_code;
+	flow_dir_2_to_3(&from->dir[0], &to->dir[0]);
+	flow_dir_2_to_3(&from->dir[1], &to->dir[1]);
+	if (from->dir[0].tcp_state || from->dir[1].tcp_state)
+		flow_windows_begin(to);
+}
+
+/* `back`: the flow's other direction. What is denied was on its way to where that comes from. */
+static inline __attribute__((always_inline)) void flow_dir_3_to_2(const struct flow_dir_3 *from,
+								   const struct flow_dir_3 *back, __u8 flags, __u8 tcp,
+								   __u32 rule, struct flow_dir_2 *to)
+{
+	to->packets = from->packets | (__u64)from->packets_high << 32;
+	to->bytes = from->bytes | (__u64)from->bytes_high << 32;
+	to->last_seen = from->last_seen;
+	to->epoch = from->epoch;
+	to->target = flags & FLOW_DENIED ? back->source : from->target;
+	to->rule = rule;
+	to->tcp_end = from->tcp_end;
+	to->tcp_max_end = 0;
+	to->tcp_max_window = 0;
+	to->tcp_scale = 0;
+	to->tcp_state = FLOW_TCP_HALF(tcp);
+	__builtin_memcpy(to->mac, from->mac, sizeof(to->mac));
+	to->flags = flags & ~FLOW_LIBERAL;
+	to->reason = flags & FLOW_DENIED ? from->target : 0;
+	to->source = from->source;
+}
+
+static inline __attribute__((always_inline)) void flow_3_to_2(const struct flow_3 *from, struct flow_2 *to, __u8 stamp)
+{
+	flow_dir_3_to_2(&from->dir[0], &from->dir[1], from->flags[0], from->tcp[0], from->rule, &to->dir[0]);
+	flow_dir_3_to_2(&from->dir[1], &from->dir[0], from->flags[1], from->tcp[1], from->rule, &to->dir[1]);
+	to->first = from->first;
+	to->first_code = from->first_code;
 	to->stamp = stamp;
+	to->pad = 0;
+	to->nat = 0;
+	to->born = from->born;
+	to->spare = 0;
 }
 
-static inline __attribute__((always_inline)) void flow_2_to_1(const struct flow_2 *from, struct flow_1 *to)
-{
-	__builtin_memset(to, 0, sizeof(*to));
-	__builtin_memcpy(&to->dir[0], &from->dir[0], FLOW_DIR_COMMON);
-	__builtin_memcpy(&to->dir[1], &from->dir[1], FLOW_DIR_COMMON);
-	to->dir[0].flags = from->dir[0].flags;
-	to->dir[1].flags = from->dir[1].flags;
-	to->dir[0].reason = from->dir[0].reason;
-	to->dir[1].reason = from->dir[1].reason;
-	to->dir[0].source = from->dir[0].source;
-	to->dir[1].source = from->dir[1].source;
-	if (from->dir[0].flags & FLOW_ORIGINAL) {
-		to->dir[0].first = from->first;
-		to->dir[0].first_code = from->first_code;
-	} else {
-		to->dir[1].first = from->first;
-		to->dir[1].first_code = from->first_code;
-	}
-}
-
-weft_static_assert(sizeof(struct flow_1) == 128);
 weft_static_assert(sizeof(struct flow_2) == 128);
-weft_static_assert(__builtin_offsetof(struct flow_dir_1, flags) == FLOW_DIR_COMMON);
-weft_static_assert(__builtin_offsetof(struct flow_dir_2, flags) == FLOW_DIR_COMMON);
+weft_static_assert(sizeof(struct flow_3) == 112);
 
 #endif

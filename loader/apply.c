@@ -4,6 +4,7 @@
 
 #include "loader/applied.h"
 #include "loader/apply.h"
+#include "loader/boot.h"
 #include "loader/commands.h"
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
@@ -121,7 +122,7 @@ static int conclude(const struct command_line *cl, const struct commit *c, json_
 
 	if (applied_write(c->root, &c->state->host, c->origin, c->wanted, &why))
 		json_array_append_new(c->notes, json_string(why.text));
-	return cli_option(cl, "no-verify") ? EXIT_DONE : verify_after(c->root, verified, e);
+	return cli_option(cl, "no-verify") ? EXIT_DONE : verify_after(c->root, c->named, verified, e);
 }
 
 static int tell(const struct command_line *cl, const struct commit *c, json_t *verified,
@@ -169,6 +170,8 @@ int apply_commit(const struct command_line *cl, struct commit *c, struct error *
 	}
 	if (!c->dry_run)
 		result = conclude(cl, c, &verified, e);
+	if (!result && c->refused)
+		result = EXIT_PARTLY;
 	if (tell(cl, c, verified, e))
 		result = -1;
 	json_decref(verified);
@@ -176,22 +179,24 @@ int apply_commit(const struct command_line *cl, struct commit *c, struct error *
 }
 
 /* What was taken back since nobody confirmed it does not slip in again, as by the files that a boot applies. */
-static int check_reverted(const struct command_line *cl, const struct root *root,
-			  const json_t *wanted, struct error *e)
+static int check_reverted(const struct command_line *cl, const struct commit *c, struct error *e)
 {
 	if (cli_option(cl, "force") || cli_option(cl, "confirm") || cli_option(cl, "dry-run"))
 		return 0;
-	return history_refuse_reverted(root, wanted, e);
+	return history_refuse_reverted(c->root, c->wanted, c->origin, e);
 }
 
 static int apply(struct command_line *cl, const struct root *root, struct state *state,
 		 struct error *e)
 {
+	json_t *newest = cli_option(cl, "at-boot") ? boot_state(root) : NULL;
 	struct wish wish;
 	int result = -1;
 
-	if (apply_read(cl, state, &wish, e))
+	if (apply_read(cl, state, &wish, e)) {
+		json_decref(newest);
 		return -1;
+	}
 
 	struct commit c = {
 		.root = root,
@@ -200,15 +205,18 @@ static int apply(struct command_line *cl, const struct root *root, struct state 
 		.marks = wish.marks,
 		.named = wish.named,
 		.own_rules = true,
+		.lenient = cli_option(cl, "at-boot") != NULL,
+		.accepted = json_object_get(newest, "tree"),
 		.origin = origin_make(cl),
 	};
 
 	for (unsigned int i = 0; i < marks_files(wish.marks); i++)
 		origin_file(c.origin, marks_file_name(wish.marks, i),
 			    marks_file_digest(wish.marks, i));
-	if (!check_reverted(cl, root, wish.wanted, e))
+	if (!check_reverted(cl, &c, e))
 		result = apply_commit(cl, &c, e);
 	json_decref(c.origin);
+	json_decref(newest);
 	commit_free(&c);
 	apply_forget(&wish);
 	return result;
@@ -241,12 +249,16 @@ static int apply_files(struct command_line *cl, struct error *e)
 
 	if (!cl->argc)
 		return no_files(cl, e);
+	if (cli_option(cl, "at-boot"))
+		boot_wait(cl->root);
 	if (root_open(&root, cl->root, true, e))
 		return -1;
 	if (!state_read(&root, &state, e)) {
 		result = apply(cl, &root, &state, e);
 		state_free(&state);
 	}
+	if (result < 0 && cli_option(cl, "at-boot") && e->exit_code != EXIT_PARTLY)
+		result = boot_fall_back(cl, &root, e);
 	root_close(&root);
 	return result;
 }

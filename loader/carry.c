@@ -54,6 +54,10 @@ static int copy_array(struct carried *c, const char *name, struct error *e)
 		if (err)
 			break;
 		convert(c, old, value);
+		if (handover_complete(name, value, c->old_size, c->new_size, e)) {
+			free(value);
+			return -1;
+		}
 		err = bpf_map_update_elem(c->new, &i, value, BPF_ANY);
 	}
 	free(value);
@@ -112,7 +116,7 @@ static int begin_one(const char *name, void *arg)
 	struct carried *c = &b->carry->map[b->carry->n];
 	char path[64];
 
-	if (handover_converts(name) || map_is_transient(name))
+	if (handover_carries(name) || map_is_transient(name))
 		return 0;
 	if (b->carry->n == MAPS_MAX)
 		return error_set(b->e, EXIT_REFUSED, "more than %d maps are to be moved", MAPS_MAX);

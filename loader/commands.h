@@ -35,6 +35,9 @@ int cmd_object_show(struct command_line *cl, struct error *e);
 
 int cmd_port_bind(struct command_line *cl, struct error *e);	/* TENANT/NAME [device DEVICE] */
 int cmd_acl_commit(struct command_line *cl, struct error *e);	/* [TENANT] */
+int cmd_acl_import(struct command_line *cl, struct error *e);	/* TENANT FILE format F [KEY VALUE...]; --replace */
+int cmd_acl_check(struct command_line *cl, struct error *e);	/* TENANT KEY VALUE...; 0 or EXIT_DIFFERS */
+int cmd_acl_lint(struct command_line *cl, struct error *e);	/* [TENANT]; 0, EXIT_DIFFERS or EXIT_PARTLY */
 int cmd_epoch_bump(struct command_line *cl, struct error *e);	/* TENANT */
 
 /* State. */
@@ -46,6 +49,8 @@ int cmd_fdb_del(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/MAC
 int cmd_neigh_show(struct command_line *cl, struct error *e);	/* [TENANT/NETWORK] */
 int cmd_neigh_add(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/ADDRESS mac MAC */
 int cmd_neigh_del(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/ADDRESS */
+
+int cmd_monitor_acl(struct command_line *cl, struct error *e);	/* [TENANT]; --count --for --buffered */
 
 int cmd_agent_run(struct command_line *cl, struct error *e);
 

@@ -11,6 +11,7 @@
 #include "loader/flow_moves.h"
 #include "loader/lockout.h"
 #include "loader/record.h"
+#include "loader/rule_hits.h"
 #include "loader/tables.h"
 
 /* All that stands between the wish and the maps. */
@@ -143,9 +144,13 @@ static void find_pending(struct work *w)
 /* Known only once all is attached. */
 static void find_odd(struct work *w)
 {
-	for (const struct fact *f = w->facts.by_device; f; f = f->hh.next)
-		if (f->note[0])
+	for (const struct fact *f = w->facts.by_device; f; f = f->hh.next) {
+		if (f->refusal)
+			note(w->c, "%s: pending: %s", f->user, f->refusal);
+		else if (f->note[0])
 			note(w->c, "%s: device %s: %s", f->user, f->device, f->note);
+	}
+	w->c->refused = w->facts.refused;
 }
 
 static void drop_plan(struct work *w)
@@ -197,6 +202,7 @@ static int check(struct work *w, struct error *e)
 	w->has_facts = true;
 	w->facts.lenient = c->lenient;
 	w->facts.beside = c->any_device;
+	facts_accept(&w->facts, c->accepted);
 	if (!c->any_device && lockout_check(&w->facts, e))
 		return -1;
 	find_pending(w);
@@ -276,6 +282,9 @@ static int run(struct work *w, struct error *e)
 	    state_store(root, w->c->state, w->c->wanted, w->flat, &w->ids, e) ||
 	    tables_remove(&w->tables, root, s, w->c->state->tree, w->c->wanted, e))
 		return -1;
+	for (size_t i = 0; i < w->model.n_tenants; i++)
+		if (w->touched[i] && rule_hits_sweep(root, &w->model.tenants[i], &w->ids, e))
+			return -1;
 	return state_set_interrupted(root, false, e);
 }
 

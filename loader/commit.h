@@ -29,6 +29,7 @@ struct commit {
 	bool force; /* let a tenant lose most of its ports */
 	/* devices over which the host itself is reached, and TC programs of others on them, are no reason to refuse */
 	bool any_device;
+	const json_t *accepted; /* for facts_accept(); may be NULL */
 	bool dry_run;
 	/*
 	 * The agent's: devices that cannot be taken stay pending and keep no other from being
@@ -52,6 +53,7 @@ struct commit {
 	json_t *diff; /* of config_diff() */
 	json_t *moves; /* of flow_moves(): flows that enter and leave functions */
 	json_t *notes; /* strings: what is pending, and what was found odd */
+	size_t refused; /* lenient: devices that stay pending though they are there */
 	size_t left_out; /* tenants whose live ACL stays, since their rules cannot be compiled */
 	size_t writes; /* entries and maps that differed */
 	int attached, detached; /* devices */
@@ -70,6 +72,9 @@ bool commit_was_idle(const struct commit *c);
 
 /* Names of the tenants that a difference is about, as keys: a new reference. */
 json_t *commit_tenants(const json_t *diff);
+
+/* Is an IPv4 address, as text, one of this machine's? */
+bool host_is_local(const char *address);
 
 /* Which host of the tree is this one? `name` may come out empty where the tree has no hosts. */
 int commit_pick_host(const struct state *state, const json_t *tree, char name[WEFT_NAME_LEN + 1],

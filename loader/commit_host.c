@@ -23,6 +23,16 @@ static bool is_local(const struct ifaddrs *all, const char *text)
 	return false;
 }
 
+bool host_is_local(const char *address)
+{
+	struct ifaddrs *all = NULL;
+	bool local = !getifaddrs(&all) && is_local(all, address);
+
+	if (all)
+		freeifaddrs(all);
+	return local;
+}
+
 static int refuse(const json_t *hosts, const char *first, const char *second, struct error *e)
 {
 	const char *name = json_object_iter_key(json_object_iter((json_t *)hosts));

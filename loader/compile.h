@@ -38,7 +38,7 @@ struct desired {
 	struct entries map[SYNC_MAPS]; /* sorted by key */
 };
 
-/* `hz`: jiffies per second. The epochs of `tenants` are left 0: they are state. */
+/* `hz`: jiffies per second. The epochs and seeds of `tenants` are left 0: they are state. */
 int compile(const struct model *m, const struct facts *facts, uint32_t hz, struct desired *d,
 	    struct error *e);
 void desired_init(struct desired *d);

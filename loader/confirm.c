@@ -13,6 +13,7 @@
 #include "loader/confirm.h"
 #include "loader/confirm_timer.h"
 #include "loader/devices.h"
+#include "loader/history.h"
 #include "loader/origin.h"
 #include "loader/statedir.h"
 
@@ -83,7 +84,7 @@ json_t *confirm_read(const struct root *root)
 	if (statedir_path(root, RECORD, path, sizeof(path), NULL))
 		return NULL;
 	record = json_load_file(path, 0, NULL);
-	if (!json_is_object(json_object_get(record, "tree"))) {
+	if (!history_is_tree(json_object_get(record, "tree"))) {
 		json_decref(record);
 		return NULL;
 	}

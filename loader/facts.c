@@ -240,7 +240,8 @@ int facts_check_foreign(const struct facts *facts, const struct root *root, stru
 
 		/* What is there in another role is detached first. */
 		if (f->present && !f->attached && !had &&
-		    attach_check(root, f->device, f->role, facts->beside, e) && e->exit_code)
+		    attach_check(root, f->device, f->role, facts->beside || f->accepted, e) &&
+		    e->exit_code)
 			return -1;
 	}
 	return 0;

@@ -22,6 +22,7 @@ struct fact {
 	bool attached; /* all its hooks are there */
 	bool fresh; /* facts_attach() attached it */
 	bool switched; /* or gave it another role */
+	bool accepted; /* TC programs of others may stay, behind ours: facts_accept() */
 	bool xdp; /* XDP among them */
 	bool takes_xdp; /* XDP may redirect to it */
 	char note[ATTACH_NOTE_SIZE]; /* why not XDP though asked for */
@@ -38,8 +39,14 @@ struct facts {
 	/* What one device is refused for does not concern the others. */
 	bool lenient;
 	size_t refused; /* lenient: how many were */
-	bool beside; /* set by the caller: TC programs of others may stay, behind ours */
+	bool beside; /* set by the caller: all are accepted */
 };
+
+/*
+ * `tree`, or NULL, was in force here: an object that had its device there was not refused for other programs, whichever
+ * of them comes first now. That says nothing of the ways to this host, which may lead over other devices since.
+ */
+void facts_accept(struct facts *facts, const json_t *tree);
 
 /* Refuses a device that two objects want in different roles. */
 int facts_gather(struct facts *facts, const struct root *root, const struct model *m,

@@ -2,9 +2,33 @@
 /* Making devices what the configuration wants them to be. */
 #include <string.h>
 
+#include "loader/config/tree.h"
 #include "loader/facts.h"
 #include "loader/grace.h"
 #include "loader/progress.h"
+
+static bool names(const json_t *object, const char *device)
+{
+	bool found = json_is_string(object) && !strcmp(json_string_value(object), device);
+	const json_t *part;
+	const char *key;
+	size_t i;
+
+	json_object_foreach ((json_t *)object, key, part)
+		found |= names(part, device);
+	json_array_foreach ((json_t *)object, i, part)
+		found |= names(part, device);
+	return found;
+}
+
+void facts_accept(struct facts *facts, const json_t *tree)
+{
+	json_t *flat = tree ? config_flatten(tree) : NULL;
+
+	for (struct fact *f = facts->by_device; flat && f; f = f->hh.next)
+		f->accepted = names(json_object_get(flat, f->path), f->device);
+	json_decref(flat);
+}
 
 /* Ports and functions have the same hooks: one becomes the other without a moment without programs. */
 static bool can_switch(const struct attachment *had, const struct fact *f)
@@ -30,7 +54,8 @@ static int attach(struct facts *facts, const struct root *root, struct fact *f, 
 		had = NULL;
 	}
 	f->fresh = !had;
-	if (attach_device(root, f->device, f->role, f->mode, f->finish, facts->beside, &got, e)) {
+	if (attach_device(root, f->device, f->role, f->mode, f->finish,
+			  facts->beside || f->accepted, &got, e)) {
 		/* It was there a moment ago. */
 		if (!e->exit_code)
 			error_set(e, EXIT_REFUSED, "%s: device %s has just gone: apply again",
@@ -60,7 +85,7 @@ void facts_undo_attach(struct facts *facts, const struct root *root)
 			detach_device(root, f->device, &unused);
 		else if (f->switched && !attach_switch_role(root, f->device, had->role, &unused))
 			attach_device(root, f->device, had->role, had->mode, had->finish,
-				      facts->beside, NULL, &unused);
+				      facts->beside || f->accepted, NULL, &unused);
 		f->fresh = f->switched = false;
 	}
 	grace_relax();

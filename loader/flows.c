@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/flow_table.h"
 #include "loader/flows.h"
 
 int flows_now(const struct root *root, uint64_t *jiffies, struct error *e)
@@ -32,35 +33,73 @@ int flow_family(enum inner table)
 	return table == INNER_CT4 || table == INNER_HALF4 ? FAMILY_IPV4 : FAMILY_IPV6;
 }
 
+bool flow_is_half_open(enum inner table)
+{
+	return table == INNER_HALF4 || table == INNER_HALF6;
+}
+
+size_t flow_key_size(enum inner table)
+{
+	return flow_family(table) == FAMILY_IPV4 ? sizeof(struct ct4_key) : sizeof(struct ct6_key);
+}
+
 uint8_t flow_protocol_of(const void *key, enum inner table)
 {
 	return flow_family(table) == FAMILY_IPV4 ? ((const struct ct4_key *)key)->protocol
 						 : ((const struct ct6_key *)key)->protocol;
 }
 
+int flows_read_table(int fd, enum inner table, struct entries *list, struct error *e)
+{
+	struct flow_table t;
+
+	if (flow_is_half_open(table))
+		return map_read(fd, inner_kinds[table].name, list, e);
+	if (flow_table_open(&t, fd, flow_family(table), 0, false, inner_kinds[table].name, e))
+		return -1;
+	flow_table_read(&t, list);
+	flow_table_close(&t);
+	return 0;
+}
+
 int flows_read(const struct root *root, const char *tenant, enum inner table, int *fd,
 	       struct entries *list, struct error *e)
 {
-	entries_init(list, inner_kinds[table].key_size, sizeof(struct flow));
+	entries_init(list, flow_key_size(table), sizeof(struct flow));
 	*fd = inner_open(root, tenant, table);
 	if (*fd < 0)
 		return errno == ENOENT
 			       ? 0
 			       : error_set(e, EXIT_REFUSED, "tenant %s: %s cannot be opened: %s",
 					   tenant, inner_kinds[table].name, strerror(errno));
-	return map_read(*fd, inner_kinds[table].name, list, e);
+	return flows_read_table(*fd, table, list, e);
+}
+
+int flows_remove(int fd, enum inner table, uint64_t seed, const struct entries *list,
+		 struct error *e)
+{
+	struct flow_table t;
+
+	if (flow_is_half_open(table))
+		return map_delete(fd, inner_kinds[table].name, list, e);
+	if (flow_table_open(&t, fd, flow_family(table), seed, true, inner_kinds[table].name, e))
+		return -1;
+	for (size_t i = 0; i < list->n; i++)
+		flow_table_remove(&t, entries_key(list, i));
+	flow_table_close(&t);
+	return 0;
 }
 
 static bool replied(const struct flow *flow)
 {
-	return flow->dir[0].packets && flow->dir[1].packets;
+	return flow_packets(&flow->dir[0]) && flow_packets(&flow->dir[1]);
 }
 
 enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol)
 {
 	switch (protocol) {
 	case IPPROTO_TCP:
-		return tcp_timeout(flow->dir[0].tcp_state, flow->dir[1].tcp_state);
+		return tcp_timeout(FLOW_TCP_HALF(flow->tcp[0]), FLOW_TCP_HALF(flow->tcp[1]));
 	case IPPROTO_UDP:
 		return replied(flow) ? CT_UDP_REPLIED : CT_UDP;
 	case IPPROTO_ICMP:

@@ -4,6 +4,7 @@
 #define WEFT_FLOWS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "include/flow.h"
@@ -19,6 +20,8 @@ int flows_now(const struct root *root, uint64_t *jiffies, struct error *e);
 extern const enum inner flow_tables[FLOW_TABLES];
 
 int flow_family(enum inner table); /* enum weft_family */
+bool flow_is_half_open(enum inner table);
+size_t flow_key_size(enum inner table);
 uint8_t flow_protocol_of(const void *key, enum inner table);
 
 /*
@@ -27,6 +30,11 @@ uint8_t flow_protocol_of(const void *key, enum inner table);
  */
 int flows_read(const struct root *root, const char *tenant, enum inner table, int *fd,
 	       struct entries *list, struct error *e);
+/* The same of a table that is open already; the list is initialized. */
+int flows_read_table(int fd, enum inner table, struct entries *list, struct error *e);
+/* Removes a list of them; `seed` is the tenant's. Those that are gone already are no error. */
+int flows_remove(int fd, enum inner table, uint64_t seed, const struct entries *list,
+		 struct error *e);
 
 /* The same choice as the datapath makes. */
 enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol);

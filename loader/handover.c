@@ -3,15 +3,17 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
-#include "include/base.h"
+#include "include/flow.h"
 #include "loader/attach.h"
 #include "loader/bpf_log.h"
 #include "loader/entries.h"
 #include "loader/handover.h"
-#include "loader/handover_flows.h"
+#include "loader/handover_tables.h"
 #include "loader/objects.h"
 #include "loader/pins.h"
 #include "loader/programs.h"
@@ -20,12 +22,13 @@
 #include "handover_xdp.skel.h"
 
 #define HANDOVER NEXT "/handover"
+#define TENANTS  "tenant_slots"
 
 /* The ways there are, each of which is one back too. */
 static const struct {
 	unsigned int old, new;
 } ways[] = {
-	{ 1, 2 },
+	{ 2, 3 },
 };
 
 /* As in bpf/handover.bpf.c. */
@@ -42,12 +45,71 @@ bool handover_known(unsigned int from, unsigned int to)
 	return false;
 }
 
-bool handover_converts(const char *map)
+/* Until `fn` returns other than 0. */
+static int each_kind(unsigned int version, int (*fn)(const char *name, void *arg), void *arg)
 {
-	for (int kind = 0; kind < HANDOVER_KINDS; kind++)
-		if (!strcmp(inner_kinds[kind].name, map))
+	int ret = 0;
+
+	for (int family = 0; family < FAMILIES; family++)
+		for (int role = 0; role < FLOW_ROLES && !ret; role++) {
+			const struct inner_kind *kind = handover_kind(version, family, role);
+
+			ret = kind ? fn(kind->name, arg) : 0;
+		}
+	return ret;
+}
+
+static int is_named(const char *name, void *arg)
+{
+	return !strcmp(name, arg);
+}
+
+bool handover_carries(const char *map)
+{
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (each_kind(ways[i].old, is_named, (void *)map) ||
+		    each_kind(ways[i].new, is_named, (void *)map))
 			return true;
 	return false;
+}
+
+bool handover_converts(const char *map)
+{
+	return handover_carries(map) || !strcmp(map, TENANTS);
+}
+
+int handover_complete(const char *map, void *value, size_t old_size, size_t size, struct error *e)
+{
+	struct tenant *tenant = value;
+
+	/* Version 2 had no seed. */
+	if (strcmp(map, TENANTS) || old_size > offsetof(struct tenant, seed) ||
+	    size < sizeof(*tenant) || !tenant->id)
+		return 0;
+	if (getrandom(&tenant->seed, sizeof(tenant->seed), 0) != sizeof(tenant->seed))
+		return error_set(e, EXIT_REFUSED, "no random numbers: %s", strerror(errno));
+	return 0;
+}
+
+struct gone {
+	unsigned int to;
+	int (*fn)(const char *name, void *arg);
+	void *arg;
+};
+
+static int gone_one(const char *name, void *arg)
+{
+	const struct gone *g = arg;
+
+	return each_kind(g->to, is_named, (void *)name) ? 0 : g->fn(name, g->arg);
+}
+
+int handover_each_gone(unsigned int from, unsigned int to, int (*fn)(const char *name, void *arg),
+		       void *arg)
+{
+	struct gone g = { to, fn, arg };
+
+	return each_kind(from, gone_one, &g);
 }
 
 bool handover_begun(const struct root *root)
@@ -80,31 +142,43 @@ bool handover_turned(const struct root *root)
 	return value;
 }
 
-/* The fd of the root's map that one of the third program's stands for, or -1: it makes its own. */
-static int map_behind(const struct root *root, const char *name)
+/* Maps that the third program has for itself alone. */
+static bool is_own(const char *name)
 {
-	bool near = !strncmp(name, "near_", 5);
-	char path[64];
+	return !strcmp(name, "scratch") || !strcmp(name, "sides") || !strcmp(name, "room_2");
+}
+
+/*
+ * The fd of the root's map that one of the third program's stands for, or -1: it makes its own. Those of version 2 have its
+ * number at their end there.
+ */
+static int map_behind(const struct root *root, const char *name, bool backward)
+{
+	size_t length = strlen(name);
+	bool two = length > 2 && !strcmp(name + length - 2, "_2");
+	char path[64], plain[32];
 	int fd;
 
 	if (!strcmp(name, "turned"))
 		return root_map(root, TURNED, NULL);
-	if (!strcmp(name, "scratch") || !strcmp(name, "sides"))
+	if (is_own(name))
 		return -1;
-	if (!strncmp(name, "far_", 4))
-		return root_map(root, name + 4, NULL);
-	snprintf(path, sizeof(path), NEXT_MAPS "/%s", near ? name + 5 : name);
+	snprintf(plain, sizeof(plain), "%.*s", (int)(two ? length - 2 : length), name);
+	snprintf(path, sizeof(path), NEXT_MAPS "/%s", plain);
+	if (handover_converts(plain))
+		return root_map(root, two == backward ? path : plain, NULL);
 	fd = root_map(root, path, NULL);
-	return fd < 0 && !near ? root_map(root, name, NULL) : fd;
+	return fd < 0 ? root_map(root, plain, NULL) : fd;
 }
 
-static int share_maps(const struct root *root, struct bpf_object *obj, struct error *e)
+static int share_maps(const struct root *root, struct bpf_object *obj, bool backward,
+		      struct error *e)
 {
 	struct bpf_map *map;
 
 	bpf_object__for_each_map (map, obj) {
 		const char *name = bpf_map__name(map);
-		int fd = bpf_map__is_internal(map) ? -1 : map_behind(root, name), err;
+		int fd = bpf_map__is_internal(map) ? -1 : map_behind(root, name, backward), err;
 
 		if (fd < 0)
 			continue;
@@ -174,7 +248,7 @@ static int load_object(const struct root *root, const char *flavour, const void 
 		return error_set(e, EXIT_REFUSED, "object handover_%s: cannot be read: %s", flavour,
 				 strerror(errno));
 	object_set_switch(obj, "backward", backward);
-	err = share_maps(root, obj, e);
+	err = share_maps(root, obj, backward, e);
 	if (!err && bpf_object__load(obj)) {
 		bpf_log_reason(reason, sizeof(reason));
 		err = error_set(e, EXIT_REFUSED, "program handover_%s: the kernel refuses it: %s",
@@ -214,7 +288,7 @@ int handover_begin(const struct root *root, unsigned int from, unsigned int to, 
 	struct root bridged = *root;
 
 	bridged.programs = HANDOVER "/";
-	if (handover_tables(root, e) || pins_make(root, HANDOVER, e) ||
+	if (handover_tables(root, from, to, e) || pins_make(root, HANDOVER, e) ||
 	    load_programs(root, to < from, e) || keep_guard(root, e))
 		return -1;
 	return attach_renew(&bridged, e);

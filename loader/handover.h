@@ -13,6 +13,13 @@
 bool handover_known(unsigned int from, unsigned int to);
 /* Is it a map that differs between the versions? Those are in next/maps. All others are the same in both. */
 bool handover_converts(const char *map);
+/* Is it one of those that hold tenants' tables? They begin empty; all others are filled before the turn (map_fit.h). */
+bool handover_carries(const char *map);
+/* A value that was filled from the old map's: what only the new version knows is put into it. */
+int handover_complete(const char *map, void *value, size_t old_size, size_t size, struct error *e);
+/* Calls `fn` with the name of each map that a version has and the other has not, until it returns other than 0. */
+int handover_each_gone(unsigned int from, unsigned int to, int (*fn)(const char *name, void *arg),
+		       void *arg);
 
 /* Makes the new tables, empty, and puts the third program in all places, where it calls the old ones. */
 int handover_begin(const struct root *root, unsigned int from, unsigned int to, struct error *e);

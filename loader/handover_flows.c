@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
+/* Flows that no packet has, from the tables of one version to those of the other. */
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <stdio.h>
@@ -10,231 +10,224 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "include/base.h"
 #include "include/flow_versions.h"
 #include "loader/alloc.h"
 #include "loader/entries.h"
+#include "loader/flow_table.h"
+#include "loader/flows.h"
 #include "loader/handover.h"
-#include "loader/handover_flows.h"
+#include "loader/handover_pins.h"
+#include "loader/handover_tables.h"
 #include "loader/pins.h"
 #include "loader/programs.h"
 #include "loader/table_copy.h"
 
-/* Old and new outer maps of a kind; before or after the new ones took their places. */
-struct outers {
-	int old, new;
-};
+_Static_assert(sizeof(struct flow_3) == sizeof(struct flow),
+	       "lists hold flows as version 3 has them");
 
-static int outers_open(const struct root *root, enum inner kind, struct outers *o, struct error *e)
-{
-	o->old = handover_outer(root, NEXT_PREVIOUS "/maps", kind, e);
-	o->new = handover_outer(root, NEXT_MAPS, kind, NULL);
-	if (o->new < 0)
-		o->new = handover_outer(root, "", kind, e);
-	return o->old < 0 || o->new < 0 ? -1 : 0;
-}
-
-static void outers_close(struct outers *o)
-{
-	if (o->old >= 0)
-		close(o->old);
-	if (o->new >= 0)
-		close(o->new);
-}
-
-static bool is_half(enum inner kind)
-{
-	return kind == INNER_HALF4 || kind == INNER_HALF6;
-}
-
-static bool is_six(enum inner kind)
-{
-	return kind == INNER_CT6 || kind == INNER_HALF6;
-}
-
+/* A family's tables; those of a slot at a time. */
 struct carrying {
-	enum inner kind;
-	bool backward;
-	int to, queue,
-		full; /* the table; its queue, or -1; of a half-open table, the table of the same tenant */
+	struct handover_outers outers;
+	uint32_t slot;
+	int old[FLOW_ROLES], new[FLOW_ROLES]; /* -1: none */
+	int tenants; /* tenant_slots of version 3: the seeds */
+	struct flow_table table; /* new[ROLE_CT], if that is of version 3 */
 	size_t lost;
 };
 
-/* As they are in version 2, whatever they are in: that is what this command can read. */
-static void read_as_2(struct entries *list)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		struct flow_1 old;
-		__u8 stamp = 0;
+union any_key {
+	unsigned char bytes[sizeof(struct ct6_key)];
+	__u64 words[CT6_KEY_WORDS];
+};
 
-		memcpy(&old, entries_value(list, i), sizeof(old));
-		(void)!getrandom(&stamp, sizeof(stamp), GRND_NONBLOCK);
-		flow_1_to_2(&old, (struct flow_2 *)entries_value(list, i), stamp);
-	}
+static enum inner table_3(const struct carrying *c, enum flow_role role)
+{
+	if (c->outers.family)
+		return role == ROLE_CT ? INNER_CT6 : INNER_HALF6;
+	return role == ROLE_CT ? INNER_CT4 : INNER_HALF4;
 }
 
-/* 1: the table is full; 0: it is in, or was there already. */
-static int put_flow(const struct carrying *c, const void *key, const struct flow_2 *flow,
-		    struct error *e)
+static size_t key_size(const struct carrying *c)
 {
-	struct flow_1 old;
-	unsigned char at[sizeof(struct flow_2)];
+	return flow_key_size(table_3(c, ROLE_CT));
+}
 
-	/* The packets' own hand may have taken it over, and led it on. */
-	if (c->full >= 0 && !bpf_map_lookup_elem(c->full, key, at))
+static const char *new_name(const struct carrying *c, enum flow_role role)
+{
+	return handover_kind(c->outers.to, c->outers.family, role)->name;
+}
+
+static union any_key key_for(const struct carrying *c, unsigned int version, const void *key)
+{
+	size_t end = key_size(c) / sizeof(__u64) - 1;
+	union any_key made = { { 0 } };
+
+	memcpy(made.bytes, key, key_size(c));
+	made.words[end] =
+		version == 2 ? FLOW_KEY_END_2(made.words[end]) : FLOW_KEY_END_3(made.words[end]);
+	return made;
+}
+
+/* ---- what is read and written is as version 3 has it: that is what this command can read ---- */
+
+static int read_2(const struct carrying *c, enum flow_role role, struct entries *list,
+		  struct error *e)
+{
+	struct entries raw;
+	int err;
+
+	entries_init(&raw, key_size(c), sizeof(struct flow_2));
+	err = map_read(c->old[role], handover_kind(c->outers.from, c->outers.family, role)->name,
+		       &raw, e);
+	for (size_t i = 0; i < raw.n && !err; i++) {
+		union any_key key = key_for(c, 3, entries_key(&raw, i));
+		struct flow_2 old;
+		struct flow_3 flow;
+
+		memcpy(&old, entries_value(&raw, i), sizeof(old));
+		flow_2_to_3(&old, &flow);
+		entries_add(list, &key, &flow);
+	}
+	entries_free(&raw);
+	return err;
+}
+
+static int read_flows(const struct carrying *c, enum flow_role role, struct entries *list,
+		      struct error *e)
+{
+	return c->outers.from == 2 ? read_2(c, role, list, e)
+				   : flows_read_table(c->old[role], table_3(c, role), list, e);
+}
+
+static bool is_table_3(const struct carrying *c, enum flow_role role)
+{
+	return c->outers.to == 3 && role == ROLE_CT;
+}
+
+static bool has_flow(const struct carrying *c, enum flow_role role, const union any_key *key)
+{
+	union {
+		struct flow now;
+		struct flow_2 two;
+	} found;
+
+	if (c->new[role] < 0)
+		return false;
+	if (is_table_3(c, role))
+		return flow_table_get(&c->table, key, &found.now);
+	return !bpf_map_lookup_elem(c->new[role], key, &found);
+}
+
+/* 1: there is no room; 0: it is in, or was there already. */
+static int put_flow(struct carrying *c, enum flow_role role, const void *of,
+		    const struct flow *flow, __u8 stamp, struct error *e)
+{
+	union any_key key = key_for(c, c->outers.to, of);
+	struct flow_2 two;
+	const void *value = flow;
+
+	/* The packets' own hand may have taken it over, and led it on into the other table. */
+	if (has_flow(c, role == ROLE_CT ? ROLE_HALF : ROLE_CT, &key))
 		return 0;
-	if (c->backward)
-		flow_2_to_1(flow, &old);
-	if (!bpf_map_update_elem(c->to, key, c->backward ? (const void *)&old : flow,
-				 BPF_NOEXIST) ||
-	    errno == EEXIST)
+	if (is_table_3(c, role))
+		return flow_table_put(&c->table, &key, flow, NULL, NULL) == FLOW_PUT_FULL;
+	if (c->outers.to == 2) {
+		flow_3_to_2((const struct flow_3 *)flow, &two, stamp);
+		value = &two;
+	}
+	if (!bpf_map_update_elem(c->new[role], &key, value, BPF_NOEXIST) || errno == EEXIST)
 		return 0;
 	if (errno == E2BIG)
 		return 1;
 	return error_set(e, EXIT_PARTLY, "map %s: a flow cannot be carried over: %s",
-			 inner_kinds[c->kind].name, strerror(errno));
+			 new_name(c, role), strerror(errno));
 }
 
-static int queue_flow(const struct carrying *c, const void *key, const struct flow_2 *flow)
+/* In the queue of version 2 a key has its flow's stamp. One that is in twice is met twice: no harm. */
+static void queue_flow(const struct carrying *c, const void *of, __u8 stamp)
 {
-	struct ct6_key queued = { 0 };
+	union any_key key = key_for(c, 2, of);
 
-	memcpy(&queued, key, inner_kinds[c->kind].key_size);
-	if (!c->backward && is_six(c->kind))
-		queued.pad = flow->stamp;
-	else if (!c->backward)
-		((struct ct4_key *)&queued)->pad = flow->stamp;
-	return bpf_map_update_elem(c->queue, NULL, &queued, BPF_EXIST);
+	key.words[key_size(c) / sizeof(__u64) - 1] |= FLOW_KEY_USED(stamp);
+	bpf_map_update_elem(c->new[ROLE_RECENT], NULL, &key, BPF_EXIST);
 }
 
-static int carry_table(int from, struct carrying *c, struct error *e)
+static int carry_list(struct carrying *c, enum flow_role role, struct entries *list,
+		      struct error *e)
 {
-	struct entries list;
-	size_t *order;
-	int err;
+	size_t *order = table_order(list);
+	unsigned char *stamps = alloc_zero(list->n + 1, 1);
+	int err = 0;
 
-	entries_init(&list, inner_kinds[c->kind].key_size, sizeof(struct flow_2));
-	err = map_read(from, inner_kinds[c->kind].name, &list, e);
-	if (!c->backward)
-		read_as_2(&list);
-	order = table_order(&list);
+	(void)!getrandom(stamps, list->n, GRND_NONBLOCK);
 	/* The latest first: if there is no room for all, those that nobody has used for longest stay behind. */
-	for (size_t i = list.n; !err && i-- > 0;) {
-		err = put_flow(c, entries_key(&list, order[i]), entries_value(&list, order[i]), e);
-		if (err > 0) {
-			c->lost += i + 1;
-			break;
-		}
+	for (size_t i = list->n; err >= 0 && i-- > 0;) {
+		err = put_flow(c, role, entries_key(list, order[i]), entries_value(list, order[i]),
+			       stamps[i], e);
+		c->lost += err > 0;
 	}
-	/* A key that is in twice is met twice: no harm. */
-	for (size_t i = 0; err >= 0 && c->queue >= 0 && i < list.n; i++)
-		queue_flow(c, entries_key(&list, order[i]), entries_value(&list, order[i]));
+	if (role == ROLE_CT && c->new[ROLE_RECENT] >= 0)
+		for (size_t i = 0; err >= 0 && i < list->n; i++)
+			queue_flow(c, entries_key(list, order[i]), stamps[i]);
+	free(stamps);
 	free(order);
-	entries_free(&list);
 	return err < 0 ? -1 : 0;
 }
 
-struct tenant_maps {
-	struct outers table, queue, full;
-};
-
-static int carry_slot(const struct tenant_maps *m, __u32 slot, struct carrying *c, struct error *e)
+static int carry_table(struct carrying *c, enum flow_role role, struct error *e)
 {
-	enum inner queue = is_six(c->kind) ? INNER_RECENT6 : INNER_RECENT4;
-	enum inner full = is_six(c->kind) ? INNER_CT6 : INNER_CT4;
-	uint32_t entries;
-	int from, err;
+	struct entries list;
+	int err;
 
-	c->to = c->queue = c->full = -1;
-	if (handover_inner(m->table.old, c->kind, slot, &from, &entries, e))
-		return -1;
-	if (from < 0)
+	if (c->old[role] < 0 || c->new[role] < 0)
 		return 0;
-	err = handover_inner(m->table.new, c->kind, slot, &c->to, &entries, e) ||
-			      handover_inner(m->queue.new, queue, slot, &c->queue, &entries, e) ||
-			      handover_inner(m->full.new, full, slot, &c->full, &entries, e)
-		      ? -1
-		      : 0;
-	if (!err && c->to >= 0)
-		err = carry_table(from, c, e);
-	close(from);
-	if (c->to >= 0)
-		close(c->to);
-	if (c->queue >= 0)
-		close(c->queue);
-	if (c->full >= 0)
-		close(c->full);
-	return err;
-}
-
-static int carry_kind(const struct root *root, enum inner kind, bool backward, size_t *lost,
-		      struct error *e)
-{
-	struct tenant_maps m = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
-	struct carrying c = { .kind = kind, .backward = backward };
-	enum inner queue = is_six(kind) ? INNER_RECENT6 : INNER_RECENT4;
-	enum inner full = is_six(kind) ? INNER_CT6 : INNER_CT4;
-	int err = outers_open(root, kind, &m.table, e);
-
+	entries_init(&list, key_size(c), sizeof(struct flow));
+	err = read_flows(c, role, &list, e);
 	if (!err)
-		err = is_half(kind) ? outers_open(root, full, &m.full, e)
-				    : outers_open(root, queue, &m.queue, e);
-	for (__u32 slot = 0; slot < WEFT_TENANTS_MAX && !err; slot++)
-		err = carry_slot(&m, slot, &c, e);
-	outers_close(&m.table);
-	outers_close(&m.queue);
-	outers_close(&m.full);
-	*lost += c.lost;
+		err = carry_list(c, role, &list, e);
+	entries_free(&list);
 	return err;
 }
 
-/* The pins of tenants go over to what packets use now; which tenant has which slot, the old pin tells. */
-static int pin_tenant(const struct root *root, const char *tenant, enum inner kind,
-		      const struct outers *o, const uint32_t *ids, struct error *e)
-{
-	uint32_t id = 0, entries;
-	int fd = inner_open(root, tenant, kind), err = 0;
+/* ---- */
 
-	if (fd < 0)
+static int open_table_3(struct carrying *c, struct error *e)
+{
+	struct tenant tenant;
+
+	if (c->outers.to != 3 || c->new[ROLE_CT] < 0)
 		return 0;
-	if (inner_info(fd, &id, &entries))
-		id = 0;
-	close(fd);
-	for (__u32 slot = 0; id && slot < WEFT_TENANTS_MAX; slot++) {
-		if (ids[slot] != id)
-			continue;
-		err = handover_inner(o->new, kind, slot, &fd, &entries, e);
-		if (err || fd < 0)
-			break;
-		err = inner_pin(root, tenant, kind, fd, e);
-		close(fd);
-		break;
-	}
-	return err;
+	if (bpf_map_lookup_elem(c->tenants, &c->slot, &tenant))
+		return error_set(e, EXIT_PARTLY, "map tenant_slots: slot %u cannot be read: %s",
+				 c->slot, strerror(errno));
+	return flow_table_open(&c->table, c->new[ROLE_CT],
+			       c->outers.family ? FAMILY_IPV6 : FAMILY_IPV4, tenant.seed, true,
+			       new_name(c, ROLE_CT), e);
 }
 
-static int pin_kind(const struct root *root, enum inner kind, struct error *e)
+static void close_slot(struct carrying *c)
 {
-	uint32_t *ids = alloc_zero(WEFT_TENANTS_MAX, sizeof(*ids));
-	struct outers o;
-	char path[512];
-	struct dirent *entry;
-	int err = outers_open(root, kind, &o, e);
-	DIR *dir;
+	flow_table_close(&c->table);
+	for (int role = 0; role < FLOW_ROLES; role++) {
+		if (c->old[role] >= 0)
+			close(c->old[role]);
+		if (c->new[role] >= 0)
+			close(c->new[role]);
+		c->old[role] = c->new[role] = -1;
+	}
+}
 
-	for (__u32 slot = 0; !err && slot < WEFT_TENANTS_MAX; slot++)
-		if (bpf_map_lookup_elem(o.old, &slot, &ids[slot]))
-			ids[slot] = 0;
-	snprintf(path, sizeof(path), "%s/tenants", root->path);
-	dir = opendir(path);
-	while (dir && !err && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			err = pin_tenant(root, entry->d_name, kind, &o, ids, e);
-	if (dir)
-		closedir(dir);
-	outers_close(&o);
-	free(ids);
-	return err;
+static int carry_slot(struct carrying *c, struct error *e)
+{
+	int err = 0;
+
+	for (int role = 0; role < FLOW_ROLES && !err; role++)
+		err = handover_outers_table(&c->outers, role, true, c->slot, &c->old[role], e) ||
+		      handover_outers_table(&c->outers, role, false, c->slot, &c->new[role], e);
+	err = err || open_table_3(c, e) || carry_table(c, ROLE_CT, e) ||
+	      carry_table(c, ROLE_HALF, e);
+	close_slot(c);
+	return err ? -1 : 0;
 }
 
 /* Until every packet is done that met the old programs. */
@@ -244,15 +237,25 @@ static void wait_for_packets(void)
 		usleep(100000);
 }
 
-static int carry_all(const struct root *root, bool backward, size_t *lost, struct error *e)
+static int carry_family(const struct root *root, int family, unsigned int from, unsigned int to,
+			size_t *lost, struct error *e)
 {
-	static const enum inner kinds[] = { INNER_CT4, INNER_HALF4, INNER_CT6, INNER_HALF6 };
-	int err = 0;
+	struct carrying c = { .old = { -1, -1, -1 }, .new = { -1, -1, -1 } };
+	int err = handover_outers_open(&c.outers, root, family, from, to, e);
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !err; i++)
-		err = carry_kind(root, kinds[i], backward, lost, e);
-	for (int kind = 0; kind < HANDOVER_KINDS && !err; kind++)
-		err = pin_kind(root, kind, e);
+	c.tenants = root_map(root, NEXT_MAPS "/tenant_slots", NULL);
+	if (c.tenants < 0)
+		c.tenants = root_map(root, "tenant_slots", e);
+	if (c.tenants < 0)
+		err = -1;
+	for (c.slot = 0; c.slot < WEFT_TENANTS_MAX && !err; c.slot++)
+		err = carry_slot(&c, e);
+	if (!err)
+		err = handover_pin(root, &c.outers, e);
+	handover_outers_close(&c.outers);
+	if (c.tenants >= 0)
+		close(c.tenants);
+	*lost += c.lost;
 	return err;
 }
 
@@ -264,8 +267,9 @@ int handover_carry(const struct root *root, struct error *e)
 	if (programs_label(root, NEXT_PREVIOUS, &old, e) || programs_label(root, NEXT, &new, e))
 		return -1;
 	wait_for_packets();
-	if (carry_all(root, new.version < old.version, &lost, e))
-		return -1;
+	for (int family = 0; family < FAMILIES; family++)
+		if (carry_family(root, family, old.version, new.version, &lost, e))
+			return -1;
 	if (lost)
 		fprintf(stderr,
 			"weft: %zu flows that were idle for longest found no room in the full tables\n",

@@ -84,13 +84,8 @@ void cli_help(FILE *out, const char *object)
 	for (const struct command *c = commands; c->object; c++)
 		if (!strcmp(c->object, object))
 			print_usage(out, c);
-	kind = schema_kind(object);
-	if (kind) {
-		fputs("\nKeys:\n", out);
-		schema_help(out, kind);
-	}
-	if (!strcmp(object, "sf") && (kind = schema_kind("instance"))) {
-		fputs("\nKeys of an instance:\n", out);
+	for (int n = 0; (kind = help_kind(object, n)); n++) {
+		fprintf(out, n ? "\nKeys (%s):\n" : "\nKeys:\n", kind->name);
 		schema_help(out, kind);
 	}
 	fputs("\n", out);

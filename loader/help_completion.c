@@ -67,6 +67,12 @@ static void print_keys(FILE *out, const char *object, const char *prefix, const 
 	}
 }
 
+/* An instance is set as a part of its function; a packet's keys are those of one verb. */
+static bool is_packet(const struct schema_kind *kind)
+{
+	return !strcmp(kind->name, "packet");
+}
+
 void help_completion(FILE *out)
 {
 	const struct schema_kind *kind;
@@ -85,7 +91,7 @@ void help_completion(FILE *out)
 		for (int n = 0; (kind = help_kind(c->object, n)); n++) {
 			json_t *keys = schema_describe(kind);
 
-			print_keys(out, c->object, "", keys);
+			print_keys(out, is_packet(kind) ? kind->name : c->object, "", keys);
 			json_decref(keys);
 		}
 	}

@@ -9,7 +9,10 @@ const struct schema_kind *help_kind(const char *object, int n)
 {
 	if (n == 0)
 		return schema_kind(object);
-	return n == 1 && !strcmp(object, "sf") ? schema_kind("instance") : NULL;
+	if (n == 1 && !strcmp(object, "sf"))
+		return schema_kind("instance");
+	/* What `acl check` asks about. */
+	return n == 1 && !strcmp(object, "acl") ? schema_kind("packet") : NULL;
 }
 
 static json_t *flags_json(void)

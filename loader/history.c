@@ -33,14 +33,14 @@ static unsigned long number_of(const json_t *state)
 	return (unsigned long)json_integer_value(json_object_get(state, "state"));
 }
 
-/* The state after `before`, which may be NULL. */
-static json_t *make_state(const json_t *before, const char *build, const json_t *origin,
-			  const json_t *tree)
+/* The state after `before`, which may be NULL, and after `last`. */
+static json_t *make_state(const json_t *before, unsigned long last, const char *build,
+			  const json_t *origin, const json_t *tree)
 {
 	json_t *none = json_pack("{s:i}", "version", 1);
 	json_t *state = json_object(), *diff = config_diff(before ? tree_of(before) : none, tree);
 
-	json_object_set_new(state, "state", json_integer((json_int_t)number_of(before) + 1));
+	json_object_set_new(state, "state", json_integer((json_int_t)last + 1));
 	json_object_set_new(state, "time", json_integer(time(NULL)));
 	json_object_set(state, "origin", (json_t *)origin);
 	json_object_set_new(state, "build", json_string(build));
@@ -62,6 +62,7 @@ static void settle(struct history *h, const json_t *tree)
 		history_file_keep(h->root, number_of(pending));
 		json_decref(h->newest);
 		h->newest = json_incref(pending);
+		h->last = number_of(pending);
 	} else {
 		history_file_drop(h->root);
 		if (h->newest && history_same(tree_of(h->newest), tree)) {
@@ -94,7 +95,7 @@ static void find(struct history *h, const struct state *state, const json_t *ask
 	    (h->newest && history_same(tree_of(h->newest), state->tree)))
 		return;
 	origin = found_origin(h, asking);
-	h->found = make_state(h->newest, h->build, origin, state->tree);
+	h->found = make_state(h->newest, h->last, h->build, origin, state->tree);
 	json_decref(origin);
 }
 
@@ -113,13 +114,14 @@ int history_begin(struct history *h, const struct root *root, const struct state
 	*h = (struct history){ .root = root };
 	if (programs_build(root, h->build, e))
 		return -1;
-	if (history_file_newest(root, &h->newest, e))
+	if (history_file_newest(root, &h->newest, e) || history_file_last(root, &h->last, e))
 		return -1;
 	settle(h, state->tree);
 	find(h, state, origin);
 	last = h->found ? h->found : h->newest;
 	if (!last || !history_same(tree_of(last), wanted) || !is_build_of(last, h->build))
-		h->fresh = make_state(last, h->build, origin, wanted);
+		h->fresh = make_state(last, h->found ? number_of(h->found) : h->last, h->build,
+				      origin, wanted);
 	return 0;
 }
 
@@ -152,7 +154,30 @@ unsigned long history_number(const struct history *h)
 	return number_of(h->fresh ? h->fresh : h->newest);
 }
 
-int history_refuse_reverted(const struct root *root, const json_t *wanted, struct error *e)
+static bool brings(const json_t *origin, const json_t *file)
+{
+	const json_t *sum = json_object_get(file, "sha256"), *other;
+	size_t i;
+
+	json_array_foreach (json_object_get(origin, "files"), i, other)
+		if (json_equal(json_object_get(other, "sha256"), sum))
+			return true;
+	return false;
+}
+
+static bool brings_all(const json_t *origin, const json_t *files)
+{
+	const json_t *file;
+	size_t i;
+
+	json_array_foreach ((json_t *)files, i, file)
+		if (!brings(origin, file))
+			return false;
+	return json_array_size(files) > 0;
+}
+
+int history_refuse_reverted(const struct root *root, const json_t *wanted, const json_t *origin,
+			    struct error *e)
 {
 	json_t *newest, *reverted = NULL;
 	int refused = 0;
@@ -162,7 +187,9 @@ int history_refuse_reverted(const struct root *root, const json_t *wanted, struc
 	if (json_object_get(newest, "reverts"))
 		reverted = history_state(root, (unsigned long)json_integer_value(
 						       json_object_get(newest, "reverts")));
-	if (reverted && history_same(tree_of(reverted), wanted))
+	if (reverted && (history_same(tree_of(reverted), wanted) ||
+			 brings_all(origin, json_object_get(json_object_get(reverted, "origin"),
+							    "files"))))
 		refused = error_set(
 			e, EXIT_REFUSED,
 			"apply: this is state %lu, which was taken back since nobody confirmed it: repeat with --confirm TIME, or with --force if it is right",

@@ -22,6 +22,7 @@
 struct history {
 	const struct root *root;
 	json_t *newest; /* the state that this one follows */
+	unsigned long last; /* number of the newest file, readable or not: no new state comes before it */
 	json_t *killed; /* the state that a killed command was making, if it changed anything; or NULL */
 	bool reached; /* it got there: it is the newest state */
 	json_t *found; /* what other tools made of the maps meanwhile, as a state; or NULL */
@@ -54,10 +55,16 @@ json_t *history_state(const struct root *root, unsigned long number);
 /* The state that a command is making now, or was when it was killed; NULL: none. */
 json_t *history_pending(const struct root *root);
 
+/* Does it look like a configuration? What does not is nothing to go back to. */
+bool history_is_tree(const json_t *tree);
 bool history_same(const json_t *one, const json_t *other); /* trees */
 
-/* Refuses the tree that was taken back last, since nobody confirmed it. */
-int history_refuse_reverted(const struct root *root, const json_t *wanted, struct error *e);
+/*
+ * Refuses the tree that was taken back last, since nobody confirmed it, and likewise a command that brings all the files
+ * of it again: with them, another state before it makes another tree.
+ */
+int history_refuse_reverted(const struct root *root, const json_t *wanted, const json_t *origin,
+			    struct error *e);
 
 /* After `load`: programs of another build make a new state with the same configuration. */
 int history_note_load(const struct root *root, const json_t *origin, struct error *e);

@@ -58,6 +58,11 @@ static int list(const struct root *root, unsigned long **numbers, struct error *
 	return *numbers ? n : error_set(e, EXIT_REFUSED, "history: out of memory");
 }
 
+bool history_is_tree(const json_t *tree)
+{
+	return json_integer_value(json_object_get(tree, "version")) == 1;
+}
+
 static json_t *load(const struct root *root, const char *name)
 {
 	char path[PATH_MAX];
@@ -67,7 +72,7 @@ static json_t *load(const struct root *root, const char *name)
 		return NULL;
 	state = json_load_file(path, 0, NULL);
 	/* Written whole or not at all, so that what does not fit is somebody else's. */
-	if (!json_is_object(json_object_get(state, "tree")) ||
+	if (!history_is_tree(json_object_get(state, "tree")) ||
 	    !json_is_integer(json_object_get(state, "state"))) {
 		json_decref(state);
 		return NULL;
@@ -96,6 +101,16 @@ int history_file_newest(const struct root *root, json_t **state, struct error *e
 	*state = NULL;
 	for (int i = 0; i < n && !*state; i++)
 		*state = history_state(root, numbers[i]);
+	free(numbers);
+	return n < 0 ? -1 : 0;
+}
+
+int history_file_last(const struct root *root, unsigned long *number, struct error *e)
+{
+	unsigned long *numbers;
+	int n = list(root, &numbers, e);
+
+	*number = n > 0 ? numbers[0] : 0;
 	free(numbers);
 	return n < 0 ? -1 : 0;
 }

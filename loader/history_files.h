@@ -10,6 +10,9 @@
 /* A new reference; NULL: there is none. Returns 0 or -1. */
 int history_file_newest(const struct root *root, json_t **state, struct error *e);
 
+/* The highest number of a file, whether that can be read or not; 0: there is none. Returns 0 or -1. */
+int history_file_last(const struct root *root, unsigned long *number, struct error *e);
+
 /* Writes the pending state. */
 int history_file_pending(const struct root *root, const json_t *state, struct error *e);
 /* The pending state is state `number` from now on; the oldest go. Returns 0 or -1. */

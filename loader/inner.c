@@ -9,36 +9,37 @@
 #include <unistd.h>
 
 #include "include/acl.h"
-#include "include/flow.h"
+#include "include/flow_table.h"
+#include "include/fragment.h"
 #include "loader/inner.h"
 #include "loader/rights.h"
 #include "loader/share.h"
 #include "loader/types.h"
 
-#define CT_TABLE(name, key)                                                                        \
+/* Mapped into memory by who reads them (loader/flow_table.h). */
+#define CT_TABLE(name, bucket)                                                                     \
 	{                                                                                          \
-		name, BPF_MAP_TYPE_HASH, sizeof(struct key), sizeof(struct flow),                  \
-			BPF_F_NO_PREALLOC, #key, "flow"                                            \
+		name, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct bucket),                                \
+			BPF_F_MMAPABLE | BPF_F_INNER_MAP, "__u32", #bucket                         \
 	}
 #define HALF_TABLE(name, key)                                                                      \
 	{                                                                                          \
 		name, BPF_MAP_TYPE_LRU_HASH, sizeof(struct key), sizeof(struct flow), 0, #key,     \
 			"flow"                                                                     \
 	}
-#define QUEUE(name, key)                                                                           \
-	{                                                                                          \
-		name, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct key), 0, NULL, NULL                     \
-	}
 
 const struct inner_kind inner_kinds[INNERS] = {
-	[INNER_CT4] = CT_TABLE("ct4", ct4_key),
+	[INNER_CT4] = CT_TABLE("ct4", ct4_bucket),
 	[INNER_HALF4] = HALF_TABLE("half4", ct4_key),
-	[INNER_RECENT4] = QUEUE("recent4", ct4_key),
-	[INNER_CT6] = CT_TABLE("ct6", ct6_key),
+	[INNER_CT6] = CT_TABLE("ct6", ct6_bucket),
 	[INNER_HALF6] = HALF_TABLE("half6", ct6_key),
-	[INNER_RECENT6] = QUEUE("recent6", ct6_key),
+	[INNER_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct fragment_set),
+			      BPF_F_INNER_MAP, "__u32", "fragment_set" },
 	[INNER_ACL] = { "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP,
 			"__u32", "acl_slot" },
+	[INNER_RULE_HITS] = { "rule_hits", BPF_MAP_TYPE_PERCPU_HASH, sizeof(struct rule_hits_key),
+			      sizeof(struct rule_hits), BPF_F_NO_PREALLOC, "rule_hits_key",
+			      "rule_hits" },
 	[INNER_RULES] = { "rules", BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(struct rule),
 			  BPF_F_NO_PREALLOC, "rule_key", "rule" },
 	[INNER_TREE] = { "acl_tree", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_cell), BPF_F_INNER_MAP,
@@ -66,55 +67,67 @@ static uint32_t find_type(const struct btf *btf, const char *name, uint32_t size
 	return 0;
 }
 
-static void types_from(struct inner_types *types, const struct btf *btf, int fd)
+static void type_from(struct inner_type *type, const struct inner_kind *kind, const struct btf *btf,
+		      int fd)
 {
-	for (int i = 0; i < INNERS; i++) {
-		const struct inner_kind *kind = &inner_kinds[i];
-
-		if (types->fd[i] >= 0 || !kind->key_type)
-			continue;
-		types->key[i] = find_type(btf, kind->key_type, kind->key_size);
-		types->value[i] = find_type(btf, kind->value_type, kind->value_size);
-		if (types->key[i] && types->value[i])
-			types->fd[i] = dup(fd);
-	}
+	if (type->fd >= 0 || !kind->key_type)
+		return;
+	type->key = find_type(btf, kind->key_type, kind->key_size);
+	type->value = find_type(btf, kind->value_type, kind->value_size);
+	if (type->key && type->value)
+		type->fd = dup(fd);
 }
 
-void inner_types_open(struct inner_types *types, const struct root *root)
+void inner_types_find(struct inner_type *types, const struct inner_kind *const *kinds, size_t n,
+		      const struct root *root)
 {
-	memset(types, 0, sizeof(*types));
-	for (int i = 0; i < INNERS; i++)
-		types->fd[i] = -1;
+	for (size_t i = 0; i < n; i++)
+		types[i] = (struct inner_type){ .fd = -1 };
 	for (size_t i = 0; i < sizeof(typed_programs) / sizeof(typed_programs[0]); i++) {
 		int fd;
 		struct btf *btf = types_of(root, typed_programs[i], &fd);
 
 		if (!btf)
 			continue;
-		types_from(types, btf, fd);
+		for (size_t k = 0; k < n; k++)
+			type_from(&types[k], kinds[k], btf, fd);
 		btf__free(btf);
 		close(fd);
 	}
 }
 
+void inner_type_close(struct inner_type *type)
+{
+	if (type->fd >= 0)
+		close(type->fd);
+	type->fd = -1;
+}
+
+void inner_types_open(struct inner_types *types, const struct root *root)
+{
+	const struct inner_kind *kinds[INNERS];
+
+	for (int i = 0; i < INNERS; i++)
+		kinds[i] = &inner_kinds[i];
+	inner_types_find(types->of, kinds, INNERS, root);
+}
+
 void inner_types_close(struct inner_types *types)
 {
 	for (int i = 0; i < INNERS; i++)
-		if (types->fd[i] >= 0)
-			close(types->fd[i]);
+		inner_type_close(&types->of[i]);
 }
 
-int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries,
-		 struct error *e)
+int inner_create_as(const struct inner_kind *k, const struct inner_type *type, uint32_t entries,
+		    struct error *e)
 {
-	const struct inner_kind *k = &inner_kinds[kind];
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = k->flags);
 	int fd;
 
-	if (types->fd[kind] >= 0) {
-		options.btf_fd = (uint32_t)types->fd[kind];
-		options.btf_key_type_id = types->key[kind];
-		options.btf_value_type_id = types->value[kind];
+	if (type->fd >= 0) {
+		options.btf_fd = (uint32_t)type->fd;
+		options.btf_key_type_id = type->key;
+		options.btf_value_type_id = type->value;
 	}
 	fd = bpf_map_create((enum bpf_map_type)k->type, k->name, k->key_size, k->value_size,
 			    entries, &options);
@@ -125,6 +138,12 @@ int inner_create(const struct inner_types *types, enum inner kind, uint32_t entr
 					 ? rights_bpf_hint()
 					 : ": lower max_flows, or give the machine more memory");
 	return fd;
+}
+
+int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries,
+		 struct error *e)
+{
+	return inner_create_as(&inner_kinds[kind], &types->of[kind], entries, e);
 }
 
 /* "<root>/tenants/<tenant>/<suffix>" */
@@ -155,10 +174,9 @@ static int make_directories(const struct root *root, const char *tenant)
 	return mkdir(path, 0711);
 }
 
-int inner_stage(const struct root *root, const char *tenant, enum inner kind, int fd,
-		struct error *e)
+static int stage(const struct root *root, const char *tenant, const char *name, int fd,
+		 struct error *e)
 {
-	const char *name = inner_kinds[kind].name;
 	char path[512], fresh[512];
 	struct stat had;
 
@@ -181,30 +199,51 @@ int inner_stage(const struct root *root, const char *tenant, enum inner kind, in
 	return 0;
 }
 
-int inner_place(const struct root *root, const char *tenant, enum inner kind, struct error *e)
+static int place(const struct root *root, const char *tenant, const char *name, struct error *e)
 {
 	char path[512], fresh[512];
 
-	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
-	pin_path(fresh, sizeof(fresh), root, tenant, inner_kinds[kind].name, FRESH);
+	pin_path(path, sizeof(path), root, tenant, name, "");
+	pin_path(fresh, sizeof(fresh), root, tenant, name, FRESH);
 	if (rename(fresh, path))
 		return error_set(e, EXIT_REFUSED, "%s cannot be put in place: %s", path,
 				 strerror(errno));
 	return 0;
 }
 
+int inner_stage(const struct root *root, const char *tenant, enum inner kind, int fd,
+		struct error *e)
+{
+	return stage(root, tenant, inner_kinds[kind].name, fd, e);
+}
+
+int inner_place(const struct root *root, const char *tenant, enum inner kind, struct error *e)
+{
+	return place(root, tenant, inner_kinds[kind].name, e);
+}
+
+int inner_pin_as(const struct root *root, const char *tenant, const char *name, int fd,
+		 struct error *e)
+{
+	return stage(root, tenant, name, fd, e) || place(root, tenant, name, e) ? -1 : 0;
+}
+
 int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd, struct error *e)
 {
-	return inner_stage(root, tenant, kind, fd, e) || inner_place(root, tenant, kind, e) ? -1
-											    : 0;
+	return inner_pin_as(root, tenant, inner_kinds[kind].name, fd, e);
+}
+
+void inner_unpin_as(const struct root *root, const char *tenant, const char *name)
+{
+	char path[512];
+
+	pin_path(path, sizeof(path), root, tenant, name, "");
+	unlink(path);
 }
 
 void inner_unpin(const struct root *root, const char *tenant, enum inner kind)
 {
-	char path[512];
-
-	pin_path(path, sizeof(path), root, tenant, inner_kinds[kind].name, "");
-	unlink(path);
+	inner_unpin_as(root, tenant, inner_kinds[kind].name);
 }
 
 int inner_open(const struct root *root, const char *tenant, enum inner kind)

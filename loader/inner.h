@@ -7,6 +7,7 @@
 #define WEFT_INNER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "loader/root.h"
@@ -16,11 +17,11 @@ struct btf;
 enum inner {
 	INNER_CT4,
 	INNER_HALF4,
-	INNER_RECENT4,
 	INNER_CT6,
 	INNER_HALF6,
-	INNER_RECENT6,
+	INNER_FRAGMENTS,
 	INNER_ACL,
+	INNER_RULE_HITS,
 	INNER_RULES, /* in no outer map */
 	INNER_TREE, /* with two places a tenant, see tables_acl.c */
 	INNER_INDEX,
@@ -31,15 +32,22 @@ struct inner_kind {
 	const char *name; /* of the pin, and of the outer map */
 	int type; /* enum bpf_map_type */
 	uint32_t key_size, value_size, flags;
-	const char *key_type, *value_type; /* for bpftool; NULL: the kind of map takes none */
+	const char *key_type, *value_type; /* for bpftool */
 };
 
 extern const struct inner_kind inner_kinds[INNERS];
 
+/* A name that no tenant has: of maps that hold nothing, and stand where many tenants' maps were (tables_remove.c). */
+#define INNER_NOBODY ",empty"
+
 /* The types that bpftool shows contents with, taken from a loaded program. */
+struct inner_type {
+	int fd; /* of the BTF; -1: none */
+	uint32_t key, value;
+};
+
 struct inner_types {
-	int fd[INNERS]; /* of the BTF; -1: none */
-	uint32_t key[INNERS], value[INNERS];
+	struct inner_type of[INNERS];
 };
 
 void inner_types_open(struct inner_types *types, const struct root *root);
@@ -48,6 +56,13 @@ void inner_types_close(struct inner_types *types);
 /* A new map; returns its fd, or -1. */
 int inner_create(const struct inner_types *types, enum inner kind, uint32_t entries,
 		 struct error *e);
+
+/* The same of kinds that another version of the maps has. */
+void inner_types_find(struct inner_type *types, const struct inner_kind *const *kinds, size_t n,
+		      const struct root *root);
+void inner_type_close(struct inner_type *type);
+int inner_create_as(const struct inner_kind *kind, const struct inner_type *type, uint32_t entries,
+		    struct error *e);
 
 /*
  * Pins the map beside whatever is pinned there, with the owner and mode of that; inner_place() then puts it in its
@@ -60,6 +75,9 @@ int inner_place(const struct root *root, const char *tenant, enum inner kind, st
 int inner_pin(const struct root *root, const char *tenant, enum inner kind, int fd,
 	      struct error *e);
 void inner_unpin(const struct root *root, const char *tenant, enum inner kind);
+int inner_pin_as(const struct root *root, const char *tenant, const char *name, int fd,
+		 struct error *e);
+void inner_unpin_as(const struct root *root, const char *tenant, const char *name);
 /* The pinned map's fd, or -1 with errno and without an error. */
 int inner_open(const struct root *root, const char *tenant, enum inner kind);
 /* The fd of the tenant's map with this id, pinned in its place or staged, or -1. */

@@ -29,7 +29,7 @@ int map_fit_own(const struct root *root, const char *name, unsigned int key_size
 		unsigned int entries, struct error *e);
 
 /*
- * What maps that are made anew carry over: those below next/maps that no change of version converts. Begun before they
+ * What maps that are made anew carry over: those below next/maps but for tables of flows (handover.h). Begun before they
  * take their place; settled after the last program that counted in the old ones is gone.
  */
 struct carry;

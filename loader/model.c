@@ -197,8 +197,14 @@ static void make_tenant(struct model *m, struct model_tenant *t, const char *nam
 		t->flags |= TENANT_ALLOW_OUT;
 	if (schema_flag("tenant", options, "conntrack.loose"))
 		t->flags |= TENANT_LOOSE;
+	if (schema_flag("tenant", options, "conntrack.liberal"))
+		t->flags |= TENANT_LIBERAL;
 	t->max_flows = (uint32_t)schema_number("tenant", options, "conntrack.max_flows");
 	t->max_half_open = (uint32_t)schema_number("tenant", options, "conntrack.max_half_open");
+	/* Refused if both were asked for: then it is the default that is too small. */
+	if (t->max_flows < t->max_half_open)
+		t->max_flows = t->max_half_open;
+	t->max_fragments = (uint32_t)schema_number("tenant", options, "conntrack.max_fragments");
 #define X(id, text, seconds)                                                                       \
 	snprintf(key, sizeof(key), "conntrack.timeouts.%s", text);                                 \
 	t->timeout_ms[CT_##id] = (uint64_t)schema_number("tenant", options, key);                  \

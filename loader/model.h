@@ -56,7 +56,7 @@ struct model_tenant {
 	uint64_t id;
 	uint32_t slot;
 	uint32_t flags; /* enum tenant_flags */
-	uint32_t max_flows, max_half_open;
+	uint32_t max_flows, max_half_open, max_fragments;
 	uint64_t timeout_ms[CT_TIMEOUT_COUNT];
 	const json_t *body; /* networks, ports, groups, acl… */
 	bool here, here6; /* a port of it is on this host; one with an IPv6 address */

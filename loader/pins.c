@@ -63,6 +63,13 @@ int pins_remove(const struct root *root, const char *directory, struct error *e)
 	return fail("removed", path, e);
 }
 
+int pins_drop(const struct root *root, const char *path, struct error *e)
+{
+	char full[PATH_SIZE];
+
+	return unlink(in_root(full, root, path)) && errno != ENOENT ? fail("removed", full, e) : 0;
+}
+
 /* What takes a pin's place gets its owner and mode, too: others may have been given access. */
 static int replace(const char *fresh, const char *place, struct error *e)
 {

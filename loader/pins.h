@@ -14,6 +14,8 @@ int pins_copy(const struct root *root, const char *from, const char *to, struct 
 int pins_move(const struct root *root, const char *from, const char *to, struct error *e);
 
 bool pins_have(const struct root *root, const char *path);
+/* One pin; if it is gone already that is fine. */
+int pins_drop(const struct root *root, const char *path, struct error *e);
 /* Pins in one step, in place of whatever has that path. */
 int pins_put(const struct root *root, const char *path, int fd, struct error *e);
 /* Calls `fn` with the name of each pin in the directory until it returns other than 0, which is returned. */

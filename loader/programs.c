@@ -123,12 +123,7 @@ int programs_begin(const struct root *root, const struct abi *abi, struct error 
 /* `turned` first: without it the rest is rubbish, whatever of it is left. */
 static int clear_next(const struct root *root, struct error *e)
 {
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/" TURNED, root->path);
-	if (unlink(path) && errno != ENOENT)
-		return error_set(e, EXIT_REFUSED, "%s: %s", path, strerror(errno));
-	return pins_remove(root, NEXT, e);
+	return pins_drop(root, TURNED, e) || pins_remove(root, NEXT, e) ? -1 : 0;
 }
 
 struct keeping {
@@ -136,13 +131,16 @@ struct keeping {
 	struct error *e;
 };
 
-/* A map that is about to be taken out of place. */
+/* A map that is about to be taken out of place. One that the old build did not have is not there yet. */
 static int keep_map(const char *name, void *arg)
 {
 	const struct keeping *k = arg;
 	char path[64];
-	int fd = root_map(k->root, name, k->e), err;
+	int fd, err;
 
+	if (!pins_have(k->root, name))
+		return 0;
+	fd = root_map(k->root, name, k->e);
 	if (fd < 0)
 		return -1;
 	snprintf(path, sizeof(path), NEXT_PREVIOUS "/maps/%s", name);
@@ -151,8 +149,16 @@ static int keep_map(const char *name, void *arg)
 	return err;
 }
 
+static int drop_map(const char *name, void *arg)
+{
+	const struct keeping *k = arg;
+
+	return pins_drop(k->root, name, k->e);
+}
+
 /* Second pins for all that is about to go. The label last: it says that the rest is there. */
-static int keep(const struct root *root, const struct abi *abi, struct error *e)
+static int keep(const struct root *root, const struct abi *abi, const struct abi *new,
+		struct error *e)
 {
 	struct keeping k = { root, e };
 
@@ -160,6 +166,9 @@ static int keep(const struct root *root, const struct abi *abi, struct error *e)
 	    pins_make(root, NEXT_PREVIOUS "/maps", e) ||
 	    pins_copy(root, "prog", NEXT_PREVIOUS "/prog", e) ||
 	    pins_each(root, NEXT_MAPS, keep_map, &k))
+		return -1;
+	if (abi->version != new->version &&
+	    handover_each_gone(abi->version, new->version, keep_map, &k))
 		return -1;
 	return make_label(root, NEXT_PREVIOUS "/abi", abi, e);
 }
@@ -185,11 +194,14 @@ static int finish(const struct root *root, struct carry *carry, struct error *e)
 {
 	/* What is `previous` already was the last thing but one to be done. */
 	bool handover = handover_begun(root) && pins_have(root, NEXT_PREVIOUS "/abi");
-	struct abi abi;
+	struct keeping gone = { root, e };
+	struct abi abi, old;
 	int renewed;
 
-	if (programs_label(root, NEXT, &abi, e) || (handover && handover_carry(root, e)) ||
-	    pins_move(root, NEXT_MAPS, "", e) || pins_move(root, NEXT_PROG, "prog", e) ||
+	if (programs_label(root, NEXT, &abi, e) || programs_label(root, NEXT_PREVIOUS, &old, e) ||
+	    (handover && handover_carry(root, e)) || pins_move(root, NEXT_MAPS, "", e) ||
+	    (handover && handover_each_gone(old.version, abi.version, drop_map, &gone)) ||
+	    pins_move(root, NEXT_PROG, "prog", e) ||
 	    (abi.version && put_label(root, "abi", &abi, e)))
 		return -1;
 	renewed = attach_renew(root, e);
@@ -220,7 +232,7 @@ static int prepare(const struct root *root, struct carry **carry, struct error *
 
 	if (programs_label(root, "", &old, e) || programs_label(root, NEXT, &new, e))
 		return -1;
-	if (old.version && !same_build(&old, &new) && keep(root, &old, e))
+	if (old.version && !same_build(&old, &new) && keep(root, &old, &new, e))
 		return -1;
 	if (carry_begin(root, carry, e))
 		return -1;

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +13,10 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "loader/passage.h"
 #include "loader/programs.h"
 #include "loader/rights.h"
 #include "loader/root.h"
@@ -28,13 +27,6 @@
 /* A second writer waits this long for the first, then gives up. */
 #define LOCK_TRIES    100
 #define LOCK_PAUSE_US 50000
-
-static bool in_bpffs(const char *path)
-{
-	struct statfs fs;
-
-	return !statfs(path, &fs) && (unsigned long)fs.f_type == BPF_FS_MAGIC;
-}
 
 /*
  * `ip netns exec` gives its command a mount namespace of its own, where a bpffs mounted by us would vanish with
@@ -89,17 +81,16 @@ static int mount_bpffs(const char *parent, struct error *e)
 }
 
 /* Of files; the kernel says EPERM of what it wants a capability for. */
-static const char *access_hint(int err)
+static const char *access_hint(int err, const char *path, const char *root,
+			       char buf[PASSAGE_HINT_SIZE])
 {
-	return err == EACCES
-		       ? ": run as root, or as a member of the group weft (`man weft`, RIGHTS)"
-		       : "";
+	return err == EACCES ? passage_hint(path, root, buf, PASSAGE_HINT_SIZE) : "";
 }
 
 /* Absolute, without links, and short enough; the last part need not exist. */
 int root_locate(struct root *root, const char *path, struct error *e)
 {
-	char copy[PATH_MAX], copy2[PATH_MAX], parent[PATH_MAX];
+	char copy[PATH_MAX], copy2[PATH_MAX], parent[PATH_MAX], hint[PASSAGE_HINT_SIZE];
 	const char *last;
 
 	root->lock = -1;
@@ -111,9 +102,12 @@ int root_locate(struct root *root, const char *path, struct error *e)
 	strcpy(copy2, path);
 	last = basename(copy2);
 	if (!realpath(dirname(copy), parent)) {
+		int err = errno;
+
 		strcpy(copy, path);
-		return error_set(e, EXIT_REFUSED, "root %s: %s: %s%s", path, dirname(copy),
-				 strerror(errno), access_hint(errno));
+		last = dirname(copy);
+		return error_set(e, EXIT_REFUSED, "root %s: %s: %s%s", path, last, strerror(err),
+				 access_hint(err, last, NULL, hint));
 	}
 	if (strchr(last, '.') || !strcmp(last, "/"))
 		return error_set(e, EXIT_USAGE, "root %s: bpffs takes no name with a dot", path);
@@ -147,6 +141,8 @@ static int lock_directory(struct root *root, int fd, struct error *e)
 
 static int open_directory(struct root *root, bool lock, struct error *e)
 {
+	char hint[PASSAGE_HINT_SIZE];
+
 	for (;;) {
 		/* Who may only look cannot open it so that it can be locked: see share_root(). */
 		int fd = open(root->path, (lock ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC),
@@ -156,9 +152,13 @@ static int open_directory(struct root *root, bool lock, struct error *e)
 			return error_set(e, EXIT_REFUSED,
 					 "root %s does not exist: run `weft load` first",
 					 root->path);
-		if (fd < 0)
+		if (fd < 0) {
+			int err = errno;
+
 			return error_set(e, EXIT_REFUSED, "root %s: %s%s", root->path,
-					 strerror(errno), access_hint(errno));
+					 strerror(err),
+					 access_hint(err, root->path, root->path, hint));
+		}
 		if (!in_bpffs(root->path)) {
 			close(fd);
 			return error_set(e, EXIT_REFUSED, "root %s is not in a bpffs", root->path);
@@ -306,7 +306,7 @@ int root_pin(const struct root *root, const char *path)
 static int get_pin(const struct root *root, const char *directory, const char *name,
 		   const char *what, struct error *e)
 {
-	char path[512], safe[256];
+	char path[512], safe[256], hint[PASSAGE_HINT_SIZE];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s%s", root->path, directory,
@@ -318,7 +318,7 @@ static int get_pin(const struct root *root, const char *directory, const char *n
 		error_set(e, EXIT_REFUSED, "%s %s: %s%s", what, path, strerror(err),
 			  err == ENOENT  ? ": run `weft load`"
 			  : err == EPERM ? rights_bpf_hint()
-					 : access_hint(err));
+					 : access_hint(err, path, root->path, hint));
 		errno = err;
 	}
 	return fd < 0 ? -1 : fd;

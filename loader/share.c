@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "loader/passage.h"
 #include "loader/share.h"
 
 /* Who may read, as load finds it; 0: nobody else. */
@@ -52,6 +53,9 @@ static int refuse(const char *path, struct error *e)
 			 errno == EPERM ? ": cap_chown and cap_fowner are missing" : "");
 }
 
+/* What workloads say to each other is nobody's to read. */
+#define WITH_FRAMES "early"
+
 /* All pins in the root itself are maps. */
 static int share_maps(const struct root *root, gid_t gid, struct error *e)
 {
@@ -62,7 +66,8 @@ static int share_maps(const struct root *root, gid_t gid, struct error *e)
 
 	while (!err && (entry = readdir(directory))) {
 		snprintf(path, sizeof(path), "%s/%s", root->path, entry->d_name);
-		if (entry->d_type == DT_REG && share(path, gid, S_IRGRP))
+		if (entry->d_type == DT_REG && strcmp(entry->d_name, WITH_FRAMES) &&
+		    share(path, gid, S_IRGRP))
 			err = refuse(path, e);
 	}
 	if (directory)
@@ -91,5 +96,9 @@ int share_root(const struct root *root, struct error *e)
 	 * To pass, not to list: a directory that can be opened can be locked, and writers would wait. Last: until now
 	 * nobody could look at what was half done.
 	 */
-	return share(root->path, gid, S_IXGRP) ? refuse(root->path, e) : 0;
+	if (share(root->path, gid, S_IXGRP))
+		return refuse(root->path, e);
+	if (gid)
+		passage_open(root->path, gid);
+	return 0;
 }

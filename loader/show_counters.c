@@ -13,8 +13,10 @@
 #include "loader/commands.h"
 #include "loader/entries.h"
 #include "loader/show.h"
+#include "loader/show_fragments.h"
 
-#define FIELDS_MAX 6
+#define FIELDS_MAX 12
+#define COLUMNS    5 /* of a table; more fields make a second one */
 
 /* A map of counters: structs of 64-bit numbers, one a CPU. */
 struct counted {
@@ -35,13 +37,14 @@ static const struct counted counted[] = {
 	{ "tenant_stats",
 	  "tenants",
 	  "tenants",
-	  4,
-	  { "flows", "would_drop_in", "would_drop_out", "reclaimed" } },
+	  12,
+	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced", "fragments_evicted",
+	    "default_in", "default_out", "logs_suppressed", "logs_lost", "hits_lost", "tcp_outside" } },
 	{ "chain_stats", "chains", "chains", 4, { "sent", "returned", "bypassed", "kept" } },
 };
 
 _Static_assert(sizeof(struct traffic) == 5 * 8, "fields of struct traffic");
-_Static_assert(sizeof(struct tenant_traffic) == 4 * 8, "fields of struct tenant_traffic");
+_Static_assert(sizeof(struct tenant_traffic) == 12 * 8, "fields of struct tenant_traffic");
 _Static_assert(sizeof(struct chain_traffic) == 4 * 8, "fields of struct chain_traffic");
 
 static const char *const reason_names[DROP_REASONS] = {
@@ -136,6 +139,8 @@ static json_t *by_name(const struct show *s, const struct counted *c, const stru
 static int collect(const struct show *s, json_t *all, struct error *e)
 {
 	struct entries list;
+	json_t *fragments;
+	int failed;
 
 	if (read_counters(s, "drops", 1, &list, e))
 		return -1;
@@ -149,7 +154,9 @@ static int collect(const struct show *s, json_t *all, struct error *e)
 		json_object_set_new(all, c->title, by_name(s, c, &list));
 		entries_free(&list);
 	}
-	return 0;
+	failed = fragments_in_use(s, &fragments, e);
+	json_object_set_new(all, "fragments", fragments);
+	return failed;
 }
 
 static void print_drops(const json_t *all, bool details)
@@ -168,39 +175,44 @@ static void print_drops(const json_t *all, bool details)
 	}
 }
 
-static bool all_zero(const json_t *one)
+static long long field_of(const struct counted *c, const json_t *one, int field)
 {
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)one, key, value)
-		if (json_integer_value(value))
-			return false;
-	return true;
+	return json_integer_value(json_object_get(one, c->field[field]));
 }
 
-static void print_table(const struct counted *c, const json_t *all, bool details)
+static void print_columns(const struct counted *c, const json_t *all, bool details, int from,
+			  int to)
 {
 	bool any = false;
 	const char *name;
 	json_t *one;
 
 	json_object_foreach ((json_t *)all, name, one) {
-		if (!details && all_zero(one))
+		bool zero = true;
+
+		for (int f = from; f < to; f++)
+			zero = zero && !field_of(c, one, f);
+		if (zero && !details)
 			continue;
 		if (!any) {
 			printf("%-28s", c->title);
-			for (int f = 0; f < c->fields; f++)
-				printf(" %14s", c->field[f]);
+			for (int f = from; f < to; f++)
+				printf(" %15s", c->field[f]);
 			putchar('\n');
 		}
 		any = true;
 		printf("  %-26s", name);
-		for (int f = 0; f < c->fields; f++)
-			printf(" %14lld",
-			       (long long)json_integer_value(json_object_get(one, c->field[f])));
+		for (int f = from; f < to; f++)
+			printf(" %15lld", field_of(c, one, f));
 		putchar('\n');
 	}
+}
+
+static void print_table(const struct counted *c, const json_t *all, bool details)
+{
+	for (int from = 0; from < c->fields; from += COLUMNS)
+		print_columns(c, all, details, from,
+			      from + COLUMNS < c->fields ? from + COLUMNS : c->fields);
 }
 
 int cmd_counters(struct command_line *cl, struct error *e)
@@ -221,6 +233,7 @@ int cmd_counters(struct command_line *cl, struct error *e)
 		for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 			print_table(&counted[i], json_object_get(all, counted[i].title),
 				    cl->details);
+		fragments_print(json_object_get(all, "fragments"), cl->details);
 	}
 	json_decref(all);
 	show_close(&s);

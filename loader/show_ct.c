@@ -63,14 +63,16 @@ static double seconds(const struct listing *l, uint32_t jiffies)
 /* Which of the two began the flow. */
 static int original(const struct flow *flow)
 {
-	return flow->dir[1].flags & FLOW_ORIGINAL && !(flow->dir[0].flags & FLOW_ORIGINAL);
+	return flow->flags[1] & FLOW_ORIGINAL && !(flow->flags[0] & FLOW_ORIGINAL);
 }
 
-static const char *verdict_of(const struct listing *l, const struct flow_dir *dir)
+static const char *verdict_of(const struct listing *l, const struct flow *flow, int dir)
 {
-	if (dir->epoch != l->record.epoch)
+	if (flow->dir[dir].epoch != l->record.epoch)
 		return "stale";
-	return dir->flags & FLOW_REJECT ? "reject" : dir->flags & FLOW_DENIED ? "deny" : "allow";
+	return flow->flags[dir] & FLOW_REJECT   ? "reject"
+	       : flow->flags[dir] & FLOW_DENIED ? "deny"
+						: "allow";
 }
 
 static json_t *protocol_of(uint8_t protocol)
@@ -104,11 +106,12 @@ static json_t *describe(const struct listing *l, const struct ends *ends, const 
 		"tenant", l->tenant->name, "network", network, "protocol",
 		protocol_of(ends->protocol), "source", source, "source_port", ends->port[o],
 		"destination", destination, "destination_port", ends->port[r], "state",
-		flow_state_name(flow, ends->protocol), "verdict", verdict_of(l, &flow->dir[o]),
-		"reply_verdict", verdict_of(l, &flow->dir[r]), "packets",
-		(json_int_t)flow->dir[o].packets, "bytes", (json_int_t)flow->dir[o].bytes,
-		"reply_packets", (json_int_t)flow->dir[r].packets, "reply_bytes",
-		(json_int_t)flow->dir[r].bytes, "idle_s", seconds(l, idle), "left_s",
+		flow_state_name(flow, ends->protocol), "verdict", verdict_of(l, flow, o),
+		"reply_verdict", verdict_of(l, flow, r), "packets",
+		(json_int_t)flow_packets(&flow->dir[o]), "bytes",
+		(json_int_t)flow_bytes(&flow->dir[o]), "reply_packets",
+		(json_int_t)flow_packets(&flow->dir[r]), "reply_bytes",
+		(json_int_t)flow_bytes(&flow->dir[r]), "idle_s", seconds(l, idle), "left_s",
 		idle > timeout ? 0.0 : seconds(l, timeout - idle), "half_open", l->half_open,
 		"expired", idle > timeout);
 }
@@ -157,17 +160,25 @@ static void list_flow(struct listing *l, const void *key, int family, const stru
 	json_decref(one);
 }
 
+static int read_record(int slots, const struct model_tenant *tenant, struct tenant *record,
+		       struct error *e)
+{
+	if (!bpf_map_lookup_elem(slots, &tenant->slot, record))
+		return 0;
+	return error_set(e, EXIT_REFUSED, "tenant %s: its slot cannot be read: %s", tenant->name,
+			 strerror(errno));
+}
+
 static int list_tenant(struct listing *l, int slots, struct error *e)
 {
-	if (bpf_map_lookup_elem(slots, &l->tenant->slot, &l->record))
-		return error_set(e, EXIT_REFUSED, "tenant %s: its slot cannot be read: %s",
-				 l->tenant->name, strerror(errno));
+	if (read_record(slots, l->tenant, &l->record, e))
+		return -1;
 	for (size_t i = 0; i < FLOW_TABLES; i++) {
 		struct entries list;
 		int fd, failed = flows_read(&l->s->root, l->tenant->name, flow_tables[i], &fd,
 					    &list, e);
 
-		l->half_open = flow_tables[i] == INNER_HALF4 || flow_tables[i] == INNER_HALF6;
+		l->half_open = flow_is_half_open(flow_tables[i]);
 		for (size_t k = 0; k < list.n && !failed; k++)
 			list_flow(l, entries_key(&list, k), flow_family(flow_tables[i]),
 				  entries_value(&list, k));
@@ -230,14 +241,19 @@ int cmd_ct_show(struct command_line *cl, struct error *e)
 	return result;
 }
 
-static int flush_tenant(const struct show *s, const char *tenant, size_t *n, struct error *e)
+static int flush_tenant(const struct show *s, const struct model_tenant *tenant, int slots,
+			size_t *n, struct error *e)
 {
+	struct tenant record;
+
+	if (read_record(slots, tenant, &record, e))
+		return -1;
 	for (size_t i = 0; i < FLOW_TABLES; i++) {
 		struct entries list;
-		int fd, failed = flows_read(&s->root, tenant, flow_tables[i], &fd, &list, e);
+		int fd, failed = flows_read(&s->root, tenant->name, flow_tables[i], &fd, &list, e);
 
 		failed = failed ||
-			 (fd >= 0 && map_delete(fd, inner_kinds[flow_tables[i]].name, &list, e));
+			 (fd >= 0 && flows_remove(fd, flow_tables[i], record.seed, &list, e));
 		*n += list.n;
 		entries_free(&list);
 		if (fd >= 0)
@@ -253,14 +269,15 @@ int cmd_ct_flush(struct command_line *cl, struct error *e)
 	const struct model_tenant *only;
 	struct show s;
 	size_t n = 0;
-	int failed;
+	int failed, slots;
 
 	if (show_open(&s, cl, e))
 		return -1;
-	failed = find_tenant(&s, &only, e);
+	slots = root_map(&s.root, "tenant_slots", e);
+	failed = slots < 0 || find_tenant(&s, &only, e);
 	for (size_t i = 0; i < s.model.n_tenants && !failed; i++)
 		if (s.model.tenants[i].here && (!only || only == &s.model.tenants[i]))
-			failed = flush_tenant(&s, s.model.tenants[i].name, &n, e);
+			failed = flush_tenant(&s, &s.model.tenants[i], slots, &n, e);
 	if (!failed)
 		audit_command(cl, &s.root, "flush", cl->argc ? cl->argv[0] : "ct",
 			      json_pack("{s:I}", "flows", (json_int_t)n), NULL);
@@ -268,6 +285,8 @@ int cmd_ct_flush(struct command_line *cl, struct error *e)
 		failed = cli_json(cl, json_pack("{s:I}", "flushed", (json_int_t)n), e);
 	else if (!failed)
 		printf("%zu flows forgotten\n", n);
+	if (slots >= 0)
+		close(slots);
 	show_close(&s);
 	return failed ? -1 : EXIT_DONE;
 }

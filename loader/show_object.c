@@ -11,6 +11,7 @@
 #include "loader/config/schema.h"
 #include "loader/devices.h"
 #include "loader/show.h"
+#include "loader/show_acl.h"
 
 /* `here`: the devices of this network namespace are the root's. */
 static const char *port_state(const struct show *s, const char *path, int port_slots, bool here)
@@ -36,10 +37,12 @@ static const char *port_state(const struct show *s, const char *path, int port_s
 }
 
 static void show_text(const struct show *s, const char *kind, const char *path,
-		      const json_t *object, const char *state)
+		      const json_t *object, const char *state, const json_t *stats)
 {
 	const struct identity *id = identity_find(&s->state.ids, path);
 	char name[SHOW_NAME_SIZE];
+	const char *key;
+	json_t *value;
 
 	printf("%s ", show_name(path, name, sizeof(name)));
 	config_emit_object(stdout, kind, object);
@@ -49,11 +52,13 @@ static void show_text(const struct show *s, const char *kind, const char *path,
 		printf(" id %llu slot %u", (unsigned long long)id->id, id->slot);
 	else if (s->cl->details && id)
 		printf(" id %llu", (unsigned long long)id->id);
+	json_object_foreach ((json_t *)stats, key, value)
+		printf(" %s %lld", key, (long long)json_integer_value(value));
 	putchar('\n');
 }
 
 static void show_json(const struct show *s, json_t *all, const char *path, const json_t *object,
-		      const char *state)
+		      const char *state, json_t *stats)
 {
 	const struct identity *id = identity_find(&s->state.ids, path);
 	json_t *copy = json_copy((json_t *)object);
@@ -65,7 +70,18 @@ static void show_json(const struct show *s, json_t *all, const char *path, const
 		json_object_set_new(copy, "id", json_integer((json_int_t)id->id));
 	if (s->cl->details && id && identity_has_slot(path))
 		json_object_set_new(copy, "slot", json_integer(id->slot));
+	if (stats)
+		json_object_set(copy, "statistics", stats);
 	json_object_set_new(all, show_name(path, name, sizeof(name)), copy);
+}
+
+static void show_one(const struct show *s, json_t *all, const char *kind, const char *path,
+		     const json_t *object, const char *state, json_t *stats)
+{
+	if (s->cl->json)
+		show_json(s, all, path, object, state, stats);
+	else
+		show_text(s, kind, path, object, state, stats);
 }
 
 /*
@@ -111,24 +127,35 @@ static int show_all(const struct show *s, const char *kind_name, const char *ope
 	struct error unused = { 0 };
 	int port_slots = is_port ? root_map(&s->root, "port_slots", &unused) : -1;
 	bool here = is_port && !devices_check_netns(&s->root, &unused);
+	struct acl_stats *stats =
+		s->cl->stats && !strcmp(kind_name, "acl") ? acl_stats_open(s) : NULL;
 	json_t *all = json_object(), *object;
 	const char *path;
+	int failed = 0;
 	size_t n = 0;
 
 	json_object_foreach (s->state.flat, path, object) {
-		const char *state;
+		json_t *counted = NULL;
 
-		if (!is_meant(path, kind, operand))
+		if (failed || !is_meant(path, kind, operand))
 			continue;
 		n++;
-		state = is_port ? port_state(s, path, port_slots, here) : NULL;
-		if (s->cl->json)
-			show_json(s, all, path, object, state);
-		else
-			show_text(s, kind_name, path, object, state);
+		if (stats)
+			counted = acl_stats_of(stats, path, e);
+		failed = stats && !counted;
+		if (!failed)
+			show_one(s, all, kind_name, path, object,
+				 is_port ? port_state(s, path, port_slots, here) : NULL, counted);
+		json_decref(counted);
 	}
+	if (stats)
+		acl_stats_close(stats);
 	if (port_slots >= 0)
 		close(port_slots);
+	if (failed) {
+		json_decref(all);
+		return -1;
+	}
 	if (operand && !n && (strchr(operand, '/') || !kind->of_tenant)) {
 		json_decref(all);
 		return error_set(e, EXIT_REFUSED, "%s %s does not exist: see `weft %s show`",

@@ -15,7 +15,6 @@
 #include "loader/flows.h"
 #include "loader/programs.h"
 #include "loader/status_health.h"
-#include "loader/tunnel.h"
 #include "loader/verify.h"
 
 /* ---- what was loaded ---- */
@@ -135,16 +134,6 @@ static int check_functions(struct verify *v, struct error *e)
 	return 0;
 }
 
-static void check_tunnel(struct verify *v)
-{
-	struct device_info info;
-
-	if (!device_info(TUNNEL_DEVICE, &info, NULL) && info.up)
-		return;
-	finding_add(v->findings, "device " TUNNEL_DEVICE, "run `weft load`",
-		    "weft's tunnel device is missing or down: routes to other hosts are not found");
-}
-
 /* Who may read the root need not be one who may ask devices for their programs, and compare. */
 static bool may_look(const struct root *root)
 {
@@ -172,7 +161,7 @@ json_t *status_degraded(const struct root *root, const struct state *state, stru
 		finding_add(v.findings, "root", "look from there", "%s", elsewhere.text);
 		found = json_incref(v.findings);
 	} else if (!verify_devices(&v, e) && !check_functions(&v, e)) {
-		check_tunnel(&v);
+		verify_underlay(&v);
 		found = json_incref(v.findings);
 	}
 	verify_close(&v);

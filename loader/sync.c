@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What differs: between what is desired and what the maps hold. */
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "loader/alloc.h"
@@ -13,6 +15,16 @@
 uint32_t next_epoch(uint32_t epoch)
 {
 	return epoch + 1 ? epoch + 1 : 1;
+}
+
+/* Nobody shall guess where flows are put, or he would fill their places. */
+static int make_seed(__u64 *seed, struct error *e)
+{
+	do {
+		if (getrandom(seed, sizeof(*seed), 0) != sizeof(*seed))
+			return error_set(e, EXIT_REFUSED, "no random numbers: %s", strerror(errno));
+	} while (!*seed);
+	return 0;
 }
 
 static void mark(struct sync *s, uint32_t tenant)
@@ -163,26 +175,38 @@ static void plan_array(struct sync *s, const struct desired *d, enum sync_map ma
 	free(values);
 }
 
-static void plan_tenants(struct sync *s, const struct desired *d)
+/* What is state of a tenant, not configuration. */
+static int keep_tenant(struct sync *s, uint32_t slot, const struct tenant *old,
+		       const struct tenant *new, struct error *e)
+{
+	struct tenant *wanted = &s->wanted[slot];
+
+	/* The next owner of a slot begins where the last one ended, so that no flow of his looks fresh. */
+	wanted->epoch = old->epoch;
+	if (!new)
+		return 0;
+	wanted->seed = old->seed;
+	if (new->id != old->id) {
+		wanted->seed = 0;
+		wanted->epoch = next_epoch(old->epoch);
+		own(s, OWNED_TENANT_STATS, slot);
+	}
+	return wanted->seed ? 0 : make_seed(&wanted->seed, e);
+}
+
+static int plan_tenants(struct sync *s, const struct desired *d, struct error *e)
 {
 	const struct entries *actual = &s->actual[MAP_TENANTS];
 	const void **values = by_slot(&d->map[MAP_TENANTS], actual->n);
+	int failed = 0;
 
-	for (uint32_t slot = 0; slot < actual->n && slot < WEFT_TENANTS_MAX; slot++) {
+	for (uint32_t slot = 0; slot < actual->n && slot < WEFT_TENANTS_MAX && !failed; slot++) {
 		const struct tenant *old = entries_value(actual, slot), *new = values[slot];
 		struct tenant *wanted = &s->wanted[slot];
 
 		if (new)
 			*wanted = *new;
-		/*
-		 * The next owner of a slot begins where the last one ended, so that no flow of his
-		 * looks fresh.
-		 */
-		wanted->epoch = old->epoch;
-		if (new &&new->id != old->id) {
-			wanted->epoch = next_epoch(old->epoch);
-			own(s, OWNED_TENANT_STATS, slot);
-		}
+		failed = keep_tenant(s, slot, old, new, e);
 		if (!memcmp(old, wanted, sizeof(*wanted)))
 			continue;
 		s->writes++;
@@ -190,6 +214,7 @@ static void plan_tenants(struct sync *s, const struct desired *d)
 			s->changed[slot] = true;
 	}
 	free(values);
+	return failed;
 }
 
 /* An entry put in by hand lives as long as its network and what it points at. */
@@ -323,11 +348,10 @@ int sync_plan(struct sync *s, const struct root *root, const struct desired *d, 
 	for (int i = 0; i < OWNED_MAPS; i++)
 		entries_init(&s->owned[i], sizeof(uint32_t), 0);
 	entries_init(&s->strict, sizeof(uint32_t), sizeof(struct port));
-	if (read_actual(s, root, e)) {
+	if (read_actual(s, root, e) || plan_tenants(s, d, e)) {
 		sync_free(s);
 		return -1;
 	}
-	plan_tenants(s, d);
 	for (int i = 0; i < SYNC_MAPS; i++) {
 		if (i == MAP_TENANTS)
 			continue;

@@ -29,7 +29,7 @@ struct sync {
 	struct entries fresh[SYNC_MAPS]; /* new or different */
 	struct entries owned[OWNED_MAPS]; /* slots whose owner is new */
 	struct entries strict; /* port records, in the meantime: see sync_strict.c */
-	struct tenant wanted[WEFT_TENANTS_MAX]; /* as they shall be, with the epoch of now */
+	struct tenant wanted[WEFT_TENANTS_MAX]; /* as they shall be, with the epoch of now, and their seed */
 	bool changed[WEFT_TENANTS_MAX]; /* tenants whose flows are to be judged again */
 	bool policy[WEFT_TENANTS_MAX]; /* tenants whose verdicts may change */
 	bool early[WEFT_TENANTS_MAX]; /* tenants whose flows are judged again in the midst, too */

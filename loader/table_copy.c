@@ -2,12 +2,13 @@
 #define _GNU_SOURCE 1 /* qsort_r */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "include/flow.h"
 #include "loader/alloc.h"
-#include "loader/entries.h"
+#include "loader/flow_table.h"
+#include "loader/flows.h"
 #include "loader/table_copy.h"
 
 /* Both directions' last packet; jiffies wrap, so only differences count. */
@@ -16,9 +17,9 @@ static uint32_t last_seen(const struct flow *flow)
 	uint32_t a = flow->dir[0].last_seen, b = flow->dir[1].last_seen;
 
 	/* A direction that has seen nothing has no time either. */
-	if (!flow->dir[0].packets)
+	if (!flow_packets(&flow->dir[0]))
 		return b;
-	if (!flow->dir[1].packets)
+	if (!flow_packets(&flow->dir[1]))
 		return a;
 	return (int32_t)(a - b) > 0 ? a : b;
 }
@@ -42,70 +43,68 @@ size_t *table_order(struct entries *list)
 	return order;
 }
 
-static size_t key_size(enum inner kind)
+static int copy_half_open(int to, enum inner kind, const struct entries *list, const size_t *order,
+			  struct error *e)
 {
-	bool six = kind == INNER_CT6 || kind == INNER_HALF6 || kind == INNER_RECENT6;
-
-	return six ? sizeof(struct ct6_key) : sizeof(struct ct4_key);
-}
-
-int table_copy(int from, int to, enum inner kind, struct error *e)
-{
-	struct entries list;
-	size_t *order;
-	int failed;
-
-	entries_init(&list, key_size(kind), sizeof(struct flow));
-	failed = map_read(from, inner_kinds[kind].name, &list, e);
-	order = table_order(&list);
-	for (size_t i = list.n; !failed && i-- > 0;) {
-		if (!bpf_map_update_elem(to, entries_key(&list, order[i]),
-					 entries_value(&list, order[i]), BPF_NOEXIST) ||
+	for (size_t i = list->n; i-- > 0;) {
+		if (!bpf_map_update_elem(to, entries_key(list, order[i]),
+					 entries_value(list, order[i]), BPF_NOEXIST) ||
 		    errno == EEXIST)
 			continue;
 		if (errno == E2BIG)
 			break; /* full: what is left was unseen for longest */
-		failed = error_set(e, EXIT_REFUSED, "map %s: a flow cannot be copied: %s",
-				   inner_kinds[kind].name, strerror(errno));
+		return error_set(e, EXIT_REFUSED, "map %s: a flow cannot be copied: %s",
+				 inner_kinds[kind].name, strerror(errno));
 	}
-	free(order);
-	entries_free(&list);
-	return failed;
+	return 0;
 }
 
-union queued_key {
-	struct ct4_key v4;
-	struct ct6_key v6;
-};
-
-/* As the programs queue a key: with the stamp of its flow. */
-static void stamp_key(union queued_key *key, enum inner kind, const void *of, __u8 stamp)
+/* While packets lead a connection on elsewhere nobody is to drop them here by windows of before. */
+static struct flow made_liberal(const struct flow *flow)
 {
-	memcpy(key, of, key_size(kind));
-	if (kind == INNER_RECENT6)
-		key->v6.pad = stamp;
-	else
-		key->v4.pad = stamp;
+	struct flow liberal = *flow;
+
+	liberal.flags[0] |= FLOW_LIBERAL;
+	liberal.flags[1] |= FLOW_LIBERAL;
+	return liberal;
 }
 
-int table_queue_keys(int from, int to, enum inner kind, struct error *e)
+static int copy_established(int to, enum inner kind, uint64_t seed, bool swapped,
+			    const struct entries *list, const size_t *order, struct error *e)
 {
-	union queued_key key;
+	struct flow_table t;
+
+	if (flow_table_open(&t, to, flow_family(kind), seed, true, inner_kinds[kind].name, e))
+		return -1;
+	/* Where there is no room for one there may be for the next. */
+	for (size_t i = list->n; i-- > 0;) {
+		const void *key = entries_key(list, order[i]);
+		struct flow flow = *(const struct flow *)entries_value(list, order[i]);
+
+		if (!swapped && flow_protocol_of(key, kind) == IPPROTO_TCP)
+			flow = made_liberal(&flow);
+		/* There since the first copy: packets have led it on in the old table until the swap. */
+		if (flow_table_put(&t, key, &flow, NULL, NULL) == FLOW_PUT_THERE && swapped &&
+		    flow_protocol_of(key, kind) == IPPROTO_TCP)
+			flow_table_catch_up(&t, key, &flow);
+	}
+	flow_table_close(&t);
+	return 0;
+}
+
+int table_copy(int from, int to, enum inner kind, uint64_t seed, bool swapped, struct error *e)
+{
 	struct entries list;
 	size_t *order;
 	int failed;
 
-	entries_init(&list, key_size(kind), sizeof(struct flow));
-	failed = map_read(from, inner_kinds[kind].name, &list, e);
+	entries_init(&list, flow_key_size(kind), sizeof(struct flow));
+	failed = flows_read_table(from, kind, &list, e);
 	order = table_order(&list);
-	/* A ring that is full has enough to look at. */
-	for (size_t i = 0; !failed && i < list.n; i++) {
-		const struct flow *flow = entries_value(&list, order[i]);
-
-		stamp_key(&key, kind, entries_key(&list, order[i]), flow->stamp);
-		if (bpf_map_update_elem(to, NULL, &key, BPF_ANY))
-			break;
-	}
+	if (!failed)
+		failed = flow_is_half_open(kind)
+				 ? copy_half_open(to, kind, &list, order, e)
+				 : copy_established(to, kind, seed, swapped, &list, order, e);
 	free(order);
 	entries_free(&list);
 	return failed;

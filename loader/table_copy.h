@@ -8,9 +8,12 @@
 
 /* The order of a list of flows, the longest unseen first: indices, to be freed. */
 size_t *table_order(struct entries *list);
-/* Copies flows that `to` does not have; if there is no room for all, those that were seen last. */
-int table_copy(int from, int to, enum inner kind, struct error *e);
-/* Puts the keys of a table into a reclaim ring, the longest unseen first. */
-int table_queue_keys(int from, int to, enum inner kind, struct error *e);
+/*
+ * Copies flows that `to` does not have; if there is no room for all, those that were seen last. Packets may use either
+ * table meanwhile. `seed` is the tenant's. To be called twice: before packets use `to`, when TCP windows of what it
+ * copies are not to be trusted, and, `swapped`, after, when it brings them up to what was said meanwhile.
+ */
+int table_copy(int from, int to, enum inner kind, uint64_t seed, bool swapped,
+	       struct error *e);
 
 #endif

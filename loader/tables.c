@@ -5,9 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "include/flow_table.h"
+#include "include/fragment.h"
 #include "loader/alloc.h"
 #include "loader/progress.h"
 #include "loader/rights.h"
+#include "loader/rule_hits.h"
 #include "loader/table_copy.h"
 #include "loader/tables.h"
 
@@ -111,7 +114,9 @@ void tables_close(struct tables *t)
 
 bool tables_wants(const struct model_tenant *tenant, enum inner kind)
 {
-	if (kind == INNER_CT6 || kind == INNER_HALF6 || kind == INNER_RECENT6)
+	if (kind == INNER_RULE_HITS)
+		return tenant->here && json_object_size(json_object_get(tenant->body, "acl"));
+	if (kind == INNER_CT6 || kind == INNER_HALF6)
 		return tenant->here6;
 	return tenant->here;
 }
@@ -120,15 +125,15 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 {
 	if (kind == INNER_ACL)
 		return (uint32_t)t->program[i].slots;
+	if (kind == INNER_RULE_HITS)
+		return rule_hits_room(
+			json_object_size(json_object_get(t->m->tenants[i].body, "acl")));
 	if (kind == INNER_HALF4 || kind == INNER_HALF6)
 		return t->m->tenants[i].max_half_open;
-	/*
-	 * A ring that just exceeds a power of two would cost twice its memory; it need not hold the
-	 * youngest.
-	 */
-	if (kind == INNER_RECENT4 || kind == INNER_RECENT6)
-		return t->m->tenants[i].max_flows - t->m->tenants[i].max_flows / 16;
-	return t->m->tenants[i].max_flows;
+	/* Two at least, as of the ACL; max_fragments has a minimum that sees to it. */
+	if (kind == INNER_FRAGMENTS)
+		return (t->m->tenants[i].max_fragments + FRAGMENT_WAYS - 1) / FRAGMENT_WAYS;
+	return flow_buckets(t->m->tenants[i].max_flows);
 }
 
 /* The map that packets of the tenant use now: the outer map says so, not the pin. -1: none. */
@@ -153,8 +158,9 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s)
 {
 	for (size_t i = 0; i < t->m->n_tenants; i++) {
-		int fd = t->touched[i] && t->m->tenants[i].here ? map_in_use(t, root, s, i, INNER_ACL) :
-								  -1;
+		int fd = t->touched[i] && t->m->tenants[i].here
+				 ? map_in_use(t, root, s, i, INNER_ACL)
+				 : -1;
 
 		if (fd < 0)
 			continue;
@@ -185,15 +191,18 @@ static enum table_fault fault_of(struct tables *t, const struct root *root, size
 
 	if (fd < 0 || inner_info(fd, &id, &entries))
 		return TABLE_MISSING;
-	if (kind != INNER_ACL && entries != size_wanted(t, i, kind))
+	if (kind == INNER_RULE_HITS && !rule_hits_fits(entries, size_wanted(t, i, kind)))
+		return TABLE_SIZE;
+	/* What the rules compile to is compared as a whole. */
+	if (kind != INNER_RULE_HITS && kind != INNER_ACL && entries != size_wanted(t, i, kind))
 		return TABLE_SIZE;
 	if (kind == INNER_ACL && !t->program[i].same)
 		return TABLE_CONTENT;
 	return pin_is_right(root, t->m->tenants[i].name, kind, id) ? TABLE_RIGHT : TABLE_PIN;
 }
 
-enum table_fault tables_check(struct tables *t, const struct root *root,
-			      const struct sync *s, size_t i, enum inner kind)
+enum table_fault tables_check(struct tables *t, const struct root *root, const struct sync *s,
+			      size_t i, enum inner kind)
 {
 	int fd = map_in_use(t, root, s, i, kind);
 	enum table_fault fault = fault_of(t, root, i, kind, fd);
@@ -227,23 +236,43 @@ static int keep(struct tables *t, const struct root *root, size_t i, enum inner 
 	return inner_pin(root, t->m->tenants[i].name, kind, fd, e);
 }
 
+/* What carries flows over from one table to a larger or smaller one. Fragments are seconds old at most, and few. */
+static bool keeps_flows(enum inner kind)
+{
+	return kind == INNER_CT4 || kind == INNER_CT6 || kind == INNER_HALF4 || kind == INNER_HALF6;
+}
+
+/* Programs cannot ask how large it is. */
+static int fill_fragments(int fd, uint32_t sets, struct error *e)
+{
+	struct fragment_set set = { .sets = sets };
+	uint32_t zero = 0;
+
+	if (!bpf_map_update_elem(fd, &zero, &set, BPF_ANY))
+		return 0;
+	return error_set(e, EXIT_REFUSED, "map fragments cannot be written: %s", strerror(errno));
+}
+
+/* A tenant that had a table keeps the seed that places its flows. */
+static int copy_flows(const struct tables *t, const struct sync *s, const struct jobs *jobs,
+		      const struct job *job, bool swapped, struct error *e)
+{
+	if (job->old < 0 || !keeps_flows(jobs->kind))
+		return 0;
+	return table_copy(job->old, job->fd, jobs->kind,
+			  s->wanted[t->m->tenants[job->tenant].slot].seed, swapped, e);
+}
+
 static int fill(const struct tables *t, const struct root *root, const struct sync *s,
 		const struct jobs *jobs, const struct job *job, struct error *e)
 {
-	enum inner kind = jobs->kind;
-	int failed, table;
-
-	if (kind == INNER_ACL)
+	if (jobs->kind == INNER_ACL)
 		return acl_fill(t, root, job->tenant, job->fd, e);
-	if (job->old < 0)
-		return 0;
-	if (kind != INNER_RECENT4 && kind != INNER_RECENT6)
-		return table_copy(job->old, job->fd, kind, e);
-	table = map_in_use(t, root, s, job->tenant, kind == INNER_RECENT4 ? INNER_CT4 : INNER_CT6);
-	failed = table < 0 ? 0 : table_queue_keys(table, job->fd, kind, e);
-	if (table >= 0)
-		close(table);
-	return failed;
+	if (jobs->kind == INNER_FRAGMENTS)
+		return fill_fragments(job->fd, size_wanted(t, job->tenant, INNER_FRAGMENTS), e);
+	if (jobs->kind == INNER_RULE_HITS)
+		return job->old < 0 ? 0 : rule_hits_carry(job->old, job->fd, e);
+	return copy_flows(t, s, jobs, job, false, e);
 }
 
 static void forget(struct jobs *jobs)
@@ -278,10 +307,11 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		const struct job *job = &jobs->job[i];
 		const struct model_tenant *tenant = &t->m->tenants[job->tenant];
 
-		/* Flows that were made between the copy and the swap. */
-		if (job->old >= 0 && jobs->kind != INNER_ACL && jobs->kind != INNER_RECENT4 &&
-		    jobs->kind != INNER_RECENT6)
-			failed = table_copy(job->old, job->fd, jobs->kind, e);
+		/* Hits and flows of between the copy and the swap. */
+		if (job->old >= 0 && jobs->kind == INNER_RULE_HITS)
+			failed = rule_hits_carry(job->old, job->fd, e);
+		else
+			failed = copy_flows(t, s, jobs, job, true, e);
 		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
 		if (jobs->kind == INNER_ACL)
 			failed = failed || acl_settle(t, root, job->tenant, e);
@@ -296,11 +326,11 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 static const char *const phases[INNER_RULES] = {
 	[INNER_CT4] = "making flow tables",
 	[INNER_HALF4] = "making half-open tables",
-	[INNER_RECENT4] = "making reclaim queues",
 	[INNER_CT6] = "making IPv6 flow tables",
 	[INNER_HALF6] = "making IPv6 half-open tables",
-	[INNER_RECENT6] = "making IPv6 reclaim queues",
+	[INNER_FRAGMENTS] = "making fragment tables",
 	[INNER_ACL] = "making rules",
+	[INNER_RULE_HITS] = "making counters of rules",
 };
 
 static int make_kind(struct tables *t, const struct root *root, struct sync *s, struct jobs *jobs,

@@ -11,11 +11,6 @@
 #include "loader/alloc.h"
 #include "loader/tables.h"
 
-static bool is_six(enum inner kind)
-{
-	return kind == INNER_CT6 || kind == INNER_HALF6 || kind == INNER_RECENT6;
-}
-
 /* The tenant of a slot, or NULL. */
 static const struct model_tenant **owners(const struct tables *t)
 {
@@ -33,8 +28,6 @@ static const struct model_tenant **owners(const struct tables *t)
  */
 #define DELETE_AT_MOST      16
 #define PLACEHOLDER_ENTRIES 1
-/* Whose it is: no tenant has such a name. */
-#define PLACEHOLDER ",empty"
 
 static bool holds_something(const struct root *root, enum inner kind, int outer, const void *slot)
 {
@@ -43,7 +36,7 @@ static bool holds_something(const struct root *root, enum inner kind, int outer,
 
 	if (bpf_map_lookup_elem(outer, slot, &id))
 		return false;
-	fd = inner_find(root, PLACEHOLDER, kind, id);
+	fd = inner_find(root, INNER_NOBODY, kind, id);
 	if (fd >= 0)
 		close(fd);
 	return fd < 0;
@@ -52,12 +45,12 @@ static bool holds_something(const struct root *root, enum inner kind, int outer,
 static int open_placeholder(const struct tables *t, const struct root *root, enum inner kind,
 			    struct error *e)
 {
-	int fd = inner_open(root, PLACEHOLDER, kind);
+	int fd = inner_open(root, INNER_NOBODY, kind);
 
 	if (fd >= 0)
 		return fd;
 	fd = inner_create(&t->types, kind, PLACEHOLDER_ENTRIES, e);
-	if (fd >= 0 && inner_pin(root, PLACEHOLDER, kind, fd, e)) {
+	if (fd >= 0 && inner_pin(root, INNER_NOBODY, kind, fd, e)) {
 		close(fd);
 		return -1;
 	}
@@ -122,7 +115,7 @@ static int remove_kind(struct tables *t, const struct root *root, const struct s
 	for (uint32_t slot = 0; slot < WEFT_TENANTS_MAX; slot++) {
 		const struct model_tenant *o = owner[slot];
 
-		if ((o && (is_six(kind) ? o->here6 : o->here)) || !may_be_stale(t, s, slot, o))
+		if ((o && tables_wants(o, kind)) || !may_be_stale(t, s, slot, o))
 			continue;
 		entries_add(&slots, &slot, NULL);
 		if (o)
@@ -157,7 +150,7 @@ static void remove_strangers(const struct root *root, const json_t *tenants)
 	snprintf(path, sizeof(path), "%s/tenants", root->path);
 	directory = opendir(path);
 	while (directory && (entry = readdir(directory))) {
-		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, PLACEHOLDER))
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, INNER_NOBODY))
 			continue;
 		if (json_object_get(known, entry->d_name))
 			inner_sweep_tenant(root, entry->d_name);

@@ -33,13 +33,20 @@ void verify_close(struct verify *v)
 	json_decref(v->chains);
 }
 
+json_t *verify_rules_list(const struct verify *v, const char *tenant)
+{
+	bool others = v->answers_for && !json_object_get(v->answers_for, tenant);
+
+	return others && json_object_get(v->state->delegated, tenant) ? v->notes : v->findings;
+}
+
 void verify_rules(struct verify *v)
 {
 	char object[FINDING_OBJECT_SIZE];
 
 	for (const struct rejected *r = v->state->rejected; r; r = r->next) {
 		snprintf(object, sizeof(object), "tenant %s", r->tenant);
-		finding_add(v->findings, object,
+		finding_add(verify_rules_list(v, r->tenant), object,
 			    "put its rules right, or apply a file that brings them all", "%s",
 			    r->why.text);
 	}
@@ -54,17 +61,20 @@ static json_t *report_of(const struct verify *v)
 			 "forbidden", (json_int_t)v->forbidden);
 }
 
-int verify_run(const struct root *root, const struct state *state, json_t **report, struct error *e)
+int verify_run(const struct root *root, const struct state *state, const json_t *answers_for,
+	       json_t **report, struct error *e)
 {
 	struct verify v;
 	int result = -1;
 
 	if (devices_check_netns(root, e) || verify_open(&v, root, state, e))
 		return -1;
+	v.answers_for = answers_for;
 	if (state->interrupted)
 		finding_add(v.findings, "configuration", "apply it again",
 			    "a change was cut off half-way");
 	verify_rules(&v);
+	verify_underlay(&v);
 	if (!verify_devices(&v, e) && !verify_maps(&v, e) && !verify_forbidden(&v, e) &&
 	    !verify_chains(&v, e)) {
 		*report = report_of(&v);
@@ -74,13 +84,14 @@ int verify_run(const struct root *root, const struct state *state, json_t **repo
 	return result;
 }
 
-int verify_after(const struct root *root, json_t **report, struct error *e)
+int verify_after(const struct root *root, const json_t *answers_for, json_t **report,
+		 struct error *e)
 {
 	struct state state;
 	int result = -1;
 
 	if (!state_read(root, &state, e)) {
-		result = verify_run(root, &state, report, e);
+		result = verify_run(root, &state, answers_for, report, e);
 		state_free(&state);
 	}
 	/* Done it is, whatever has kept us from looking. */
@@ -119,7 +130,7 @@ static int verify(struct command_line *cl, const struct root *root, struct error
 
 	if (state_read(root, &state, e))
 		return -1;
-	result = verify_run(root, &state, &report, e);
+	result = verify_run(root, &state, NULL, &report, e);
 	state_free(&state);
 	if (result < 0)
 		return -1;

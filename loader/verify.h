@@ -19,6 +19,7 @@ struct verify {
 	const struct state *state;
 	struct model model;
 	struct facts facts;
+	const json_t *answers_for; /* tenants, as keys: verify_rules_list() */
 	json_t *findings; /* wrong: exit code 4 */
 	json_t *notes; /* as it was asked for, and yet worth a line: pending, bypassed, absent */
 	json_t *chains; /* [{"chain", "way", "us"}]: probes that came back */
@@ -31,19 +32,27 @@ void verify_close(struct verify *v);
 
 /* The parts, each of which adds to findings and notes. An error is one that kept it from looking. */
 void verify_rules(struct verify *v);
+/*
+ * Where what is found of a tenant's rules belongs. Who may write them could else make every change of every other tenant
+ * look failed: after a change that does not answer for the tenant it is a note.
+ */
+json_t *verify_rules_list(const struct verify *v, const char *tenant);
 int verify_devices(struct verify *v, struct error *e);
+void verify_underlay(struct verify *v);
 int verify_maps(struct verify *v, struct error *e);
 int verify_chains(struct verify *v, struct error *e);
 int verify_forbidden(struct verify *v, struct error *e);
 
 /*
- * All of them, with the root locked. EXIT_DONE or EXIT_PARTLY, and the report, {"verified", "findings", "notes",
+ * All of them, with the root locked, for a change of the tenants in `answers_for`, or (NULL) whoever asks about all.
+ * EXIT_DONE or EXIT_PARTLY, and the report, {"verified", "findings", "notes",
  * "chains", "checked"}; or -1.
  */
-int verify_run(const struct root *root, const struct state *state, json_t **report,
-	       struct error *e);
+int verify_run(const struct root *root, const struct state *state, const json_t *answers_for,
+	       json_t **report, struct error *e);
 
 /* After a change: as verify_run(), with the state as it is now; an error has EXIT_PARTLY, for done it is. */
-int verify_after(const struct root *root, json_t **report, struct error *e);
+int verify_after(const struct root *root, const json_t *answers_for, json_t **report,
+		 struct error *e);
 
 #endif

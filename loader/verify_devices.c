@@ -51,7 +51,11 @@ static void check_program(const struct look *l, enum hook hook, __u32 program)
 {
 	char text[PROGRAM_TEXT_SIZE];
 
-	if (program != pinned_program(l->v->root, l->role, hook))
+	if (!pinned_program(l->v->root, l->role, hook))
+		finding_add(l->v->findings, l->object, "run `weft load`",
+			    "the pin of %s, its program at %s, is gone or unreadable",
+			    hook_program(l->role, hook), direction(hook));
+	else if (program != pinned_program(l->v->root, l->role, hook))
 		finding_add(l->v->findings, l->object, "run `weft load`",
 			    "runs program %s at %s, not the pinned %s",
 			    program_text(program, text, sizeof(text)), direction(hook),

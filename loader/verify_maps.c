@@ -137,14 +137,19 @@ static void check_table(struct verify *v, struct tables *t, const struct sync *s
 	};
 	char object[FINDING_OBJECT_SIZE];
 	enum table_fault fault = tables_check(t, v->root, s, i, kind);
+	json_t *list;
 
 	v->tables++;
 	if (fault == TABLE_RIGHT)
 		return;
 	snprintf(object, sizeof(object), "tenant %s, map %s", v->model.tenants[i].name,
 		 inner_kinds[kind].name);
-	finding_add(v->findings, object, "apply a file that names the tenant, or `weft acl commit`",
-		    "%s", texts[fault]);
+	/* Rules that were edited and not yet committed look the same. */
+	list = kind == INNER_ACL && (fault == TABLE_SIZE || fault == TABLE_CONTENT) ?
+		       verify_rules_list(v, v->model.tenants[i].name) :
+		       v->findings;
+	finding_add(list, object, "apply a file that names the tenant, or `weft acl commit`", "%s",
+		    texts[fault]);
 }
 
 static int check_tables(struct verify *v, const struct sync *s, struct error *e)
@@ -160,8 +165,11 @@ static int check_tables(struct verify *v, const struct sync *s, struct error *e)
 		char object[FINDING_OBJECT_SIZE];
 
 		if (t.refused[i]) {
-			snprintf(object, sizeof(object), "tenant %s", v->model.tenants[i].name);
-			finding_add(v->findings, object, "then `weft acl commit`", "%s", t.refused[i]->text);
+			const char *name = v->model.tenants[i].name;
+
+			snprintf(object, sizeof(object), "tenant %s", name);
+			finding_add(verify_rules_list(v, name), object, "then `weft acl commit`",
+				    "%s", t.refused[i]->text);
 			continue;
 		}
 		for (int kind = 0; kind < INNER_RULES && touched[i]; kind++)

@@ -24,6 +24,13 @@ PER_CPU_COUNTERS(chain_stats, WEFT_CHAINS_MAX, struct chain_traffic);
 PER_CPU_COUNTERS(tenant_stats, WEFT_TENANTS_MAX, struct tenant_traffic);
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEFT_TENANTS_MAX);
+	__type(key, __u32);
+	__type(value, struct tenant_limits);
+} tenant_limits SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");

@@ -30,6 +30,12 @@ static __always_inline __u32 ctx_len(const ctx_t *ctx)
 	return ctx->len;
 }
 
+/* Will it be cut into packets yet? */
+static __always_inline bool ctx_is_super(const ctx_t *ctx)
+{
+	return ctx->gso_size;
+}
+
 static __always_inline __u32 ctx_ifindex(const ctx_t *ctx)
 {
 	return ctx->ifindex;

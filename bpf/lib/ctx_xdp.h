@@ -21,6 +21,11 @@ static __always_inline __u32 ctx_len(const ctx_t *ctx)
 	return len;
 }
 
+static __always_inline bool ctx_is_super(const ctx_t *ctx)
+{
+	return false;
+}
+
 static __always_inline __u32 ctx_ifindex(const ctx_t *ctx)
 {
 	return ctx->ingress_ifindex;

@@ -3,6 +3,7 @@
 #ifndef WEFT_BPF_FLOW_KEY_H
 #define WEFT_BPF_FLOW_KEY_H
 
+#include "include/flow_table.h"
 #include "lib/weft.h"
 
 /* 64-bit finalizer of MurmurHash3: the source port of the tunnel, so only spread matters. */
@@ -20,10 +21,12 @@ static __always_inline __u32 mix(__u64 h)
  */
 static __always_inline __u64 key_end(const struct pkt *p, __be16 low_port, __be16 high_port)
 {
-	return low_port | (__u64)high_port << 16 | (__u64)p->flow_protocol << 32 | (__u64)p->zone << 48;
+	return low_port | (__u64)high_port << 16 | (__u64)p->flow_protocol << 32 | FLOW_KEY_USED(FLOW_USED) |
+	       (__u64)p->zone << 48;
 }
 
 _Static_assert(offsetof(struct ct4_key, zone) == 14 && offsetof(struct ct6_key, zone) == 38 &&
+	       offsetof(struct ct4_key, used) == 13 && offsetof(struct ct6_key, used) == 37 &&
 	       offsetof(struct ct4_key, protocol) == 12 && offsetof(struct ct6_key, protocol) == 36, "key_end()");
 
 static __always_inline void flow_key4(struct pkt *p)
@@ -79,6 +82,19 @@ static __always_inline struct flow_dir *flow_direction(const struct flow *f, __u
 {
 	asm volatile("" : "+r"(dir));
 	return (struct flow_dir *)&f->dir[dir & 1];
+}
+
+/* What both directions' packets read of it: its flags, and the state of its end of a TCP connection. */
+static __always_inline __u8 *flow_flags(const struct flow *f, __u32 dir)
+{
+	asm volatile("" : "+r"(dir));
+	return (__u8 *)&f->flags[dir & 1];
+}
+
+static __always_inline __u8 *flow_tcp(const struct flow *f, __u32 dir)
+{
+	asm volatile("" : "+r"(dir));
+	return (__u8 *)&f->tcp[dir & 1];
 }
 
 /* This packet's direction, and the other one. */

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The tenant's conntrack tables: established flows in ct4/ct6, TCP handshakes in half4/half6 (least
- * recently used first out, so that a SYN flood fills only that), and the ring of keys in which an insert
- * into a full table looks for flows that have expired.
+ * The tenant's conntrack tables: established flows in ct4/ct6 (include/flow_table.h), TCP handshakes in half4/half6
+ * (least recently used first out, so that a SYN flood fills only that).
  */
 #ifndef WEFT_BPF_FLOW_TABLE_H
 #define WEFT_BPF_FLOW_TABLE_H
 
 #include "lib/count.h"
+#include "lib/flow_key.h"
 #include "lib/scratch.h"
 #include "stages/tcp.h"
 
 #define ENOENT 2
 #define E2BIG 7
 #define EEXIST 17
-#define RECLAIM_TRIES 8		/* live flows that one insert looks at */
-#define RECLAIM_STALE_TRIES 64	/* and keys of flows that are gone */
+
+/* What the kernel knows of a map that lies in another. */
+struct bpf_map {
+	__u32 max_entries;
+} __attribute__((preserve_access_index));
 
 /*
  * The packet's key, on the stack: until 6.2 or so the verifier takes no key or value from memory that a function
@@ -38,34 +41,199 @@ static __always_inline void *tenant_table(void *outer, const struct pkt *p)
 	return bpf_map_lookup_elem(outer, &tenant);
 }
 
-static __always_inline struct flow *table_find(void *outer, const struct pkt *p)
-{
-	void *inner = tenant_table(outer, p);
-	union flow_key key = key_of(p);
+/* ---- half-open TCP ---- */
 
-	return inner ? bpf_map_lookup_elem(inner, &key) : NULL;
+static __always_inline void *half_table(const struct pkt *p)
+{
+	return p->family == FAMILY_IPV4 ? tenant_table(&half4, p) : tenant_table(&half6, p);
+}
+
+static __always_inline struct flow *half_find(const struct pkt *p)
+{
+	union flow_key key = key_of(p);
+	void *table = half_table(p);
+
+	return table ? bpf_map_lookup_elem(table, &key) : NULL;
+}
+
+/* ---- established: the shape of both families' tables; constants wherever it is used ---- */
+
+struct shape {
+	int words;		/* of a key */
+	int size;		/* of a place */
+	int flow;		/* where the flow is in it */
+};
+
+static __always_inline struct shape shape_of(bool ipv4)
+{
+	return ipv4 ? (struct shape){ CT4_KEY_WORDS, sizeof(struct ct4_place), offsetof(struct ct4_place, flow) } :
+		      (struct shape){ CT6_KEY_WORDS, sizeof(struct ct6_place), offsetof(struct ct6_place, flow) };
+}
+
+static __always_inline void *ct_table(const struct pkt *p, bool ipv4)
+{
+	return ipv4 ? tenant_table(&ct4, p) : tenant_table(&ct6, p);
+}
+
+static __always_inline __u64 *place_at(void *bucket, struct shape shape, __u32 place)
+{
+	return bucket + (place & (FLOW_PLACES - 1)) * shape.size;
+}
+
+static __always_inline __u64 *key_end_of(__u64 *place, struct shape shape)
+{
+	return &place[shape.words - 1];
+}
+
+/* From its beginning to its end: see include/flow_table.h. */
+static __always_inline bool place_has(const volatile __u64 *place, const __u64 *key, struct shape shape)
+{
+	for (int i = 0; i < shape.words; i++)
+		if (place[i] != key[i])
+			return false;
+	return true;
+}
+
+static __always_inline __u32 spill_of(void *bucket, struct shape shape)
+{
+	return ((struct flow *)(bucket + shape.flow))->spill;
+}
+
+/* ---- a look at all places where a flow may be ---- */
+
+/* Small, since it lies deep in the stack: the verifier of older kernels counts each call's share in steps of 32 bytes. */
+struct search {
+	void *table;
+	struct pkt *p;
+	__u32 buckets;
+	__u32 spill;		/* of the home bucket */
+	__s32 found;		/* bucket * FLOW_PLACES + place, or -1 */
+	__u8 settle;		/* remove all but the first */
+};
+
+static __always_inline void search_bucket(struct search *s, __u32 bucket, struct shape shape)
+{
+	void *b = bpf_map_lookup_elem(s->table, &bucket);
+	__u32 first = flow_place(s->p->place_hash);
+
+	if (!b)
+		return;
+	for (__u32 i = 0; i < FLOW_PLACES; i++) {
+		__u64 *place = place_at(b, shape, first + i);
+
+		if (!place_has(place, s->p->key_words, shape))
+			continue;
+		if (s->found < 0)
+			s->found = bucket * FLOW_PLACES + ((first + i) & (FLOW_PLACES - 1));
+		else
+			__sync_val_compare_and_swap(key_end_of(place, shape), s->p->key_words[shape.words - 1], 0);
+		if (!s->settle)
+			return;
+	}
+}
+
+static __always_inline long search_spill(__u32 i, struct search *s, struct shape shape)
+{
+	if (i && !(s->spill >> i & 1))
+		return 0;
+	search_bucket(s, flow_bucket(s->p->place_hash, i, s->buckets), shape);
+	return s->found >= 0 && !s->settle;
+}
+
+/* A function a family, since the verifier must know whose table it is in. */
+static long search_spill4(__u32 i, struct search *s)
+{
+	return search_spill(i, s, shape_of(true));
+}
+
+static long search_spill6(__u32 i, struct search *s)
+{
+	return search_spill(i, s, shape_of(false));
+}
+
+static __always_inline int search_run(struct search *s, bool ipv4)
+{
+	__u32 home = flow_bucket(s->p->place_hash, 0, s->buckets);
+	void *b = bpf_map_lookup_elem(s->table, &home);
+
+	s->found = -1;
+	if (!b)
+		return -1;
+	s->spill = spill_of(b, shape_of(ipv4));
+	if (ipv4)
+		bpf_loop(flow_steps(s->buckets), search_spill4, s, 0);
+	else
+		bpf_loop(flow_steps(s->buckets), search_spill6, s, 0);
+	return s->found;
+}
+
+static __always_inline int locate(struct pkt *p, bool ipv4)
+{
+	struct bpf_map *table = ct_table(p, ipv4);
+	struct search s = { .table = table, .p = p };
+
+	if (!table)
+		return -1;
+	s.buckets = table->max_entries;
+	return search_run(&s, ipv4);
+}
+
+/* Where the packet's flow is, or -1. Verified once for all that call it. */
+__noinline int flow_locate(struct pkt *p)
+{
+	if (!p)
+		return -1;
+	return p->family == FAMILY_IPV4 ? locate(p, true) : locate(p, false);
+}
+
+static __always_inline struct flow *flow_at(void *table, int found, struct shape shape)
+{
+	__u32 bucket = (__u32)found / FLOW_PLACES;
+	void *b = bpf_map_lookup_elem(table, &bucket);
+
+	return b ? (void *)place_at(b, shape, found) + shape.flow : NULL;
+}
+
+/* Mostly it is where it is looked for first. */
+static __always_inline struct flow *ct_find(struct pkt *p, const struct tenant *t, bool ipv4)
+{
+	struct bpf_map *table = ct_table(p, ipv4);
+	struct shape shape = shape_of(ipv4);
+	__u32 bucket;
+	__u64 *place;
+	int found;
+	void *b;
+
+	if (!table)
+		return NULL;
+	p->place_hash = flow_hash(p->key_words, shape.words, t->seed);
+	bucket = flow_bucket(p->place_hash, 0, table->max_entries);
+	b = bpf_map_lookup_elem(table, &bucket);
+	if (!b)
+		return NULL;
+	place = place_at(b, shape, flow_place(p->place_hash));
+	if (place_has(place, p->key_words, shape))
+		return (void *)place + shape.flow;
+	found = flow_locate(p);
+	return found < 0 ? NULL : flow_at(table, found, shape);
 }
 
 /* The flow of the packet, or NULL. Sets PKT_HALF_OPEN where it is a handshake. */
-static __always_inline struct flow *flow_find(struct pkt *p)
+static __always_inline struct flow *flow_find(struct pkt *p, const struct tenant *t)
 {
 	struct flow *f;
 
 	p->flags &= ~PKT_HALF_OPEN;
-	if (p->family == FAMILY_IPV4)
-		f = table_find(&ct4, p);
-	else
-		f = table_find(&ct6, p);
+	f = p->family == FAMILY_IPV4 ? ct_find(p, t, true) : ct_find(p, t, false);
 	if (f || p->flow_protocol != IPPROTO_TCP)
 		return f;
-	if (p->family == FAMILY_IPV4)
-		f = table_find(&half4, p);
-	else
-		f = table_find(&half6, p);
+	f = half_find(p);
 	if (f)
 		p->flags |= PKT_HALF_OPEN;
 	return f;
 }
+
+/* ---- idle times ---- */
 
 static __always_inline __u32 jiffies32(void)
 {
@@ -75,13 +243,11 @@ static __always_inline __u32 jiffies32(void)
 /* Which timeout the flow's state gives it. */
 static __always_inline __u32 flow_timeout(const struct flow *f, __u8 protocol, const struct tenant *t)
 {
-	const struct flow_dir *a = &f->dir[0], *b = &f->dir[1];
-
 	switch (protocol) {
 	case IPPROTO_TCP:
-		return t->timeout[tcp_timeout(a->tcp_state, b->tcp_state)];
+		return t->timeout[tcp_timeout(FLOW_TCP_HALF(f->tcp[0]), FLOW_TCP_HALF(f->tcp[1]))];
 	case IPPROTO_UDP:
-		return t->timeout[a->packets && b->packets ? CT_UDP_REPLIED : CT_UDP];
+		return t->timeout[f->dir[0].packets && f->dir[1].packets ? CT_UDP_REPLIED : CT_UDP];
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return t->timeout[CT_ICMP];
@@ -103,123 +269,197 @@ __noinline int flow_expired(const struct flow *f, __u8 protocol, const struct te
 	return !f || !t || flow_has_expired(f, protocol, t);
 }
 
-enum reclaimed {
-	RECLAIM_NOTHING = 0,	/* the queue is empty */
-	RECLAIM_STALE,		/* a key whose flow is gone: off the queue */
-	RECLAIM_ALIVE,		/* to the queue's end */
-	RECLAIM_FREED,		/* its flow had expired, and is gone now */
-};
+/* ---- a new flow ---- */
 
-/* A key in the queue has its flow's stamp where the tables' keys have nothing. */
-static __always_inline __u8 *stamp_of(union flow_key *key, bool ipv4)
-{
-	return ipv4 ? &key->v4.pad : &key->v6.pad;
-}
-
-/*
- * bpf_loop: unrolled, the verifier would walk through every sequence of outcomes. Small, since it lies deep in the
- * stack: the verifier of older kernels counts each call's share in steps of 32 bytes.
- */
-struct reclaim {
-	void *ct, *recent;
-	union flow_key *key;	/* of the new flow */
-	const struct flow *flow;
+struct claim {
+	struct search search;
 	const struct tenant *tenant;
-	__s32 error;
-	__u8 ipv4, alive, freed;
+	const struct flow *flow;
+	__u8 displace;		/* the second round */
+	__u8 way;		/* enum gives_way, of whose place it was */
 };
 
-/* Looks at the queue's oldest key. */
-static __noinline enum reclaimed reclaim_one(struct reclaim *r)
+static __always_inline void set_spill(struct claim *c, __u32 i, struct shape shape)
 {
-	union flow_key key = {};
-	struct flow *f;
-	__u8 stamp;
+	__u32 home = flow_bucket(c->search.p->place_hash, 0, c->search.buckets);
+	void *b = bpf_map_lookup_elem(c->search.table, &home);
 
-	if (bpf_map_pop_elem(r->recent, &key))
-		return RECLAIM_NOTHING;
-	stamp = *stamp_of(&key, r->ipv4);
-	*stamp_of(&key, r->ipv4) = 0;
-	f = bpf_map_lookup_elem(r->ct, &key);
-	if (!f || f->stamp != stamp)
-		return RECLAIM_STALE;
-	if (flow_has_expired(f, r->ipv4 ? key.v4.protocol : key.v6.protocol, r->tenant))
-		return bpf_map_delete_elem(r->ct, &key) ? RECLAIM_STALE : RECLAIM_FREED;
-	*stamp_of(&key, r->ipv4) = stamp;
-	bpf_map_push_elem(r->recent, &key, 0);
-	return RECLAIM_ALIVE;
+	if (b)
+		__sync_fetch_and_or(&((struct flow *)(b + shape.flow))->spill_word, 1U << i);
 }
 
-static long queue_step(__u32 i, struct reclaim *r)
+/* All but `spill`, which is the table's. */
+static __always_inline void place_fill(struct flow *to, const struct flow *from)
 {
-	r->error = bpf_map_push_elem(r->recent, r->key, 0);
-	return !r->error || !reclaim_one(r);
+	to->born = from->born;
+	to->rule = from->rule;
+	*(__u32 *)to->tcp = *(const __u32 *)from->tcp;
+	to->first = from->first;
+	to->first_code = from->first_code;
+	__builtin_memcpy(to->dir, from->dir, sizeof(to->dir));
 }
 
 /*
- * The key, with its flow's stamp, to the queue's end. One address pair that connects again and again leaves a stale
- * key each time: they make room first, so that no live flow is forgotten for them.
+ * May a new flow have this one's place? In the first round if it has expired. In the second, when the table is full,
+ * also if nobody has replied to it: a flood of one-way packets, which costs its sender nothing, keeps nobody out. Who is
+ * pushed out and goes on begins a new flow; connections and what was replied to are never pushed out. (TCP is not in
+ * this table before its handshake is done.)
  */
-static __always_inline void queue_key(struct reclaim *r)
+enum gives_way { STAYS = 0, HAS_EXPIRED, IS_DISPLACED };
+
+__noinline int flow_gives_way(const struct flow *f, __u8 protocol, const struct tenant *t, bool displace)
 {
-	*stamp_of(r->key, r->ipv4) = r->flow->stamp;
-	if (!bpf_map_push_elem(r->recent, r->key, 0))
-		return;
-	bpf_loop(RECLAIM_TRIES, queue_step, r, 0);
-	/* Of so many live flows the queue forgets the oldest; `weft ct flush` finds those. */
-	if (r->error)
-		bpf_map_push_elem(r->recent, r->key, BPF_EXIST);
+	if (!f || !t)
+		return STAYS;
+	if (flow_has_expired(f, protocol, t))
+		return HAS_EXPIRED;
+	if (!displace || protocol == IPPROTO_TCP || (f->dir[0].packets && f->dir[1].packets))
+		return STAYS;
+	return IS_DISPLACED;
 }
 
-/* A stale key is met once and is gone, so there may be many; live ones come again. */
-static long insert_step(__u32 i, struct reclaim *r)
+static __always_inline bool place_claim(struct claim *c, __u64 *place, struct shape shape)
 {
-	enum reclaimed found = reclaim_one(r);
+	__u64 *end = key_end_of(place, shape), word = *(volatile __u64 *)end;
 
-	if (found == RECLAIM_NOTHING)
+	if (FLOW_KEY_STATE(word) == FLOW_CLAIMED)
+		return false;
+	c->way = STAYS;
+	if (FLOW_KEY_STATE(word) == FLOW_USED)
+		c->way = flow_gives_way((void *)place + shape.flow, word >> 32, c->tenant, c->displace);
+	if (FLOW_KEY_STATE(word) == FLOW_USED && !c->way)
+		return false;
+	return __sync_val_compare_and_swap(end, word, FLOW_KEY_USED(FLOW_CLAIMED)) == word;
+}
+
+static __always_inline long claim_bucket(struct claim *c, __u32 i, struct shape shape)
+{
+	const struct pkt *p = c->search.p;
+	__u32 bucket, first = flow_place(p->place_hash), steps = flow_steps(c->search.buckets);
+	void *b;
+
+	c->displace = i >= steps;
+	if (c->displace)
+		i -= steps;
+	bucket = flow_bucket(p->place_hash, i, c->search.buckets);
+	b = bpf_map_lookup_elem(c->search.table, &bucket);
+	if (!b)
 		return 1;
-	if (found == RECLAIM_ALIVE)
-		return ++r->alive == RECLAIM_TRIES;
-	if (found == RECLAIM_STALE)
-		return 0;
-	r->freed++;
-	r->error = bpf_map_update_elem(r->ct, r->key, r->flow, BPF_NOEXIST);
-	return r->error != -E2BIG;
+	for (__u32 k = 0; k < FLOW_PLACES; k++) {
+		__u64 *place = place_at(b, shape, first + k);
+
+		if (!place_claim(c, place, shape))
+			continue;
+		place_fill((void *)place + shape.flow, c->flow);
+		for (int w = 0; w < shape.words - 1; w++)
+			place[w] = p->key_words[w];
+		if (i)
+			set_spill(c, i, shape);
+		/* Last, and atomically, so that nothing before is seen after it. */
+		__sync_lock_test_and_set(key_end_of(place, shape), p->key_words[shape.words - 1]);
+		c->search.found = bucket * FLOW_PLACES + ((first + k) & (FLOW_PLACES - 1));
+		return 1;
+	}
+	return 0;
+}
+
+static long claim_bucket4(__u32 i, struct claim *c)
+{
+	return claim_bucket(c, i, shape_of(true));
+}
+
+static long claim_bucket6(__u32 i, struct claim *c)
+{
+	return claim_bucket(c, i, shape_of(false));
+}
+
+static __always_inline int claim_run(struct claim *c, bool ipv4)
+{
+	struct bpf_map *table = ct_table(c->search.p, ipv4);
+	__s32 mine;
+
+	if (!table)
+		return -ENOENT;
+	c->search.table = table;
+	c->search.buckets = table->max_entries;
+	c->search.found = -1;
+	/* Both rounds. */
+	if (ipv4)
+		bpf_loop(2 * flow_steps(c->search.buckets), claim_bucket4, c, 0);
+	else
+		bpf_loop(2 * flow_steps(c->search.buckets), claim_bucket6, c, 0);
+	mine = c->search.found;
+	if (mine < 0)
+		return -E2BIG;
+	c->search.settle = 1;
+	return search_run(&c->search, ipv4) == mine ? 0 : -EEXIST;
 }
 
 /*
- * Puts the flow that lies in scratch into the tenant's table, under the packet's key, in the place of an expired one
- * if the table is full. 0, -ENOENT (no table), -EEXIST or -E2BIG. Verified once for all that call it.
+ * Puts the flow that lies in scratch into the tenant's table, under the packet's key, whose hash flow_find() has left;
+ * into the first place that it may have. 0, -ENOENT (no table), -EEXIST or -E2BIG. Verified once
+ * for all that call it.
  */
 __noinline int flow_insert(struct pkt *p)
 {
 	struct scratch *room = scratch_here();
 	struct tenant_traffic *stats;
-	struct reclaim r = {};
-	union flow_key key;
-	long error;
+	struct claim c = {};
+	int error;
 
 	if (!p || !room)
 		return -ENOENT;
-	key = key_of(p);
-	r.key = &key;
-	r.flow = &room->flow;
-	r.ipv4 = p->family == FAMILY_IPV4;
-	r.tenant = tenant_at(p->tenant);
-	r.ct = r.ipv4 ? tenant_table(&ct4, p) : tenant_table(&ct6, p);
-	r.recent = r.ipv4 ? tenant_table(&recent4, p) : tenant_table(&recent6, p);
-	if (!r.tenant || !r.ct || !r.recent)
+	c.search.p = p;
+	c.flow = &room->flow;
+	c.tenant = tenant_at(p->tenant);
+	if (!c.tenant)
 		return -ENOENT;
-	r.error = bpf_map_update_elem(r.ct, &key, r.flow, BPF_NOEXIST);
-	if (r.error == -E2BIG)
-		bpf_loop(RECLAIM_STALE_TRIES, insert_step, &r, 0);
-	error = r.error;
-	stats = r.freed ? tenant_counters(p->tenant) : NULL;
-	if (stats)
-		stats->reclaimed += r.freed;
-	if (!error)
-		queue_key(&r);
+	error = p->family == FAMILY_IPV4 ? claim_run(&c, true) : claim_run(&c, false);
+	stats = c.way && error != -E2BIG ? tenant_counters(p->tenant) : NULL;
+	if (stats && c.way == HAS_EXPIRED)
+		stats->reclaimed++;
+	else if (stats)
+		stats->displaced++;
 	return error;
+}
+
+static __always_inline void ct_remove(struct pkt *p, bool ipv4)
+{
+	struct shape shape = shape_of(ipv4);
+	void *table = ct_table(p, ipv4), *b;
+	int found = flow_locate(p);
+	__u32 bucket;
+	__u64 *place;
+
+	if (found < 0 || !table)
+		return;
+	bucket = (__u32)found / FLOW_PLACES;
+	b = bpf_map_lookup_elem(table, &bucket);
+	if (!b)
+		return;
+	place = place_at(b, shape, found);
+	if (place_has(place, p->key_words, shape))
+		__sync_val_compare_and_swap(key_end_of(place, shape), p->key_words[shape.words - 1], 0);
+}
+
+/* Not inlined: see resolve(). */
+static __noinline void flow_remove(struct pkt *p)
+{
+	union flow_key key;
+	void *table;
+
+	if (!(p->flags & PKT_HALF_OPEN)) {
+		if (p->family == FAMILY_IPV4)
+			ct_remove(p, true);
+		else
+			ct_remove(p, false);
+		return;
+	}
+	key = key_of(p);
+	table = half_table(p);
+	if (table)
+		bpf_map_delete_elem(table, &key);
+	p->flags &= ~PKT_HALF_OPEN;
 }
 
 #endif

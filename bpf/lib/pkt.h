@@ -31,6 +31,12 @@
 
 enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32 };
 
+enum tcp_fit {
+	TCP_STAYS = 1 << 0,	/* passes, and the flow does not move with it */
+	TCP_OUTSIDE = 1 << 1,	/* outside its window, passed by `liberal` */
+	TCP_BESIDE = 1 << 2,	/* of a handshake beside an established flow (reopen.h) */
+};
+
 enum pkt_flags {
 	PKT_MULTICAST = 1 << 0,		/* parse: group bit of the destination MAC (broadcast too) */
 	PKT_ICMP_ERROR = 1 << 1,	/* parse: the ports and protocol are those of the quoted packet, reversed */
@@ -40,6 +46,9 @@ enum pkt_flags {
 	PKT_NO_CREATE = 1 << 5,		/* hook: came back from a function: it may not begin a flow */
 	PKT_HALF_OPEN = 1 << 6,		/* flow: the flow is in the half-open table */
 };
+
+/* Is the packet a whole datagram, and if not, which part? XDP hands fragments up. */
+enum fragment_kind { FRAGMENT_NONE = 0, FRAGMENT_FIRST, FRAGMENT_LATER };
 
 struct pkt {
 	/* hook */
@@ -68,7 +77,10 @@ struct pkt {
 	__be16 destination_port;
 	__u32 tcp_seq;
 	__u32 tcp_ack;
-	__u16 payload;		/* TCP payload bytes */
+	__u16 payload;		/* TCP payload bytes; of a super-packet at most 65,515, since an IP header says how many */
+	__u16 tcp_window;	/* as it stands in the segment, unscaled */
+	__u8 tcp_scale;		/* SYN: the window scale it offers, or FLOW_TCP_UNSCALED */
+	__u8 tcp_fit;		/* flow: enum tcp_fit */
 	__u8 ttl;
 	__u8 kept;		/* existing: a bit for each direction in which it is for the flow's age */
 	union {
@@ -79,6 +91,12 @@ struct pkt {
 	__u8 destination_mac[6] __attribute__((aligned(8)));
 	union weft_addr source;	/* ARP: sender and target */
 	union weft_addr destination;
+	__u32 fragment_id;	/* as on the wire */
+	__u16 fragment_first;	/* bytes of the datagram's fragmented part that are here: from, to */
+	__u16 fragment_end;
+	__u16 fragment_at;	/* offset in the data where that part begins */
+	__u8 fragment;		/* enum fragment_kind; the fields of L4 are the first's, once stage fragment has seen a later one */
+	__u8 fragment_more;	/* not the last */
 
 	/* network: whose it is */
 	__u32 tenant;		/* slot */
@@ -87,7 +105,8 @@ struct pkt {
 
 	/* flow */
 	__u32 to;		/* FLOW_TARGET of the receiver */
-	__u32 hash;		/* of the flow's key, both directions alike */
+	__u32 hash;		/* of the flow's key, both directions alike: seen on the wire */
+	__u64 place_hash;	/* of the same, keyed: where the flow is in its table */
 	__u32 rule;		/* id of the rule that decided */
 	__u32 dir;		/* index in flow.dir of this packet's direction */
 	union {

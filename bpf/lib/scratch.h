@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, a search.
+ * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, a frame on its
+ * way into `early` or out of it, an answer of the rules, a search for one.
  * One a CPU is enough: a hook runs to its end before another begins on that CPU (the guard, which copies
  * sent by a hook may meet while that hook still runs, uses none of it).
  */
@@ -8,6 +9,12 @@
 #define WEFT_BPF_SCRATCH_H
 
 #include "lib/weft.h"
+
+/* What the rules answered. */
+struct answer {
+	__u32 rule;
+	__u8 action, entry_flags, found;
+};
 
 /* A search through a tenant's rules (stages/acl.h). */
 struct acl_walk {
@@ -25,6 +32,8 @@ struct acl_walk {
 struct scratch {
 	struct pkt pkt;
 	struct flow flow;
+	struct early_frame early;
+	struct answer out;	/* of the sender's port, while the receiver's is asked */
 	struct acl_walk acl;
 };
 

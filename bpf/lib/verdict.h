@@ -14,6 +14,7 @@ enum verdict {
 	V_CONSUMED,	/* nothing is left to send: copies went out, or the frame was for us */
 	V_FLOOD,	/* the destination is not known: everybody in the network */
 	V_UP,		/* XDP only: TC is to do it. Given before any side effect. */
+	V_HELD,		/* TC only: kept, and comes again through this hook; nothing is counted until then */
 	V_PASS,		/* not ours: the host's own stack gets it untouched */
 };
 

@@ -5,36 +5,59 @@
  * reads:  struct pkt
  * writes: pkt.to, pkt.rule, PKT_STATELESS; a new flow, or this direction's verdict in a known one
  * maps:   as flow
- * drops:  as flow
+ * drops:  as flow, and those of tcp_check
  */
 #ifndef WEFT_STAGE_ADMIT_H
 #define WEFT_STAGE_ADMIT_H
 
 #include "lib/scratch.h"
 #include "stages/existing.h"
+#include "stages/reopen.h"
 
-static __always_inline enum verdict judge_ends(struct pkt *p, struct acl_query *q, const struct tenant *t,
-					       __u32 sender, __u32 receiver)
+/*
+ * V_UP, before any effect, where XDP cannot answer what is refused. `again`: of a flow that is there. Not inlined, as
+ * resolve() is not.
+ */
+__noinline int judge_ends(struct pkt *p, struct acl_query *q, __u32 sender, __u32 receiver, bool again)
 {
+	bool out = FLOW_TARGET_KIND(sender) == TARGET_PORT, in = FLOW_TARGET_KIND(receiver) == TARGET_PORT;
+	struct scratch *room = scratch_here();
+	const struct tenant *t;
 	enum verdict v = V_NEXT;
 
-	if (FLOW_TARGET_KIND(sender) == TARGET_PORT)
+	if (!p || !q)
+		return V_DROP;
+	t = tenant_at(p->tenant);
+	if (!t || !room)
+		return drop(p, DROP_INTERNAL);
+	if (out) {
 		v = judge_port(p, q, t, FLOW_TARGET_INDEX(sender), FROM_WORKLOAD);
-	if (!v && FLOW_TARGET_KIND(receiver) == TARGET_PORT)
+		room->out = answer_of(q);
+		in = in && !v;
+	}
+	if (in)
 		v = judge_port(p, q, t, FLOW_TARGET_INDEX(receiver), TO_WORKLOAD);
+	if (WEFT_XDP && v == V_REJECT)
+		return V_UP;
+	if (in)
+		account(p, q, again);
+	if (out) {
+		set_answer(q, FLOW_TARGET_INDEX(sender), FROM_WORKLOAD, &room->out);
+		account(p, q, again);
+	}
 	return v;
 }
 
 static __always_inline void flow_remember(struct flow *f, const struct pkt *p, __u32 epoch, enum verdict v)
 {
 	struct flow_dir *us = flow_us(f, p);
+	__u8 *flags = flow_flags(f, p->dir);
 
-	us->flags &= ~(FLOW_DENIED | FLOW_REJECT);
+	*flags &= ~(FLOW_DENIED | FLOW_REJECT);
 	if (v)
-		us->flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
-	us->reason = v ? p->reason : DROP_NONE;
-	us->rule = p->rule;
-	us->target = p->to;
+		*flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
+	f->rule = p->rule;
+	us->target = v ? p->reason : p->to;
 	us->source = p->from;
 	/* Judging again makes no flow younger, nor older; but towards another MAC it is another flow. */
 	if (!mac_equal(us->mac, p->destination_mac))
@@ -43,6 +66,12 @@ static __always_inline void flow_remember(struct flow *f, const struct pkt *p, _
 	/* Last: a packet on another CPU that sees the epoch sees the verdict too. */
 	barrier();
 	us->epoch = epoch;
+}
+
+/* Where packets of this direction went; where they are denied, the other's origin is known. */
+static __always_inline __u32 flow_leads_to(const struct flow *f, const struct pkt *p)
+{
+	return *flow_flags(f, p->dir) & FLOW_DENIED ? flow_them(f, p)->source : flow_us(f, p)->target;
 }
 
 static __always_inline enum verdict flow_create(struct pkt *p, const struct tenant *t, __u32 epoch)
@@ -94,7 +123,7 @@ __noinline int flow_admit(struct pkt *p)
 	if (is_stateless(p)) {
 		p->flags |= PKT_STATELESS;
 	} else {
-		f = flow_find(p);
+		f = flow_find(p, t);
 		if (f && flow_is_over(f, p, t)) {
 			flow_remove(p);
 			f = NULL;
@@ -104,7 +133,7 @@ __noinline int flow_admit(struct pkt *p)
 		if (!f && !may_begin(p, t))
 			q.ct_state = CT_STATE_INVALID;
 	}
-	original = !f || flow_us(f, p)->flags & FLOW_ORIGINAL;
+	original = !f || *flow_flags(f, p->dir) & FLOW_ORIGINAL;
 	if (f) {
 		if (WEFT_XDP && ends_towards(p, f))
 			return V_UP;
@@ -113,19 +142,19 @@ __noinline int flow_admit(struct pkt *p)
 		 * Judged in this epoch, and between the same ends. Other ends are another question, since ACL in is
 		 * asked of the port that gets the packet: whoever sends picks the MAC that leads there.
 		 */
-		if (flow_us(f, p)->epoch == epoch && flow_us(f, p)->target == p->to &&
-		    !(flow_us(f, p)->flags & FLOW_DENIED)) {
-			p->rule = flow_us(f, p)->rule;
+		if (flow_us(f, p)->epoch == epoch && flow_leads_to(f, p) == p->to &&
+		    !(*flow_flags(f, p->dir) & FLOW_DENIED)) {
+			p->rule = f->rule;
 			flow_remember(f, p, epoch, V_NEXT);
 			return V_NEXT;
 		}
 		/* A reply goes back to who began: with another MAC it is somebody's else, whose ACL in was not asked. */
-		if (!original && flow_us(f, p)->epoch == epoch && flow_us(f, p)->target != p->to)
+		if (!original && flow_us(f, p)->epoch == epoch && flow_leads_to(f, p) != p->to)
 			return drop(p, DROP_CT_INVALID);
 	}
-	v = original ? judge_ends(p, &q, t, p->from, p->to) : judge_ends(p, &q, t, p->to, p->from);
-	if (WEFT_XDP && v == V_REJECT)
-		return V_UP;
+	v = judge_ends(p, &q, original ? p->from : p->to, original ? p->to : p->from, f);
+	if (v == V_UP)
+		return v;
 	if (f) {
 		/* A flow in progress stays one, also where a stateless rule matches now. */
 		p->flags &= ~PKT_STATELESS;
@@ -139,12 +168,32 @@ __noinline int flow_admit(struct pkt *p)
 
 /* ---- the fast part ---- */
 
-static __always_inline bool flow_is_settled(const struct flow_dir *us, const struct pkt *p,
-					    const struct tenant *t)
+static __always_inline bool flow_is_settled(const struct flow *f, const struct pkt *p, const struct tenant *t)
 {
+	const struct flow_dir *us = flow_us(f, p);
+
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
 	       jiffies32() - us->last_seen < t->shortest &&
-	       !(us->flags & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
+	       !(*flow_flags(f, p->dir) & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
+}
+
+/* Each packet that is denied counts, also where the rules need not be asked again. */
+static __always_inline enum verdict flow_denied(struct pkt *p, bool answered, __u8 reason)
+{
+	p->reason = reason;
+	if (WEFT_XDP && answered)
+		return V_UP;
+	count_hit(p, reason == DROP_ACL_OUT ? FROM_WORKLOAD : TO_WORKLOAD);
+	return answered ? V_REJECT : V_DROP;
+}
+
+/* Does the packet fit the connection's state and windows? */
+static __always_inline enum verdict flow_check(struct pkt *p, const struct flow *f)
+{
+	/* Of a segment in pieces the first tells. */
+	if (p->flow_protocol != IPPROTO_TCP || (!WEFT_XDP && p->fragment == FRAGMENT_LATER))
+		return V_NEXT;
+	return p->flags & PKT_ICMP_ERROR ? icmp_check(p, f) : tcp_check(p, f);
 }
 
 /* The packet's flow, judged, in *flow; NULL there if the packet passes without one. */
@@ -154,54 +203,66 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	struct flow *f = NULL;
 	struct flow_dir *us;
 	enum verdict v;
+	__u8 flags;
 
 	*flow = NULL;
 	if (!t)
 		return drop(p, DROP_INTERNAL);
 	if (!is_stateless(p)) {
 		flow_key(p);
-		f = flow_find(p);
+		f = flow_find(p, t);
 	}
-	if (!f || !flow_is_settled(flow_us(f, p), p, t)) {
+	if (!f || !flow_is_settled(f, p, t)) {
 		v = flow_admit(p);
 		if (v || p->flags & PKT_STATELESS)
 			return v;
-		f = flow_find(p);
+		f = flow_find(p, t);
 		if (!f)
 			return drop(p, DROP_INTERNAL);
 	}
 	us = flow_us(f, p);
+	flags = *flow_flags(f, p->dir);
+	p->rule = f->rule;
+	if (flags & FLOW_DENIED)
+		return flow_denied(p, flags & FLOW_REJECT, us->target);
 	p->to = us->target;
-	p->rule = us->rule;
-	if (us->flags & FLOW_DENIED) {
-		p->reason = us->reason;
-		return us->flags & FLOW_REJECT ? (WEFT_XDP ? V_UP : V_REJECT) : V_DROP;
-	}
 	*flow = f;
-	return can_output(p) ? V_NEXT : V_UP;
+	if (!can_output(p))
+		return V_UP;
+	v = flow_check(p, f);
+	if ((v || p->tcp_fit) && may_reopen(p)) {
+		f = reopen_find(p);
+		if (f) {
+			*flow = f;
+			return V_NEXT;
+		}
+	}
+	return v;
 }
 
 /* A handshake is done: the flow moves to where nothing evicts it. */
 static __noinline int flow_promote(struct pkt *p, struct flow *f)
 {
 	struct scratch *room = scratch_here();
-	union flow_key key = key_of(p);
 	enum verdict v;
-	void *half;
 
-	half = p->family == FAMILY_IPV4 ? tenant_table(&half4, p) : tenant_table(&half6, p);
-	if (!half || !room)
-		return drop(p, DROP_CT_MISSING);
+	if (!room)
+		return drop(p, DROP_INTERNAL);
 	room->flow = *f;
+	if (p->tcp_fit & TCP_BESIDE) {
+		p->flags &= ~PKT_HALF_OPEN;
+		flow_remove(p);
+		p->flags |= PKT_HALF_OPEN;
+	}
 	v = flow_inserted(p, flow_insert(p));
 	if (!v)
-		bpf_map_delete_elem(half, &key);
+		flow_remove(p);
 	return v;
 }
 
 static __always_inline bool handshake_done(const struct flow *f)
 {
-	__u8 a = f->dir[0].tcp_state, b = f->dir[1].tcp_state;
+	__u8 a = FLOW_TCP_HALF(f->tcp[0]), b = FLOW_TCP_HALF(f->tcp[1]);
 
 	return a >= TCP_HALF_ESTABLISHED && b >= TCP_HALF_ESTABLISHED && a != TCP_HALF_RESET &&
 	       b != TCP_HALF_RESET;
@@ -211,20 +272,15 @@ static __always_inline bool handshake_done(const struct flow *f)
 static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 {
 	struct flow_dir *us;
-	enum verdict v;
 
-	if (!f)
+	if (!f || p->flags & PKT_ICMP_ERROR)
 		return V_NEXT;
 	us = flow_us(f, p);
-	if (p->flags & PKT_ICMP_ERROR)
-		return V_NEXT;
-	if (p->protocol == IPPROTO_TCP) {
-		v = tcp_advance(p, f);
-		if (v)
-			return v;
-	}
-	us->packets++;
-	us->bytes += p->len;
+	if (p->protocol == IPPROTO_TCP)
+		tcp_advance(p, f);
+	if (p->tcp_fit & TCP_STAYS && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && may_reopen(p))
+		reopen_begin(p, f);
+	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();
 	if (p->flags & PKT_HALF_OPEN && handshake_done(f))
 		return flow_promote(p, f);

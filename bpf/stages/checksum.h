@@ -30,7 +30,12 @@ __noinline int unfinished_in_place(ctx_t *ctx, struct pkt *p)
 
 	if (!p)
 		return V_DROP;
-	if (!find_unfinished(ctx, &u) || u.start >= judged_end(p))
+	if (!find_unfinished(ctx, &u))
+		return V_NEXT;
+	/* The sum of one fragment would be nobody's; whoever cuts a packet finishes its checksum before. */
+	if (p->fragment)
+		return drop(p, DROP_BAD_CHECKSUM);
+	if (u.start >= judged_end(p))
 		return V_NEXT;
 	return is_in_place(&u, p) ? V_NEXT : drop(p, DROP_BAD_CHECKSUM);
 }

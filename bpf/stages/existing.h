@@ -45,8 +45,7 @@ static __noinline enum verdict flow_reset(struct pkt *p, struct flow *f)
 		flow_remove(p);
 		return V_DROP;
 	}
-	f->dir[0].tcp_state = f->dir[1].tcp_state = TCP_HALF_RESET;
-	tcp_mark_closing(&f->dir[0], &f->dir[1]);
+	tcp_mark_reset(f);
 	return V_RESET;
 }
 
@@ -74,7 +73,7 @@ __noinline int existing_leaving(struct pkt *p)
 	if (!port || !t || p->flags & PKT_MULTICAST || is_stateless(p))
 		return V_NEXT;
 	flow_key(p);
-	f = flow_find(p);
+	f = flow_find(p, t);
 	if (!f || flow_is_over(f, p, t))
 		return V_NEXT;
 	fate = fate_of(p, f, port);

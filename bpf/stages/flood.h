@@ -6,7 +6,7 @@
  * reads:  struct pkt
  * writes: copies of the frame; the frame itself is spent
  * maps:   flood networks port_slots hosts next_hops chains
- * drops:  acl_out acl_in flood_failed link_local icmp_unrelated, and those of insert and output
+ * drops:  acl_out acl_in reject_silent flood_failed link_local icmp_unrelated, and those of insert and output
  */
 #ifndef WEFT_STAGE_FLOOD_H
 #define WEFT_STAGE_FLOOD_H
@@ -69,6 +69,16 @@ static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, 
 	return bpf_skb_vlan_pop(ctx) ? drop(p, DROP_FLOOD_FAILED) : V_NEXT;
 }
 
+/* What goes to everybody is never answered with a reject (RFC 1122, 3.2.2). */
+static __always_inline enum verdict judge_flooded(struct pkt *p, struct acl_query *q, const struct tenant *t,
+						  __u32 port, enum weft_direction direction)
+{
+	enum verdict v = judge_port(p, q, t, port, direction);
+
+	account(p, q, false);
+	return v == V_REJECT ? drop(p, DROP_REJECT_SILENT) : v;
+}
+
 __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 slot)
 {
 	const struct port *port = port_at(slot);
@@ -85,7 +95,7 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 	if (!port->ifindex || port->vni != p->vni || p->from == FLOW_TARGET(TARGET_PORT, slot))
 		return V_NEXT;
 	query_from(&q, p);
-	v = judge_port(p, &q, t, slot, TO_WORKLOAD);
+	v = judge_flooded(p, &q, t, slot, TO_WORKLOAD);
 	if (v)
 		return v;
 	chain = chain_on_wire(p, port, TO_WORKLOAD);
@@ -153,6 +163,8 @@ static __always_inline enum verdict flood_all(ctx_t *ctx, struct pkt *p)
 			v = flood_to_host(ctx, p, &state, target->index);
 		if (v)
 			count_drop(p->reason);
+		/* Of a copy, not of the frame. */
+		p->reason = DROP_NONE;
 	}
 	return V_CONSUMED;
 }
@@ -182,11 +194,10 @@ __noinline int flooded(ctx_t *ctx, struct pkt *p)
 		return drop(p, DROP_ICMP_UNRELATED);
 	if (FLOW_TARGET_KIND(p->from) == TARGET_PORT) {
 		query_from(&q, p);
-		v = judge_port(p, &q, t, FLOW_TARGET_INDEX(p->from), FROM_WORKLOAD);
+		v = judge_flooded(p, &q, t, FLOW_TARGET_INDEX(p->from), FROM_WORKLOAD);
 	} else {
 		v = check_origin(p);
 	}
-	/* A broadcast is never answered with a reject (RFC 1122, 3.2.2). */
 	if (v)
 		return V_DROP;
 	v = unwrap(ctx, p);

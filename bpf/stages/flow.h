@@ -3,7 +3,7 @@
  * flow: what is known of the packet's flow; a new one, or one judged in an older epoch, is judged here.
  * reads:  struct pkt
  * writes: pkt.to, pkt.rule; a new flow, or the verdict and target of this direction of a known one
- * maps:   ct4 ct6 half4 half6 recent4 recent6 tenants fdb acl
+ * maps:   ct4 ct6 half4 half6 tenants fdb acl
  * drops:  acl_in acl_out rejected ct_invalid ct_full ct_missing icmp_unrelated sf_no_flow wrong_host
  *         not_here same_port internal
  */
@@ -52,10 +52,9 @@ static __always_inline bool may_begin(const struct pkt *p, const struct tenant *
 {
 	switch (p->protocol) {
 	case IPPROTO_TCP:
-		if (p->tcp_flags & TCP_RST)
-			return false;
 		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ||
-		       (t->flags & TENANT_LOOSE && !(p->tcp_flags & TCP_SYN));
+		       (t->flags & TENANT_LOOSE &&
+			(p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK);
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return p->flags & PKT_ICMP_QUERY;
@@ -78,23 +77,6 @@ static __always_inline bool flow_is_over(const struct flow *f, const struct pkt 
 	if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && tcp_closed(f))
 		return true;
 	return flow_expired(f, p->flow_protocol, t);
-}
-
-static __always_inline void flow_remove(struct pkt *p)
-{
-	bool ipv4 = p->family == FAMILY_IPV4;
-	union flow_key key = key_of(p);
-	void *table;
-
-	if (p->flags & PKT_HALF_OPEN)
-		table = ipv4 ? tenant_table(&half4, p) :
-			       tenant_table(&half6, p);
-	else
-		table = ipv4 ? tenant_table(&ct4, p) :
-			       tenant_table(&ct6, p);
-	if (table)
-		bpf_map_delete_elem(table, &key);
-	p->flags &= ~PKT_HALF_OPEN;
 }
 
 /* The port's record with its chain is written before the epoch: what begins in between is not older than the chain. */
@@ -121,20 +103,16 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	them->target = p->from;
 	us->source = p->from;
 	them->source = p->to;
-	us->rule = them->rule = p->rule;
-	us->flags = FLOW_ORIGINAL;
+	f->rule = p->rule;
+	*flow_flags(f, p->dir) = FLOW_ORIGINAL;
 	f->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;
 	f->first_code = p->icmp_code;
-	f->stamp = bpf_get_prandom_u32();
 	f->born = flow_birth(p, epoch);
 	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
 	__builtin_memcpy(them->mac, p->source_mac, ETH_ALEN);
 	/* Picked up in the middle (loose): both ends are believed to have shaken hands. */
-	if (p->protocol == IPPROTO_TCP && !(p->tcp_flags & TCP_SYN)) {
-		us->tcp_state = them->tcp_state = TCP_HALF_ESTABLISHED;
-		us->tcp_end = p->tcp_seq;
-		them->tcp_end = p->tcp_ack;
-	}
+	if (p->protocol == IPPROTO_TCP && !(p->tcp_flags & TCP_SYN))
+		window_pick_up(p, f);
 }
 
 static __always_inline enum verdict flow_inserted(struct pkt *p, long error)
@@ -149,13 +127,14 @@ static __always_inline enum verdict flow_inserted(struct pkt *p, long error)
 static __always_inline enum verdict flow_store(struct pkt *p, const struct flow *f)
 {
 	bool handshake = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
-	union flow_key key = key_of(p);
+	union flow_key key;
 	void *table;
 
 	if (!handshake)
 		return flow_inserted(p, flow_insert(p));
+	key = key_of(p);
 	/* Any expired or closed flow with this key was removed by flow_admit. */
-	table = p->family == FAMILY_IPV4 ? tenant_table(&half4, p) : tenant_table(&half6, p);
+	table = half_table(p);
 	if (!table)
 		return drop(p, DROP_CT_MISSING);
 	return flow_inserted(p, bpf_map_update_elem(table, &key, f, BPF_NOEXIST));

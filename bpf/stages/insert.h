@@ -94,13 +94,19 @@ static __always_inline bool function_takes(__u32 slot, __u32 ifindex, const stru
 	return health != FUNCTION_SILENT;
 }
 
-static __always_inline void function_answered(__u32 slot)
+static __always_inline void function_lives(__u32 slot)
 {
 	struct chain_state *state = bpf_map_lookup_elem(&chain_state, &slot);
-	struct chain_traffic *stats = chain_counters(slot);
 
 	if (state && state->outstanding)
 		state->outstanding = 0;
+}
+
+static __always_inline void function_answered(__u32 slot)
+{
+	struct chain_traffic *stats = chain_counters(slot);
+
+	function_lives(slot);
 	if (stats)
 		stats->returned++;
 }

@@ -4,69 +4,34 @@
  * host, ACL in where its receiver is.
  * reads:  struct pkt (from, to, the tuple), the flow if it is judged again
  * writes: pkt.rule, PKT_STATELESS
- * maps:   acl, tenants, tenant_stats, events
+ * maps:   acl, tenants, and those of account
  * drops:  acl_out acl_in rejected
  */
 #ifndef WEFT_STAGE_JUDGE_H
 #define WEFT_STAGE_JUDGE_H
 
-#include "lib/count.h"
 #include "lib/flow_key.h"
-#include "stages/acl.h"
+#include "lib/scratch.h"
+#include "stages/account.h"
 
-static __always_inline void log_event(const struct acl_query *q)
-{
-	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-
-	if (!e)
-		return;
-	__builtin_memset(e, 0, sizeof(*e));
-	e->kind = EVENT_ACL_LOG;
-	e->tenant = q->tenant;
-	e->time = bpf_ktime_get_tai_ns();
-	e->rule = q->rule;
-	e->port = q->port;
-	e->direction = q->direction;
-	e->action = q->action;
-	e->family = q->family;
-	e->protocol = q->protocol;
-	e->source_port = q->source_port;
-	e->destination_port = q->destination_port;
-	e->source = q->source;
-	e->destination = q->destination;
-	bpf_ringbuf_submit(e, 0);
-}
-
-/* Asks the rules of one port. The query's tuple is in the direction in which the flow began. */
+/*
+ * Asks the rules of one port, and says no more than that: account() is to follow. The query's tuple is in the direction
+ * in which the flow began.
+ */
 static __always_inline enum verdict judge_port(struct pkt *p, struct acl_query *q, const struct tenant *t,
 					       __u32 port, enum weft_direction direction)
 {
-	struct tenant_traffic *stats;
-
 	q->port = port;
 	q->direction = direction;
 	acl_classify(q, t);
 	p->rule = q->rule;
-	/* TC will ask again, and log. */
-	if (WEFT_XDP && q->action == ACL_REJECT && !(t->flags & TENANT_MONITOR))
-		return V_REJECT;
-	if (q->entry_flags & ENTRY_LOG)
-		log_event(q);
 	if (q->entry_flags & ENTRY_STATELESS)
 		p->flags |= PKT_STATELESS;
 	/* What belongs to no flow passes only by a rule that says so, and then alone. */
 	if (q->ct_state == CT_STATE_INVALID)
 		p->flags |= PKT_STATELESS;
-	if (q->action == ACL_ALLOW)
+	if (q->action == ACL_ALLOW || t->flags & TENANT_MONITOR)
 		return V_NEXT;
-	if (t->flags & TENANT_MONITOR) {
-		stats = tenant_counters(p->tenant);
-		if (stats && direction == FROM_WORKLOAD)
-			stats->would_drop_out++;
-		else if (stats)
-			stats->would_drop_in++;
-		return V_NEXT;
-	}
 	if (q->action == ACL_REJECT) {
 		p->reason = DROP_REJECTED;
 		return V_REJECT;
@@ -74,6 +39,22 @@ static __always_inline enum verdict judge_port(struct pkt *p, struct acl_query *
 	if (q->ct_state == CT_STATE_INVALID && !q->found)
 		return drop(p, DROP_CT_INVALID);
 	return drop(p, direction == FROM_WORKLOAD ? DROP_ACL_OUT : DROP_ACL_IN);
+}
+
+static __always_inline struct answer answer_of(const struct acl_query *q)
+{
+	return (struct answer){ q->rule, q->action, q->entry_flags, q->found };
+}
+
+static __always_inline void set_answer(struct acl_query *q, __u32 port, enum weft_direction direction,
+				       const struct answer *a)
+{
+	q->port = port;
+	q->direction = direction;
+	q->rule = a->rule;
+	q->action = a->action;
+	q->entry_flags = a->entry_flags;
+	q->found = a->found;
 }
 
 /* The question that the packet, or the packet that an ICMP error quotes, puts to the rules. */

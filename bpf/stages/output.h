@@ -5,7 +5,7 @@
  * reads:  pkt.to, the flow
  * writes: the frame; the flow's counters and state
  * maps:   port_slots hosts next_hops, and those of insert and flow
- * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_tcp_state ct_full sf_down
+ * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_full sf_down
  *         chain_reset
  */
 #ifndef WEFT_STAGE_OUTPUT_H

@@ -4,12 +4,13 @@
  * reads:  the packet
  * writes: every "parse" field of struct pkt
  * maps:   none
- * drops:  short_frame bad_vlan hidden_ip bad_arp bad_ipv4 bad_ipv6 bad_extension bad_l4 fragment
+ * drops:  short_frame bad_vlan hidden_ip bad_arp bad_ipv4 bad_ipv6 bad_extension bad_l4 fragment_bad fragment_tiny
  */
 #ifndef WEFT_STAGE_PARSE_H
 #define WEFT_STAGE_PARSE_H
 
 #include "lib/weft.h"
+#include "stages/parse_fragment.h"
 #include "stages/parse_l4.h"
 
 #define ETHERTYPE_MIN 0x600	/* below it is a length (IEEE 802.3) */
@@ -53,9 +54,13 @@ static __always_inline enum verdict parse_ipv4(ctx_t *ctx, struct pkt *p)
 	p->ttl = ip->ttl;
 	p->source.v4 = ip->saddr;
 	p->destination.v4 = ip->daddr;
-	if (ip->frag_off & bpf_htons(0x3fff))
-		return drop(p, DROP_FRAGMENT);
 	p->l4 = p->l3 + header;
+	if (ip->frag_off & bpf_htons(0x3fff)) {
+		p->fragment_id = ip->id;
+		p->fragment_at = p->l4;
+		return parse_fragment(ctx, p, bpf_ntohs(ip->frag_off) << 3, ip->frag_off & bpf_htons(0x2000), header,
+				      total - header);
+	}
 	return parse_l4(ctx, p, total - header);
 }
 
@@ -64,14 +69,33 @@ struct extension {
 	__u8 len;
 };
 
-/* Walks to the upper layer. Returns its offset from the fixed header's end, or -1. */
+/* Behind a fragment header is what was fragmented, and only the first fragment has the headers that follow. */
+static __always_inline bool parse_fragment_header(ctx_t *ctx, struct pkt *p, __u32 at_offset)
+{
+	const struct fragment_header *fragment = at(ctx, at_offset, sizeof(*fragment));
+
+	/* One header alone: a fragment of a fragment is none's. */
+	if (!fragment || p->fragment_at)
+		return false;
+	p->fragment_id = fragment->id;
+	p->fragment_first = bpf_ntohs(fragment->offset) & ~7;
+	p->fragment_more = bpf_ntohs(fragment->offset) & 1;
+	p->fragment_at = at_offset + sizeof(*fragment);
+	return true;
+}
+
+/*
+ * Walks to the upper layer, or to what a later fragment has in its place. Returns its offset from the fixed header's
+ * end, or -1.
+ */
 static __always_inline int skip_extensions(ctx_t *ctx, struct pkt *p, __u32 payload)
 {
 	const struct extension *ext;
 	__u32 skipped = 0;
 
 	for (int i = 0; i < EXTENSIONS_MAX; i++) {
-		if (p->protocol != 0 && p->protocol != 43 && p->protocol != 60 && p->protocol != 51)
+		if ((p->protocol != 0 && p->protocol != 43 && p->protocol != 44 && p->protocol != 60 &&
+		     p->protocol != 51) || p->fragment_first)
 			return skipped;
 		/* Hop-by-hop stands first or nowhere (RFC 8200, 4.1). */
 		if (p->protocol == 0 && i > 0)
@@ -79,12 +103,29 @@ static __always_inline int skip_extensions(ctx_t *ctx, struct pkt *p, __u32 payl
 		ext = at(ctx, p->l3 + sizeof(struct ipv6hdr) + skipped, sizeof(*ext));
 		if (!ext)
 			return -1;
-		skipped += p->protocol == 51 ? (ext->len + 2) * 4 : (ext->len + 1) * 8;
+		if (p->protocol == 44) {
+			if (!parse_fragment_header(ctx, p, p->l3 + sizeof(struct ipv6hdr) + skipped))
+				return -1;
+			skipped += sizeof(struct fragment_header);
+		} else {
+			skipped += p->protocol == 51 ? (ext->len + 2) * 4 : (ext->len + 1) * 8;
+		}
 		p->protocol = ext->next;
 		if (skipped > payload || skipped > HEADERS_SKIP_MAX)
 			return -1;
 	}
 	return -1;
+}
+
+/* The fragment header itself is gone when all has been put together. */
+static __always_inline enum verdict parse_fragment_ipv6(ctx_t *ctx, struct pkt *p, __u32 payload)
+{
+	__u32 before = p->fragment_at - p->l3 - sizeof(struct ipv6hdr);
+
+	if (before > payload)
+		return drop(p, DROP_BAD_EXTENSION);
+	return parse_fragment(ctx, p, p->fragment_first, p->fragment_more,
+			      before - sizeof(struct fragment_header), payload - before);
 }
 
 static __always_inline enum verdict parse_ipv6(ctx_t *ctx, struct pkt *p)
@@ -104,11 +145,12 @@ static __always_inline enum verdict parse_ipv6(ctx_t *ctx, struct pkt *p)
 	__builtin_memcpy(&p->source, &ip->saddr, 16);
 	__builtin_memcpy(&p->destination, &ip->daddr, 16);
 	skipped = skip_extensions(ctx, p, payload);
+	/* A first fragment has all headers (RFC 8200, 4.5). */
 	if (skipped < 0)
-		return drop(p, DROP_BAD_EXTENSION);
-	if (p->protocol == 44)
-		return drop(p, DROP_FRAGMENT);
+		return drop(p, p->fragment_more ? DROP_FRAGMENT_TINY : DROP_BAD_EXTENSION);
 	p->l4 = p->l3 + sizeof(*ip) + skipped;
+	if (p->fragment_at)
+		return parse_fragment_ipv6(ctx, p, payload);
 	return parse_l4(ctx, p, payload - skipped);
 }
 

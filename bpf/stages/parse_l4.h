@@ -4,18 +4,38 @@
  * reads:  the packet, pkt.l4, pkt.protocol
  * writes: ports, flags, sequence numbers, type and code, the flow's protocol
  * maps:   none
- * drops:  bad_l4
+ * drops:  bad_l4 fragment_tiny
  */
 #ifndef WEFT_STAGE_PARSE_L4_H
 #define WEFT_STAGE_PARSE_L4_H
 
-#include "lib/weft.h"
+#include "stages/tcp_options.h"
 
 #define HEADERS_SKIP_MAX 128	/* bytes of IPv6 extension headers that are looked through */
 
 struct ports {
 	__be16 source, destination;
 };
+
+/* As much of an L4 header as an ICMP error must quote. */
+struct quoted {
+	__be16 source, destination;
+	union {
+		__be32 seq;	/* TCP */
+		__be16 id;	/* ICMP */
+	};
+};
+
+/* What a segment may have of SYN, FIN, RST, ACK and URG: no stack sends other combinations; scanners do. */
+static __always_inline bool tcp_flags_can_be(__u8 flags)
+{
+	const __u64 can_be = 1ULL << TCP_SYN | 1ULL << (TCP_SYN | TCP_URG) | 1ULL << (TCP_SYN | TCP_ACK) |
+			     1ULL << TCP_RST | 1ULL << (TCP_RST | TCP_ACK) | 1ULL << (TCP_FIN | TCP_ACK) |
+			     1ULL << (TCP_FIN | TCP_ACK | TCP_URG) | 1ULL << TCP_ACK |
+			     1ULL << (TCP_ACK | TCP_URG);
+
+	return can_be >> (flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK | TCP_URG)) & 1;
+}
 
 static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 len)
 {
@@ -28,18 +48,19 @@ static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 l
 	header = tcp->doff * 4;
 	flags = ((const __u8 *)tcp)[13];
 	if (header < sizeof(*tcp) || header > len)
-		return drop(p, DROP_BAD_L4);
-	/* No stack sends these; scanners do. */
-	if (!(flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) ||
-	    (flags & TCP_SYN && flags & (TCP_FIN | TCP_RST)))
+		return drop(p, p->fragment ? DROP_FRAGMENT_TINY : DROP_BAD_L4);
+	if (!tcp_flags_can_be(flags))
 		return drop(p, DROP_BAD_L4);
 	p->source_port = tcp->source;
 	p->destination_port = tcp->dest;
 	p->tcp_flags = flags;
 	p->tcp_seq = bpf_ntohl(tcp->seq);
 	p->tcp_ack = bpf_ntohl(tcp->ack_seq);
+	p->tcp_window = bpf_ntohs(tcp->window);
 	p->payload = len - header;
 	p->l4_len = header;
+	if (flags & TCP_SYN)
+		tcp_options(ctx, p);
 	return V_NEXT;
 }
 
@@ -51,13 +72,13 @@ static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 l
 static __always_inline enum verdict parse_quote(ctx_t *ctx, struct pkt *p, __u32 len)
 {
 	__u32 quote = p->l4 + 8, header;
-	const struct ports *ports;
+	const struct quoted *l4;
 
 	p->flags |= PKT_ICMP_ERROR;
 	if (p->family == FAMILY_IPV4) {
 		const struct iphdr *ip = at(ctx, quote, sizeof(*ip));
 
-		if (!ip || ip->ihl < 5 || len < 8 + sizeof(*ip) || ip->frag_off & bpf_htons(0x1fff))
+		if (!ip || ip->version != 4 || ip->ihl < 5 || len < 8 + sizeof(*ip) || ip->frag_off & bpf_htons(0x1fff))
 			return drop(p, DROP_BAD_L4);
 		if (ip->saddr != p->destination.v4 || ip->daddr != p->source.v4)
 			return drop(p, DROP_ICMP_UNRELATED);
@@ -66,7 +87,7 @@ static __always_inline enum verdict parse_quote(ctx_t *ctx, struct pkt *p, __u32
 	} else {
 		const struct ipv6hdr *ip = at(ctx, quote, sizeof(*ip));
 
-		if (!ip || len < 8 + sizeof(*ip))
+		if (!ip || *(const __u8 *)ip >> 4 != 6 || len < 8 + sizeof(*ip))
 			return drop(p, DROP_BAD_L4);
 		if (!addr6_equal(&p->destination, (const __u8 *)&ip->saddr) ||
 		    !addr6_equal(&p->source, (const __u8 *)&ip->daddr))
@@ -78,18 +99,20 @@ static __always_inline enum verdict parse_quote(ctx_t *ctx, struct pkt *p, __u32
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
-		ports = at(ctx, quote + header, sizeof(*ports));
-		if (!ports || len < 8 + header + 8)
+		l4 = at(ctx, quote + header, sizeof(*l4));
+		if (!l4 || len < 8 + header + sizeof(*l4))
 			return drop(p, DROP_BAD_L4);
-		p->source_port = ports->destination;
-		p->destination_port = ports->source;
+		p->source_port = l4->destination;
+		p->destination_port = l4->source;
+		if (p->flow_protocol == IPPROTO_TCP)
+			p->tcp_seq = bpf_ntohl(l4->seq);
 		break;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		ports = at(ctx, quote + header + 4, sizeof(*ports));
-		if (!ports || len < 8 + header + 8)
+		l4 = at(ctx, quote + header, sizeof(*l4));
+		if (!l4 || len < 8 + header + sizeof(*l4))
 			return drop(p, DROP_BAD_L4);
-		p->destination_port = ports->source;	/* the id, on the asker's side */
+		p->destination_port = l4->id;	/* on the asker's side */
 		break;
 	}
 	return V_NEXT;
@@ -141,8 +164,9 @@ static __always_inline enum verdict parse_l4(ctx_t *ctx, struct pkt *p, __u32 le
 	case IPPROTO_UDP: {
 		const struct udphdr *udp = at(ctx, p->l4, sizeof(*udp));
 
+		/* In a first fragment the length is that of all. */
 		if (!udp || len < sizeof(*udp) || bpf_ntohs(udp->len) < sizeof(*udp) ||
-		    bpf_ntohs(udp->len) > len)
+		    (bpf_ntohs(udp->len) > len && !p->fragment))
 			return drop(p, DROP_BAD_L4);
 		p->source_port = udp->source;
 		p->destination_port = udp->dest;

@@ -4,12 +4,13 @@
  * answer takes the packet's place and goes back to where it came from. TC alone.
  * reads:  struct pkt, the packet
  * writes: the frame, made into the answer
- * maps:   port_slots, and those of output
- * drops:  rejected (the packet itself)
+ * maps:   port_slots tenant_limits, and those of output
+ * drops:  rejected reject_limited reject_silent (the packet itself)
  */
 #ifndef WEFT_STAGE_REJECT_H
 #define WEFT_STAGE_REJECT_H
 
+#include "lib/limit.h"
 #include "lib/unfinished.h"
 #include "stages/neighbour.h"
 #include "stages/output.h"
@@ -20,8 +21,6 @@
 #define ICMP_ADMIN_PROHIBITED 13	/* RFC 1812, 5.2.7.1 */
 #define ICMPV6_UNREACHABLE 1
 #define ICMPV6_ADMIN_PROHIBITED 1	/* RFC 4443, 3.1 */
-#define TCP_OPTION_NOP 1
-#define TCP_OPTIONS_MAX 40
 #define QUOTE_L4 8			/* bytes of the refused packet's L4 header that are quoted */
 
 struct ip4_answer {
@@ -204,8 +203,7 @@ __noinline int reject_icmp4(ctx_t *ctx, struct pkt *p)
 	} __attribute__((packed)) a = {};
 	__u32 payload = sizeof(a.icmp) + sizeof(a.quote);
 
-	/* Never an error about an error (RFC 1122, 3.2.2). */
-	if (!p || p->flags & PKT_ICMP_ERROR || p->l4 != ETH_HLEN + 20)
+	if (!p || p->l4 != ETH_HLEN + 20)
 		return -1;
 	if (bpf_skb_load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)))
 		return -1;
@@ -228,7 +226,7 @@ __noinline int reject_icmp6(ctx_t *ctx, struct pkt *p)
 	} __attribute__((packed)) a = {};
 	__u32 payload = sizeof(a.icmp) + sizeof(a.quote);
 
-	if (!p || p->flags & PKT_ICMP_ERROR || p->l4 != ETH_HLEN + 40)
+	if (!p || p->l4 != ETH_HLEN + 40)
 		return -1;
 	if (bpf_skb_load_bytes(ctx, ETH_HLEN, a.quote, sizeof(a.quote)))
 		return -1;
@@ -257,6 +255,47 @@ static __always_inline enum verdict answer_sender(ctx_t *ctx, struct pkt *p)
 	return V_SENT;
 }
 
+/*
+ * Is the packet from one and to one, and no answer or error itself (RFC 1122, 3.2.2; RFC 4443, 2.4)? Later fragments
+ * have no header to answer.
+ */
+static __always_inline bool is_one4(__be32 address)
+{
+	__u8 first = bpf_ntohl(address) >> 24;
+
+	/* Not "this host", loopback, multicast, reserved or the limited broadcast. */
+	return first && first != 127 && first < 224;
+}
+
+static __always_inline bool is_one6(const union weft_addr *a)
+{
+	/* Not multicast, unspecified or loopback. */
+	return a->bytes[0] != 0xff && (a->halves[0] || a->v6[2] || bpf_ntohl(a->v6[3]) > 1);
+}
+
+static __always_inline bool is_answerable(ctx_t *ctx, const struct pkt *p)
+{
+	__be16 fragment;
+
+	if (p->flags & (PKT_MULTICAST | PKT_ICMP_ERROR) || p->source_mac[0] & 1 ||
+	    (p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_RST))
+		return false;
+	if (p->family == FAMILY_IPV6)
+		return is_one6(&p->source) && is_one6(&p->destination) && p->l4 == p->l3 + 40;
+	if (p->family != FAMILY_IPV4 || !is_one4(p->source.v4) || !is_one4(p->destination.v4))
+		return false;
+	return p->l4 == p->l3 + 20 &&
+	       !bpf_skb_load_bytes(ctx, p->l3 + 6, &fragment, sizeof(fragment)) &&
+	       !(fragment & bpf_htons(0x1fff));
+}
+
+static __always_inline int answer(ctx_t *ctx, struct pkt *p)
+{
+	if (p->protocol == IPPROTO_TCP)
+		return reject_tcp(ctx, p);
+	return p->family == FAMILY_IPV4 ? reject_icmp4(ctx, p) : reject_icmp6(ctx, p);
+}
+
 #endif
 
 /* Every reject counts as a drop; that the answer went out is V_SENT. */
@@ -265,23 +304,19 @@ __noinline int reject(ctx_t *ctx, struct pkt *p)
 #if WEFT_XDP
 	return V_UP;
 #else
-	int error;
-
 	if (!p)
 		return V_DROP;
-
-	count_drop(DROP_REJECTED);
-	if (unwrap(ctx, p))
-		return V_CONSUMED;
-	if (p->protocol == IPPROTO_TCP)
-		error = reject_tcp(ctx, p);
-	else if (p->family == FAMILY_IPV4)
-		error = reject_icmp4(ctx, p);
-	else if (p->family == FAMILY_IPV6)
-		error = reject_icmp6(ctx, p);
+	/* Only the first fragment is answered (RFC 1122, 3.2.2). */
+	if (p->fragment == FRAGMENT_LATER || unwrap(ctx, p) || !is_answerable(ctx, p))
+		p->reason = DROP_REJECT_SILENT;
+	else if (!may_reject(p->tenant))
+		p->reason = DROP_REJECT_LIMITED;
+	else if (answer(ctx, p))
+		p->reason = DROP_REJECT_SILENT;
 	else
-		error = -1;
-	return error ? V_CONSUMED : answer_sender(ctx, p);
+		p->reason = DROP_REJECTED;
+	count_drop(p->reason);
+	return p->reason == DROP_REJECTED ? answer_sender(ctx, p) : V_CONSUMED;
 #endif
 }
 

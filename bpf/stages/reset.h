@@ -68,7 +68,8 @@ __noinline int reset(ctx_t *ctx, struct pkt *p)
 	if (!p)
 		return V_DROP;
 	count_drop(DROP_CHAIN_RESET);
-	if (unwrap(ctx, p))
+	/* The first fragment's answer was enough. */
+	if (p->fragment == FRAGMENT_LATER || unwrap(ctx, p))
 		return V_CONSUMED;
 	if (both_known(p))
 		return reset_both(ctx, p);

@@ -1,101 +1,111 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * tcp: the connection's state, one half an end, as in pf; advanced when a segment really goes on its way.
+ * tcp: the connection's state, one half an end, as in pf; advanced when a segment, which tcp_check has let pass, really goes
+ * on its way.
  * reads:  pkt.tcp_*, both directions of the flow
- * writes: flow.dir[].tcp_state, tcp_end, flags
- * maps:   none
- * drops:  ct_tcp_state
+ * writes: flow.tcp, flow.flags, flow.dir[].tcp_*
+ * maps:   tenant_stats
+ * drops:  none
  */
 #ifndef WEFT_STAGE_TCP_H
 #define WEFT_STAGE_TCP_H
 
-#include "lib/flow_key.h"
+#include "lib/count.h"
+#include "stages/tcp_check.h"
 
 static __always_inline bool tcp_closed(const struct flow *f)
 {
-	__u32 state = tcp_timeout(f->dir[0].tcp_state, f->dir[1].tcp_state);
+	__u32 state = tcp_timeout(FLOW_TCP_HALF(f->tcp[0]), FLOW_TCP_HALF(f->tcp[1]));
 
 	return state == CT_TCP_CLOSED || state == CT_TCP_TIME_WAIT;
 }
 
-/* Sequence numbers wrap (RFC 9293, 3.4). */
-static __always_inline bool seq_after(__u32 a, __u32 b)
-{
-	return (__s32)(a - b) > 0;
-}
-
 /* The state of an end that has sent a FIN or got a RST concerns the other direction's packets too. */
-static __always_inline void tcp_mark_closing(struct flow_dir *us, struct flow_dir *them)
+static __always_inline void tcp_mark_closing(struct flow *f)
 {
-	us->flags |= FLOW_CLOSING;
-	them->flags |= FLOW_CLOSING;
+	f->flags[0] |= FLOW_CLOSING;
+	f->flags[1] |= FLOW_CLOSING;
 }
 
-static __always_inline enum verdict tcp_syn(struct pkt *p, struct flow_dir *us, struct flow_dir *them)
+static __always_inline void tcp_mark_reset(struct flow *f)
 {
-	/* SYN-ACK answers a SYN, and may be repeated; a lone SYN begins, repeats, or opens from both sides. */
-	if (p->tcp_flags & TCP_ACK) {
-		if (them->tcp_state == TCP_HALF_NONE)
-			return drop(p, DROP_CT_TCP_STATE);
-		if (them->tcp_state == TCP_HALF_SYN)
-			them->tcp_state = TCP_HALF_ESTABLISHED;
-	}
-	/* In an established flow it changes nothing: the receiver answers with a challenge ACK (RFC 5961, 4). */
-	if (us->tcp_state == TCP_HALF_NONE) {
-		us->tcp_state = TCP_HALF_SYN;
-		us->tcp_end = p->tcp_seq + p->payload + 1;
-	}
-	return V_NEXT;
+	half_set(&f->tcp[0], TCP_HALF_RESET);
+	half_set(&f->tcp[1], TCP_HALF_RESET);
+	tcp_mark_closing(f);
 }
 
-/* Everything but the plain segment of an established connection. */
-static __noinline int tcp_advance_slowly(struct pkt *p, struct flow_dir *us, struct flow_dir *them)
+static __always_inline void count_outside(const struct pkt *p)
 {
-	__u32 end = p->tcp_seq + p->payload;
+	struct tenant_traffic *stats = tenant_counters(p->tenant);
 
-	if (p->tcp_flags & TCP_SYN)
-		return tcp_syn(p, us, them);
-	if (p->tcp_flags & TCP_RST) {
-		/* The other end must have spoken, else there is nothing to reset. */
-		if (them->tcp_state == TCP_HALF_NONE && us->tcp_state == TCP_HALF_NONE)
-			return drop(p, DROP_CT_TCP_STATE);
-		us->tcp_state = TCP_HALF_RESET;
-		them->tcp_state = TCP_HALF_RESET;
-		tcp_mark_closing(us, them);
-		return V_NEXT;
-	}
-	/* Neither SYN nor RST, from an end that never sent a SYN. */
-	if (us->tcp_state == TCP_HALF_NONE || !(p->tcp_flags & TCP_ACK))
-		return drop(p, DROP_CT_TCP_STATE);
-	if (them->tcp_state == TCP_HALF_SYN)
-		them->tcp_state = TCP_HALF_ESTABLISHED;
+	if (stats)
+		stats->tcp_outside++;
+}
+
+static __always_inline void advance_syn(const struct pkt *p, struct flow *f)
+{
+	__u8 *us = flow_tcp(f, p->dir), *them = flow_tcp(f, p->dir ^ 1);
+
+	if (FLOW_TCP_HALF(*us) <= TCP_HALF_SYN)
+		syn_learn(p, f);
+	if (p->tcp_flags & TCP_ACK && FLOW_TCP_HALF(*them) == TCP_HALF_SYN)
+		half_set(them, TCP_HALF_ESTABLISHED);
+}
+
+static __always_inline void advance_ack(const struct pkt *p, struct flow *f)
+{
+	__u8 *us = flow_tcp(f, p->dir), *them = flow_tcp(f, p->dir ^ 1);
+
+	if (FLOW_TCP_HALF(*them) == TCP_HALF_SYN)
+		half_set(them, TCP_HALF_ESTABLISHED);
 	if (p->tcp_flags & TCP_FIN) {
-		end++;
-		if (us->tcp_state < TCP_HALF_FIN)
-			us->tcp_state = TCP_HALF_FIN;
-		tcp_mark_closing(us, them);
+		if (FLOW_TCP_HALF(*us) < TCP_HALF_FIN)
+			half_set(us, TCP_HALF_FIN);
+		tcp_mark_closing(f);
 	}
+	window_learn(p, f);
+	if (FLOW_TCP_HALF(*them) == TCP_HALF_FIN && !seq_after(flow_them(f, p)->tcp_end, p->tcp_ack))
+		half_set(them, TCP_HALF_FIN_ACKED);
+}
+
+/* The segment's first fragment has moved the connection; the bytes of a later one are sent as well. */
+static __always_inline void tcp_advance_fragment(const struct pkt *p, struct flow_dir *us)
+{
+	__u32 end = p->tcp_seq + p->payload + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
+
 	if (seq_after(end, us->tcp_end))
 		us->tcp_end = end;
-	if (them->tcp_state == TCP_HALF_FIN && !seq_after(them->tcp_end, p->tcp_ack))
-		them->tcp_state = TCP_HALF_FIN_ACKED;
-	return V_NEXT;
 }
 
-static __always_inline enum verdict tcp_advance(struct pkt *p, struct flow *f)
+/* See tcp_check_slowly. */
+__noinline int tcp_advance_slowly(struct pkt *p, struct flow *f)
 {
-	struct flow_dir *us = flow_us(f, p), *them = flow_them(f, p);
-	__u32 end = p->tcp_seq + p->payload;
-
-	/* The one state that most packets meet: nothing of the other end's line is touched. */
-	if (us->tcp_state == TCP_HALF_ESTABLISHED && !(us->flags & FLOW_CLOSING) &&
-	    !(p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) && p->tcp_flags & TCP_ACK &&
-	    !(p->flags & PKT_HALF_OPEN)) {
-		if (seq_after(end, us->tcp_end))
-			us->tcp_end = end;
-		return V_NEXT;
+	if (!p || !f)
+		return 0;
+	if (p->tcp_fit & TCP_OUTSIDE)
+		count_outside(p);
+	if (p->tcp_fit & TCP_STAYS) {
+		/* A challenge: see is_challenge. */
+		if (FLOW_TCP_HALF(*flow_tcp(f, p->dir)) == TCP_HALF_NONE)
+			flow_us(f, p)->tcp_end = p->tcp_ack;
+	} else if (p->tcp_flags & TCP_RST) {
+		tcp_mark_reset(f);
+	} else if (p->tcp_flags & TCP_SYN) {
+		advance_syn(p, f);
+	} else {
+		advance_ack(p, f);
 	}
-	return tcp_advance_slowly(p, us, them);
+	return 0;
+}
+
+static __always_inline void tcp_advance(struct pkt *p, struct flow *f)
+{
+	if (!WEFT_XDP && p->fragment == FRAGMENT_LATER)
+		tcp_advance_fragment(p, flow_us(f, p));
+	else if (tcp_is_plain(p, f) && !p->tcp_fit)
+		window_learn(p, f);
+	else
+		tcp_advance_slowly(p, f);
 }
 
 #endif

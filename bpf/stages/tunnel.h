@@ -5,14 +5,17 @@
  * reads:  the outer headers
  * writes: pkt.from, tenant, vni, zone
  * maps:   host vteps networks
- * drops:  outer_bad vtep_unknown vni_unknown
+ * drops:  outer_bad outer_fragment vtep_unknown vni_unknown
  */
 #ifndef WEFT_STAGE_TUNNEL_H
 #define WEFT_STAGE_TUNNEL_H
 
 #include "lib/outer.h"
 
-/* V_PASS unless it is UDP 4789 to our own address, unfragmented and without options. */
+/*
+ * V_PASS unless it is UDP 4789 to our own address and without options. In fragments it would be put together by the
+ * host's stack, behind us; without the first, which tells that it is of the tunnel, it is not.
+ */
 static __always_inline enum verdict tunnel(ctx_t *ctx, struct pkt *p)
 {
 	const struct host_config *us = this_host();
@@ -25,9 +28,11 @@ static __always_inline enum verdict tunnel(ctx_t *ctx, struct pkt *p)
 	outer = at(ctx, 0, OUTER_LEN - sizeof(struct vxlan_header));
 	if (!us || !outer || outer->ethertype != bpf_htons(ETH_P_IP) || outer->version_ihl != 0x45 ||
 	    outer->protocol != IPPROTO_UDP || outer->destination_port != bpf_htons(VXLAN_PORT) ||
-	    outer->fragment & bpf_htons(0x3fff) ||
+	    outer->fragment & bpf_htons(0x1fff) ||
 	    *(const __be32 *)outer->destination != *(const __be32 *)us->vtep4)
 		return V_PASS;
+	if (outer->fragment & bpf_htons(0x2000))
+		return drop(p, DROP_OUTER_FRAGMENT);
 	outer = at(ctx, 0, sizeof(*outer));
 	if (!outer || !(outer->vxlan.flags & VXLAN_FLAG_VNI))
 		return drop(p, DROP_OUTER_BAD);

@@ -129,6 +129,8 @@ const char *schema_text(const char *kind, const json_t *object, const char *key)
 
 /* From canonical values to what goes into a packet. */
 int schema_protocol_number(const json_t *protocol);   /* 0..255, or -1 when absent */
+/* "tcp", or "47" for one without a name; returns buf. */
+const char *schema_protocol_name(uint8_t protocol, char *buf, size_t size);
 int schema_ethertype_number(const json_t *ethertype); /* host order, or -1 when absent */
 void schema_tcp_flags(const json_t *flags, uint8_t *mask, uint8_t *value);
 

@@ -300,6 +300,18 @@ int schema_protocol_number(const json_t *protocol)
 	return number_of(schema_protocols, protocol);
 }
 
+const char *schema_protocol_name(uint8_t protocol, char *buf, size_t size)
+{
+	for (const struct schema_word *w = schema_protocols; w->text; w++) {
+		if (w->value != protocol)
+			continue;
+		snprintf(buf, size, "%s", w->text);
+		return buf;
+	}
+	snprintf(buf, size, "%u", protocol);
+	return buf;
+}
+
 int schema_ethertype_number(const json_t *ethertype)
 {
 	return number_of(schema_ethertypes, ethertype);

@@ -91,17 +91,20 @@ static const struct schema_kind timeouts_kind = {
 		TIMEOUT("other", "10m", "every other protocol")),
 };
 
-/* The defaults cost an idle tenant some 50 KB; who has more than a few workloads asks for more. */
+/* The defaults cost an idle tenant some 57 KB; who has more than a few workloads asks for more. */
 static const struct schema_kind conntrack_kind = {
 	.name = "conntrack", .doc = "the tenant's flow table", .check = schema_check_conntrack,
 	.keys = KEYS(
-		SCALAR("max_flows", uint, .min = 64, .max = 4194304, .fallback = "1024",
-		       .doc = "how many flows it holds; more are dropped"),
+		SCALAR("max_flows", uint, .min = 64, .max = 4194304, .fallback = "192",
+		       .doc = "how many flows it has room for; what finds none is dropped"),
 		SCALAR("max_half_open", uint, .min = 64, .max = 4194304, .fallback = "64",
 		       .doc = "how many TCP handshakes may be under way"),
+		SCALAR("max_fragments", uint, .min = 8, .max = 65536, .fallback = "40",
+		       .doc = "how many datagrams may be on their way in fragments"),
 		SCALAR("loose", bool, .fallback = "false",
 		       .doc = "take up TCP connections whose beginning was not seen"),
-		LATER("liberal", "do not check TCP windows"),
+		SCALAR("liberal", bool, .fallback = "false",
+		       .doc = "count and pass TCP segments outside their window"),
 		OBJECT("timeouts", timeouts_kind, .doc = "by protocol and state")),
 };
 
@@ -188,6 +191,30 @@ static const struct schema_kind acl_kind = {
 		LATER("chain", "the chain that its flows take")),
 };
 
+/* Not configuration: what `acl check` asks about, in the words of rules. */
+#define NUMBER(name_, max_, doc_) SCALAR(name_, uint, .min = 0, .max = (max_), .doc = (doc_))
+
+static const struct schema_kind packet_kind = {
+	.name = "packet", .check = schema_check_packet, .doc = "the first packet of a flow",
+	.keys = KEYS(
+		SCALAR("port", name, .ref = "port",
+		       .doc = "ask the rules of this port alone; without, those of the ports that have source and destination"),
+		SCALAR("direction", word, .words = WORDS(WORD("in"), WORD("out")),
+		       .doc = "with port: to it or from it"),
+		SCALAR("ethertype", ethertype, .doc = "of a frame that is not IP"),
+		SCALAR("protocol", protocol, .doc = "of an IP packet"),
+		SCALAR("source", endpoint, .words = WORDS(WORD("port")),
+		       .doc = "an address, or a port that has one of the family"),
+		SCALAR("destination", endpoint, .words = WORDS(WORD("port")), .doc = "likewise"),
+		NUMBER("source_port", 65535, "without: 49152"),
+		NUMBER("destination_port", 65535, "of tcp, udp or sctp"),
+		NUMBER("icmp_type", 255, "without: an echo request"),
+		NUMBER("icmp_code", 255, "without: 0"),
+		LIST("tcp_flags", tcp_flag, .items_min = 1, .doc = "those that are set; without: syn"),
+		SCALAR("conntrack_state", word, .words = WORDS(WORD("new"), WORD("invalid")),
+		       .doc = "without: what the packet would have if it belonged to no flow")),
+};
+
 static const struct schema_kind step_kind = {
 	.name = "step", .lone = "function", .doc = "one function of a chain",
 	.keys = KEYS(
@@ -255,7 +282,8 @@ static const struct schema_kind root_kind = {
 
 const struct schema_kind *const schema_kinds[] = {
 	&host_kind,  &sf_kind,	  &instance_kind, &tenant_kind, &network_kind, &port_kind,
-	&group_kind, &chain_kind, &acl_kind,	  &insert_kind, NULL,
+	&group_kind, &chain_kind, &acl_kind,	  &insert_kind,
+	&packet_kind, NULL,
 };
 
 const struct schema_kind *schema_root(void)

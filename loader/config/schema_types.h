@@ -45,6 +45,7 @@ int schema_check_group(const json_t *object, struct schema_fault *fault);
 int schema_check_instance(const json_t *object, struct schema_fault *fault);
 int schema_check_conntrack(const json_t *object, struct schema_fault *fault);
 int schema_check_acl(const json_t *object, struct schema_fault *fault);
+int schema_check_packet(const json_t *object, struct schema_fault *fault);
 
 extern const struct schema_kind *const schema_kinds[]; /* those with a name on the command line */
 

@@ -9,7 +9,7 @@
 #   upgrade_swaps=N           how often a build took another's place
 #   upgrade_lost=N            packets that were sent and did not arrive, while maps stayed (both modes together)
 #   upgrade_flows_lost=N      flows that were known before and are not after, or have counted fewer packets
-#   upgrade_maps_lost=N       packets, while the maps went from version 1 to 2 and back
+#   upgrade_maps_lost=N       packets, while the maps went from version 2 to 3 and back
 #   upgrade_maps_flows_lost=N
 #
 # These are what another program did not lose: the generator runs on one core and loses nothing by itself, which is
@@ -84,7 +84,7 @@ versions() {
 	local host
 	for host in h1 h2; do
 		weft_on $host unload --force
-		with "$OLD" $host load --host $host || die "load of version 1"
+		with "$OLD" $host load --host $host || die "load of version 2"
 	done
 	WEFT=$OLD configure
 	[ "$MODE" != xdp ] || with "$OLD" h1 apply "$STATE/apply.yaml" > /dev/null

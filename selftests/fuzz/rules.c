@@ -8,6 +8,7 @@
  */
 #include "fuzz.h"
 
+#include "loader/lint.h"
 #include "loader/model.h"
 #include "loader/state.h"
 
@@ -78,6 +79,20 @@ static void patch(const uint8_t *data, size_t size, struct rule_key *k, struct r
 	}
 }
 
+/* Rules that were taken can be looked at too. */
+static void must_lint(const struct model *m)
+{
+	struct lint_report report = { .findings = json_array(), .complete = true };
+	struct error e = { 0 };
+	struct policy policy;
+
+	must(!policy_open(&policy, m, model_tenant(m, "red"), &e));
+	lint_rules(&policy, &report);
+	must(report.complete && report.rules == policy.n);
+	policy_close(&policy);
+	json_decref(report.findings);
+}
+
 static void must_stay_inside(const struct state *state)
 {
 	struct acl_program program = { 0 };
@@ -94,6 +109,7 @@ static void must_stay_inside(const struct state *state)
 		     slot == model_port(&m, "red", "b")->slot + 1);
 	}
 	acl_program_free(&program);
+	must_lint(&m);
 	model_free(&m);
 }
 

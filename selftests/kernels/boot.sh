@@ -49,7 +49,8 @@ make_image() {
 	add_python
 	cp -r "$TOP/selftests/lib" "$TOP/selftests/kernels" "$TOP/selftests/net" "$TOP/selftests/run" "$IMAGE/src/selftests/"
 	cp -r "$TOP/bpf" "$TOP/maps" "$TOP/docs" "$TOP/include" "$TOP/Makefile" "$IMAGE/src/"
-	for path in "$TOP"/build/weft "$TOP"/build/tools/*; do
+	mkdir -p "$IMAGE/src/build/upgrade/abi2"
+	for path in "$TOP"/build/weft "$TOP"/build/tools/* "$TOP"/build/upgrade/abi2/weft; do
 		[ -f "$path" ] && add_program "$path" "/src/${path#"$TOP"/}"
 	done
 	# tcpdump gives up its rights to a user of its own.

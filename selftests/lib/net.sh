@@ -51,6 +51,16 @@ bpffs_mount() {
 	) 9>/run/weft-test.lock
 }
 
+# bpffs_own MODE: from here on roots are in a bpffs of the test's own, mounted with that mode: a test of what users who
+# are not root can reach must not depend on how this machine's is mounted.
+bpffs_own() {
+	BPFFS=$STATE/bpf$1
+	chmod a+rx "$STATE"
+	if mountpoint -q "$BPFFS" 2>/dev/null; then umount "$BPFFS" || die "$BPFFS is in use"; fi
+	mkdir -p "$BPFFS"
+	mount -t bpf -o "mode=$1" bpf "$BPFFS" || die "no bpffs at $BPFFS"
+}
+
 # A test that sets NO_NETWORK=1 before it sources this file has no use for namespaces.
 #
 # A kernel that has crashed with its network lock (RTNL) held never gives it back: whoever asks for it hangs and
@@ -309,7 +319,7 @@ pair() {
 	in_ns "$3" ip link set "$4" up
 }
 
-# addr_add NS DEV ADDR/LEN[,ADDR/LEN...]
+# addr_add NS DEV ADDR/LEN[,ADDR/LEN...]: what is sent to them is received when this returns.
 addr_add() {
 	local a
 	for a in ${3//,/ }; do
@@ -318,7 +328,15 @@ addr_add() {
 		*) in_ns "$1" ip addr add "$a" dev "$2" ;;
 		esac || die "no address $a on $1:$2"
 	done
+	for a in ${3//,/ }; do
+		[[ $a != *:* ]] || wait_for 100 receives "$1" "$a" || die "$1:$2 still does not receive by $a"
+	done
 }
+
+# receives NS ADDR6/LEN: an IPv6 address gets its local route from the work item that would start DAD, nodad or not. That
+# queue is the whole machine's: where another test brings up thousands of devices, it takes up to 40 s after `ip addr add`.
+# Until then what comes to the address is dropped, though it sends.
+receives() { in_ns "$1" ip -6 route show table local "${2%/*}" | grep -q '^local '; }
 
 offloads() {
 	local ns=$1 dev=$2

@@ -9,6 +9,7 @@
 #
 # A test's ID is "<name>-<pid>". Its objects are found by that ID alone:
 #   /run/netns/weft-<ID>.<namespace>   /sys/fs/bpf/weft-test-<ID>-<host>   /run/weft-test/<ID>/
+#   a bpffs of its own, mounted at /run/weft-test/<ID>/bpf*
 #   processes with WEFT_TEST_ID=<ID> in their environment
 # so a concurrent run, whose IDs carry other pids, is never touched. /run/weft-test/<ID>/owner holds
 # the start time of the process too, since pids are reused.
@@ -67,6 +68,9 @@ clean() {
 		[ -e "$path" ] || continue
 		unload_large "$id" "$path"
 		rm -rf "$path"
+	done
+	for path in "$STATE/$id"/bpf*; do
+		! mountpoint -q "$path" 2>/dev/null || umount "$path" || umount -l "$path"
 	done
 	for path in /run/netns/weft-"$id".*; do
 		[ -e "$path" ] && ip netns del "${path##*/}" 2>/dev/null

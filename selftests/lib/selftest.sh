@@ -25,6 +25,21 @@ switched_underlay() {
 	ping_ok h5 192.168.52.4
 }
 
+# While another namespace has the kernel busy with its devices, an address that has been added receives.
+address_receives_at_once() {
+	local n up
+	workload_add h1 p4 02:00:00:00:00:0d
+	netns_add crowd
+	seq 500 | sed 's/.*/link add a& type veth peer name b&/' | in_ns crowd ip -batch -
+	seq 500 | sed 's/.*/link set a& up\nlink set b& up/' | in_ns crowd ip -batch - &
+	up=$!
+	for n in 1 2 3 4 5; do
+		addr_add h1.p4 eth0 fd00:2::$n/64
+		expect_output fd00:2::$n in_ns h1.p4 ip -6 route show table local
+	done
+	wait $up
+}
+
 traffic() {
 	capture_start h2 u0 "$STATE/traffic.pcap"
 	echo_serve h2 80 81
@@ -147,6 +162,7 @@ gone() {
 
 routed_underlay
 switched_underlay
+address_receives_at_once
 traffic
 web
 function_between

@@ -8,7 +8,7 @@
 # shellcheck source=selftests/lib/lab.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lab.sh"
 
-NEXT=$BUILD/upgrade/next/weft OLD=$BUILD/upgrade/abi1/weft
+NEXT=$BUILD/upgrade/next/weft OLD=$BUILD/upgrade/abi2/weft
 make -s -C "$TOP" upgrade-wefts > "$STATE/make" 2>&1 || { cat "$STATE/make"; die "no other builds"; }
 
 # with BINARY HOST ARGUMENT...
@@ -17,7 +17,7 @@ with() { WEFT=$1 weft_on "${@:2}"; }
 configure() {
 	lab_apply <<-YAML
 	options:
-	  conntrack: {max_flows: 65536, max_half_open: 4096}
+	  conntrack: {max_flows: 65536, max_half_open: 4096, timeouts: {udp: 1h, udp_replied: 1h}}
 	acl:
 	  - {name: idle, apply_to: [port:b], direction: in, priority: 50, protocol: udp, destination_port: 9000-9999, action: allow}
 	  - {name: echo, apply_to: [port:b], direction: in, priority: 50, protocol: tcp, destination_port: 7, action: allow}

@@ -155,13 +155,19 @@ ping_ok h1.p0 10.0.1.2
 # --- what keeps it from going back is said, and once it is gone it goes back ---
 
 apply "$STATE/bad.yaml" --confirm 2s
-in_ns h1 tc qdisc add dev p2 clsact
-in_ns h1 tc filter add dev p2 ingress bpf direct-action object-pinned "$(root_of h1)/prog/guard_tc"
+in_ns h1 ip link set dev p2 xdpgeneric pinned "$(root_of h1)/prog/port_xdp"
 expect_ok -t "a revert that is refused says why in status" \
 	wait_for 5 eval 'weft_on h1 status | grep -q "unconfirmed: .*cannot be taken back: .*p2.*foreign"'
 ping_fail h1.p0 10.0.1.2
-in_ns h1 tc qdisc del dev p2 clsact
+in_ns h1 ip link set dev p2 xdpgeneric off
 taken_back 4 "without the foreign program"
+
+# One that can stay, behind ours, is no reason to leave everybody without a network.
+apply "$STATE/bad.yaml" --confirm 1s
+in_ns h1 tc qdisc add dev p2 clsact
+in_ns h1 tc filter add dev p2 ingress pref 30000 bpf direct-action object-pinned "$(root_of h1)/prog/guard_tc"
+taken_back 4 "with a program of somebody else on p2"
+in_ns h1 tc qdisc del dev p2 clsact
 
 # --- the command, the waiting process, the machine dies ---
 

@@ -61,7 +61,7 @@ tcp_states() {
 	expect_drop h2 ct_invalid h2.pb "$(t4_back 5001 'SYN | ACK')" "a SYN-ACK without SYN"
 	# b answers, and a's kernel, which knows nothing of it, resets: more than one packet may arrive.
 	expect_counter_moved h2 ports red/b:to_packets send h1.pa "$(t4 5002 SYN)"
-	expect_drop h1 ct_tcp_state h1.pa "$(t4 5002 FIN 1001)" "a FIN without ACK"
+	expect_drop h1 bad_l4 h1.pa "$(t4 5002 FIN 1001)" "a FIN without ACK"
 }
 
 # icmp_error NS FROM_MAC FROM TO_MAC TO QUOTE
@@ -77,15 +77,67 @@ related() {
 	udp_refused h1.pa $B6 9500
 }
 
-# The table holds 64 flows, and they live for a second.
+# ask N: UDP from as many ports, one after the other; prints how many were answered.
+ask() {
+	in_ns h1.pa python3 -S -E - <<-PYTHON
+	import socket
+	answered, kept = 0, []
+	for _ in range($1):
+	    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	    kept.append(s)
+	    s.settimeout(0.05)
+	    s.connect(("$B4", 7))
+	    s.send(b"?")
+	    try:
+	        answered += len(s.recv(10)) > 0
+	    except TimeoutError:
+	        pass
+	print(answered)
+	PYTHON
+}
+
+# Whichever of the two hosts has no room first.
+refused() { echo $(($(counter_get h1 drops ct_full) + $(counter_get h2 drops ct_full))); }
+
+# The table is made for 64 flows, and holds a quarter more at most; they live for three seconds.
 full() {
-	configure 'max_flows: 64, max_half_open: 64, timeouts: {udp: 2s, udp_replied: 2s}'
-	send h1.pa "[eth('$B', '$A', ip4('$A4', '$B4', udp(6000 + i, 9000))) for i in range(64)]"
-	expect_counter_moved h1 drops ct_full send h1.pa \
-		"[eth('$B', '$A', ip4('$A4', '$B4', udp(7000 + i, 9000))) for i in range(8)]"
-	sleep 2.5
+	local answered before
+	configure 'max_flows: 64, max_half_open: 64, timeouts: {udp: 3s, udp_replied: 3s}'
+	before=$(counter_get h1 tenants red:displaced)
+	expect_counter_still h1 drops ct_full send h1.pa \
+		"[eth('$B', '$A', ip4('$A4', '$B4', udp(6000 + i, 9000))) for i in range(100)]"
+	expect_eq true "$([ "$(counter_get h1 tenants red:displaced)" -gt $((before + 10)) ] && echo true)" \
+		"flows without a reply give way to new ones, and are counted"
+	before=$(refused)
+	answered=$(ask 100)
+	if [ "$answered" -ge 62 ] && [ "$answered" -le 80 ]; then
+		ok "$answered of 100 questions are answered"
+	else
+		fail "$answered of 100 questions are answered, not 64 to 80"
+	fi
+	expect_eq $((before + 100 - answered)) "$(refused)" "flows with a reply give way to none: all others are dropped as ct_full"
+	sleep 3.5
 	passes h2 b h1.pa "$(u4 8000)" "a new flow takes the place of an expired one"
 	expect_eq true "$([ "$(counter_get h1 tenants red:reclaimed)" -gt 0 ] && echo true)" "that is counted"
+}
+
+# The table gets another size under a connection, which passes only as long as its flow is known.
+resize() {
+	local client size
+	# Not by bg, which tells of no end.
+	nsenter --net="/run/netns/$(netns_of h1.pa)" "$TOOLS/echo" tcp $B4 7 --count 400 --gap 10 --timeout 2000 </dev/null >/dev/null &
+	client=$!
+	sleep 0.3
+	for size in 4096 128 64 20000 64; do
+		expect_ok weft_on h1 tenant set red conntrack.max_flows $size
+		expect_ok weft_on h2 tenant set red conntrack.max_flows $size
+	done
+	expect_ok -t "it goes on meanwhile" kill -0 "$client"
+	expect_output 'established allow packets [0-9]{2,}/' weft_on h1 ct show red
+	if wait "$client"; then ok "the connection has lasted"; else fail "the connection has not lasted"; fi
+	expect_output '^[1-9][0-9]* flows' weft_on h1 ct flush red
+	expect_output '^0 flows' weft_on h1 ct flush red
+	expect_ok weft_on h2 ct flush red
 }
 
 # A flood of SYNs fills only the half-open table; who is connected stays so.
@@ -107,6 +159,7 @@ run() {
 	tcp_states
 	related
 	full
+	resize
 	syn_flood
 	configure 'loose: true'
 	expect_counter_moved h2 ports red/b:to_packets send h1.pa "$(t4 5003 ACK)"

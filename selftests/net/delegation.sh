@@ -9,7 +9,7 @@ need_weft
 need jq setpriv bpftool
 
 U=61003
-chmod a+rx "$STATE"
+bpffs_own 0700 # as systemd does
 export WEFT_STATE_DIR=$STATE/lib
 mkdir -m 1777 "$WEFT_STATE_DIR"
 cp "$TOOLS/owner" "$STATE/owner-tool"
@@ -59,7 +59,7 @@ echo_serve h1.b1 80 81
 expect_status 1 owner "$RULES" read
 chown $U "$RULES"
 expect_status 1 owner "$RULES" write
-chmod o+x "$ROOT"
+chmod o+x "$ROOT" "$BPFFS"
 expect_ok -t "the owner opens his rules" owner "$RULES" write
 for pin in tenants/blue/rules tenants/red/acl tenants/red/ct4 config ports tenant_slots acl devices prog/port_tc link/u0:tc; do
 	expect_status 1 owner "$ROOT/$pin" read
@@ -121,8 +121,10 @@ hostile() {
 	if grep -q 'live ACL stays' "$STATE/output"; then ok "$text: noted"; else fail "$text: no note"; show_output; fi
 	expect_refused 'degraded.*tenant red' weft_soon status
 	expect_status 4 weft_soon save
-	# Done, and not all well: 4 is of what red's owner has written.
-	expect_status 4 weft_soon apply "$STATE/blue.yaml"
+	expect_refused 'wrong tenant red' weft_soon verify
+	# Whose file does not name red is told, and has not failed.
+	expect_status 0 weft_soon apply "$STATE/blue.yaml"
+	if grep -q "note: .*red.*live ACL stays" "$STATE/output"; then ok "$text: noted for blue"; else fail "$text: not noted"; show_output; fi
 	expect_ok weft_soon epoch bump red
 	expect_eq "$acl" "$(blue_acl)" "$text: blue's ACL is as it was"
 	tcp_ok h1.r0 10.0.1.2 80
@@ -142,6 +144,19 @@ hostile "65535 ranges" counts web
 tcp_fail h1.r0 10.0.1.2 81
 tcp_fail h1.b0 10.0.1.2 81
 tcp_ok h1.b0 10.0.1.2 80
+
+# What he has written and nobody committed is no failure of others' changes either; of one that brings his rules it is.
+expect_ok owner "$RULES" put more 81
+expect_refused 'wrong tenant red, map acl' weft_soon verify
+expect_ok weft_soon apply "$STATE/blue.yaml"
+expect_ok owner "$RULES" clear
+expect_refused 'wrong tenant red, map acl' weft_soon verify
+expect_ok weft_soon apply "$STATE/blue.yaml"
+# Another map of his than the rules, as nobody but root changes it, is everybody's.
+rm "$ROOT/tenants/red/ct4"
+expect_refused 'not verified: tenant red, map ct4' weft_soon apply "$STATE/blue.yaml"
+expect_ok weft_soon apply "$STATE/red.yaml"
+expect_ok weft_soon apply "$STATE/blue.yaml"
 
 # Another rule's id, under which the log would know his.
 id_of() { bpftool -j map lookup pinned "$ROOT/tenants/$1/rules" key hex 77 65 62 00 00 00 00 00 00 00 00 00 00 00 00 00 \

@@ -179,6 +179,7 @@ cat > "$STATE/lab.yaml" <<-YAML
 	    chains:
 	      inspect: {tag: 301, steps: [{function: ips}]}
 YAML
+printf '@10.0.1.0/24 10.0.2.1/32 0 : 65535 5432 : 5432 0x06/0xFF\n' > "$STATE/filters"
 weft_load h1
 # The function is a wire to nowhere: nothing comes back from it.
 expect_ok weft_on h1 apply --no-verify "$STATE/lab.yaml"
@@ -191,10 +192,17 @@ same $'red/' "$at port add "
 same $'db1\nweb1' "$at acl add red/x apply_to port:"
 same $'h1\nh2' "$at load --host "
 same $'db\nweb' "$at port add red/x network "
+same $'red' "$at acl check "
+same $'classbench\nyaml' "$at acl import red $STATE/a.yaml format "
+same $'allow\ndeny\nreject' "$at acl import red $STATE/a.yaml format classbench action "
+same $'in\nout' "$at acl check red port web1 direction "
+same $'db1\nweb1' "$at acl check red source port:"
+same $'red' "$at monitor acl "
 same $'red' "$at ct show "
 same $'red/db/\nred/web/' "$at neigh add "
 same $'db1\nweb1' "$at fdb add red/web/02:00:00:00:00:99 port "
-same "$(ls /run/netns)" "weft -n "
+# Of this test's alone: other tests' come and go meanwhile.
+same "$(netns_of h1)"$'\n'"$(netns_of wire)" "weft -n $(netns_of '')"
 
 # The commands of a page's examples, continued lines joined; what other tools do is theirs.
 examples() {
@@ -205,6 +213,7 @@ run_example() {
 	local line=$1
 	case $line in
 	*'agent run'*) line="timeout -s TERM 1 $line" ;;
+	*'acl import'*) line=${line/filters.txt/$STATE/filters} ;;
 	esac
 	bash -c "weft() { command $at \"\$@\"; }; timeout() { command timeout \"\$1\" \"\$2\" \"\$3\" $at \"\${@:5}\"; }; $line"
 }

@@ -105,13 +105,13 @@ def arp(operation, sender_mac, sender, target_mac, target, hardware=1, cut=28):
 
 
 def ip4(source, destination, payload=b"", protocol=None, ihl=None, version=4, total=None, fragment=0,
-        options=b"", ttl=64):
+        options=b"", ttl=64, id=1):
     protocol = numbered(payload, protocol, 17)
     length = 20 + len(options) + len(payload)
     ends = a4(source) + a4(destination)
     payload = finish(ends, payload)
     head = struct.pack("!BBHHHBBH", version << 4 | (5 + len(options) // 4 if ihl is None else ihl), 0,
-                       length if total is None else total, 1, fragment, ttl, protocol, 0) + ends + options
+                       length if total is None else total, id, fragment, ttl, protocol, 0) + ends + options
     return Layer(head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload, IPV4)
 
 
@@ -179,10 +179,10 @@ def vxlan(vni, frame, flags=8):
     return struct.pack("!B3xI", flags, vni << 8) + frame
 
 
-def fragments(frame, at=24):
+def fragments(frame, at=24, id=1):
     """An IPv4 frame without options in two fragments: `at` bytes of its payload, and the rest."""
     def part(payload, flags):
-        head = frame[14:16] + struct.pack("!HHH", 20 + len(payload), 1, flags) + frame[22:24] + b"\0\0" + frame[26:34]
+        head = frame[14:16] + struct.pack("!HHH", 20 + len(payload), id, flags) + frame[22:24] + b"\0\0" + frame[26:34]
         return frame[:14] + head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
     return [part(frame[34:34 + at], 0x2000), part(frame[34 + at:], at // 8)]
 

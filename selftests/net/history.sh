@@ -113,6 +113,29 @@ expect_eq '- - tenants/red/acl/ping' "$(weft_on h1 history | sed -n '2s/.*  \(-\
 expect_ok -t "which can be rolled back" weft_on h1 rollback
 ping_ok h1.p0 10.0.1.2
 
+# --- unreadable ---
+
+# A disk that has lost what was in the files takes no new state with it.
+mkdir "$STATE/kept"
+cp -a "$(directory)/." "$STATE/kept"
+number=$(state 0 .state)
+for file in "$(directory)"/state-*.json; do : > "$file"; done
+expect_output 'no change' weft_on h1 history
+weft_on h1 group add red/kept ports w1
+expect_eq "$((number + 2)) group add red/kept ports w1" "$(state 0 .state) $(state 0 .origin.command)" "a new state comes after them"
+expect_ok weft_on h1 rollback
+expect_eq null "$(weft_on h1 -j save | jq .tenants.red.groups)" "and can be rolled back"
+# What has the form of a state and no configuration in it is none.
+echo '{"state":999,"tree":{"hosts":[1]},"origin":7}' > "$(directory)/state-999.json"
+expect_ok weft_on h1 rollback --dry-run
+expect_eq 0 "$(grep -c '^- tenants/red$' "$STATE/output")" "rubbish is nothing to go back to"
+echo '{"state":999,"tree":{"hosts":[1]},"origin":7}' > "$(directory)/confirm.json"
+weft_on h1 status > /dev/null
+sleep 0.3
+ping_ok h1.p0 10.0.1.2
+rm "$(directory)"/*.json
+cp -a "$STATE/kept/." "$(directory)"
+
 # --- killed ---
 
 # A command that died after it had written the maps, one that died before, and one half-way: what is in the maps counts.

@@ -74,6 +74,9 @@ unit_run() {
 	done < <(unit_lines "$1" "$2")
 }
 
+bpffs_own 0700 # which load lets the group pass
+export WEFT_GROUP=61009
+GROUP=$WEFT_GROUP
 unit_run weft.service ExecStart
 expect_eq 0 "$(weft_on h1 -j tenant show | jq length)" "an empty /etc/weft is nothing to do"
 cat > "$DEST/etc/weft/10-hosts.yaml" <<-YAML
@@ -122,6 +125,17 @@ if wait_for 8 all_bound; then ok "the agent attaches with: $capabilities"; else 
 ping_ok h1.p0 10.0.1.2
 echo_serve h1.p1 7
 expect_counter_moved h1 drops acl_in tcp_fail h1.p0 10.0.1.2 7
+# It finishes what a killed command has left, tables included, and who may read them still may.
+dd_zero() { head -c "$1" /dev/zero | od -An -tx1 -v | tr -s ' \n' ' '; }
+hex_of() { (printf %s "$1"; head -c $(($2 - ${#1})) /dev/zero) | od -An -tx1 -v | tr -s ' \n' ' '; }
+# shellcheck disable=SC2046
+bpftool map delete pinned "$(root_of h1)/tenants/red/rules" key hex $(hex_of ping 32)
+# shellcheck disable=SC2046
+bpftool map update pinned "$(root_of h1)/config" key hex $(hex_of .interrupted 96) value hex $(dd_zero 12) 01 00 $(dd_zero 842)
+kill -HUP $agent
+if wait_for 8 cannot_ping h1.p0 10.0.1.2; then ok "the agent finishes what was cut off"; else fail "not repaired: $(cat "$STATE/agent.log")"; fi
+expect_ok wait_for 3 weft_on h1 status
+expect_eq "640 $GROUP" "$(stat -c '%a %g' "$(root_of h1)/tenants/red/acl")" "the new ACL may be read by the group"
 kill -TERM $agent
 wait $agent
 expect_eq 0 $? "and stops with status 0"

@@ -9,7 +9,7 @@ need_weft
 need jq setpriv flock
 
 U=61001 G=61002
-chmod a+rx "$STATE"
+bpffs_own 1777
 export WEFT_STATE_DIR=$STATE/lib
 mkdir -m 1777 "$WEFT_STATE_DIR"
 cp "$WEFT" "$STATE/weft"
@@ -113,11 +113,14 @@ keeps c00080300f c000a0300f -b
 
 member() { in_ns h1 setpriv --reuid $U --regid $U --groups $G --inh-caps=-all "$STATE/weft" -r "$(root_of h1)" "$@"; }
 stranger() { in_ns h1 setpriv --reuid $U --regid $U --clear-groups --inh-caps=-all "$STATE/weft" -r "$(root_of h1)" "$@"; }
+mode_of() { stat -c '%a %u %g' "$1"; }
 
 can_ping h1.p0 10.0.1.2
-expect_eq "710 0 $G" "$(stat -c '%a %u %g' "$(root_of h1)")" "the root lets the group pass"
-expect_eq "640 0 $G" "$(stat -c '%a %u %g' "$(root_of h1)/tenants/red/ct4")" "its maps may be read by the group"
-expect_eq "600 0 0" "$(stat -c '%a %u %g' "$(root_of h1)/prog/port_tc")" "its programs may not"
+expect_eq "1777 0 0" "$(mode_of "$BPFFS")" "a bpffs that is open to all stays as it is"
+expect_eq "710 0 $G" "$(mode_of "$(root_of h1)")" "the root lets the group pass"
+expect_eq "640 0 $G" "$(mode_of "$(root_of h1)/tenants/red/ct4")" "its maps may be read by the group"
+expect_eq "600 0 0" "$(mode_of "$(root_of h1)/early")" "but for the one with workloads' frames in it"
+expect_eq "600 0 0" "$(mode_of "$(root_of h1)/prog/port_tc")" "its programs may not"
 expect_eq "$(weft_on h1 save)" "$(member save)" "a member saves what root saves"
 expect_output 'icmp' member ct show red
 expect_output '"red/a"' member -j counters
@@ -135,7 +138,7 @@ for line in "apply $STATE/lab.yaml" 'ct flush' 'tenant del red' unload; do
 done
 for line in status save 'ct show' "diff $STATE/lab.yaml"; do
 	# shellcheck disable=SC2086
-	expect_refused 'Permission denied.*member of the group' stranger $line
+	expect_refused "Permission denied: $(root_of h1) lets only root and the group $G pass.*member of the group" stranger $line
 done
 
 # Neither by the maps themselves, nor by the lock that writers wait for.
@@ -150,3 +153,37 @@ expect_fail -t "a member cannot hold the root's lock" as_member flock -n "$(root
 expect_status 0 weft_on h1 diff "$STATE/lab.yaml"
 ping_ok h1.p0 10.0.1.2
 expect_ok weft_on h1 unload --force
+
+# --- through a bpffs as systemd mounts it, and other doors ---
+
+# reached TEXT: the member is let in.
+reached() { expect_ok -t "$1: a member reads" member save; }
+
+bpffs_own 0700
+weft_load h1
+expect_eq "1700 0 0" "$(mode_of "$BPFFS")" "without a group bpffs stays closed"
+expect_refused "Permission denied: $BPFFS \(mode 1700\) lets you not pass: .*chmod o.x $BPFFS" member status
+chmod o+x "$BPFFS"
+expect_refused "Permission denied: $(root_of h1) lets only its owner in: .*make a group weft" member status
+chmod o-x "$BPFFS"
+WEFT_GROUP=$G expect_ok weft_load h1
+expect_eq "1710 0 $G" "$(mode_of "$BPFFS")" "load lets the group pass to the root, and nobody else"
+reached "bpffs of mode 0700"
+expect_refused "Permission denied: $BPFFS lets only root and the group $G pass" stranger status
+expect_fail -t "nor does a member list it" as_member ls "$BPFFS"
+expect_ok weft_on h1 unload
+
+# Closed doors that are not load's to open: it says so, and is done all the same.
+for door in 0750 0711; do
+	bpffs_own $door
+	WEFT_GROUP=$G weft_load h1 2> "$STATE/note"
+	expect_eq "1${door#0} 0 0" "$(mode_of "$BPFFS")" "bpffs of mode $door stays as it is"
+	if [ $door = 0711 ]; then
+		expect_eq "" "$(cat "$STATE/note")" "and lets all pass: nothing to say"
+	else
+		expect_output "group that may read root .* cannot pass $BPFFS .mode 1750.: .chmod o.x $BPFFS" cat "$STATE/note"
+		chmod o+x "$BPFFS"
+	fi
+	reached "bpffs of mode $door"
+	expect_ok weft_on h1 unload
+done

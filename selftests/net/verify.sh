@@ -149,6 +149,10 @@ programs() {
 	finds 'device pc: runs program "guard_tc" .* not the pinned port_tc'
 	expect_status 0 weft_on h1 load
 	well
+	rm "$root/prog/port_tc"
+	finds 'device pc: the pin of port_tc, its program at ingress, is gone'
+	expect_status 0 weft_on h1 load
+	well
 	rm "$root/link/pc:tc"
 	wait_for 5 eval '[ "$(in_ns h1 bpftool -j net show dev pc | jq ".[0].tc | length")" = 1 ]'
 	finds "device pc: weft's program is not attached at ingress"
@@ -158,6 +162,31 @@ programs() {
 	wait_for 5 eval '[ "$(in_ns h1 bpftool -j net show dev pc | jq ".[0].tc | length")" = 1 ]'
 	finds "device pc: weft's program is not attached at egress"
 	mended
+}
+
+# What leads to other hosts.
+tunnels() {
+	in_ns h1 ip link set weft-vxlan down
+	finds 'device weft-vxlan: weft.s tunnel device is missing or down'
+	degraded 'device weft-vxlan'
+	expect_status 4 apply
+	expect_status 0 weft_on h1 load
+	well
+	in_ns h1 ip addr del 192.168.50.1/24 dev u0
+	finds 'host h1: its tunnel endpoint 192.168.50.1 is no address of this machine'
+	degraded 'host h1: its tunnel endpoint'
+	in_ns h1 ip addr add 192.168.50.1/24 dev u0
+	in_ns h1 ip link set u0 mtu 1499
+	finds 'configuration: network red/web: mtu 1450 and 50 bytes of tunnel do not fit'
+	in_ns h1 ip link set u0 mtu 1500
+	well
+	in_ns h1 ip link set u0 down
+	finds 'device u0: is down: nothing reaches other hosts'
+	in_ns h1 ip link set u0 up
+	in_ns h1 ip link set pc down
+	well 'note device pc: is down: nothing reaches port red/c'
+	in_ns h1 ip link set pc up
+	ping_ok h1.pa $B4
 }
 
 # Something else in the guard's place lets pass what nobody vetted.
@@ -280,6 +309,7 @@ configure
 dead
 down
 programs
+tunnels
 guard
 maps
 tables

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "include/flow.h"
+#include "include/flow_table.h"
 #include "include/port.h"
 #include "selftests/rules/ruleset.h"
 
@@ -49,18 +50,16 @@ static void put_tables(struct bench *b)
 		enum bpf_map_type type;
 		uint32_t key, value, flags;
 	} tables[] = {
-		{ "ct4", BPF_MAP_TYPE_HASH, sizeof(struct ct4_key), sizeof(struct flow), BPF_F_NO_PREALLOC },
-		{ "ct6", BPF_MAP_TYPE_HASH, sizeof(struct ct6_key), sizeof(struct flow), BPF_F_NO_PREALLOC },
+		{ "ct4", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ct4_bucket), BPF_F_MMAPABLE | BPF_F_INNER_MAP },
+		{ "ct6", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ct6_bucket), BPF_F_MMAPABLE | BPF_F_INNER_MAP },
 		{ "half4", BPF_MAP_TYPE_LRU_HASH, sizeof(struct ct4_key), sizeof(struct flow), 0 },
 		{ "half6", BPF_MAP_TYPE_LRU_HASH, sizeof(struct ct6_key), sizeof(struct flow), 0 },
-		{ "recent4", BPF_MAP_TYPE_QUEUE, 0, sizeof(struct ct4_key), 0 },
-		{ "recent6", BPF_MAP_TYPE_QUEUE, 0, sizeof(struct ct6_key), 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
 		LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = tables[i].flags);
-		int fd = bpf_map_create(tables[i].type, tables[i].name, tables[i].key, tables[i].value, 4 * QUERIES,
-					&options);
+		int fd = bpf_map_create(tables[i].type, tables[i].name, tables[i].key, tables[i].value,
+					i < 2 ? flow_buckets(4 * QUERIES) : 4 * QUERIES, &options);
 		uint32_t zero = 0;
 
 		if (fd < 0 || bpf_map_update_elem(map_fd(b, tables[i].name), &zero, &fd, BPF_ANY))

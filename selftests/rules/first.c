@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "include/flow_table.h"
 #include "loader/rules.h"
 #include "selftests/rules/ruleset.h"
 #include "selftests/unit/lib/internal.h"
@@ -115,9 +116,10 @@ static void measure(struct ruleset *s, unsigned int worst)
 
 	t.flags |= TENANT_ALLOW_IN;
 	tenant_put(&t);
-	for (int i = 0; i < INNERS; i++)
-		if (strcmp(inners[i].name, "acl"))
-			inner_resize(inners[i].name, 4 * PACKETS);
+	inner_resize("ct4", flow_buckets(4 * PACKETS));
+	inner_resize("ct6", flow_buckets(4 * PACKETS));
+	inner_resize("half4", 4 * PACKETS);
+	inner_resize("half6", 4 * PACKETS);
 	for (int i = -WARM; i < PACKETS; i++) {
 		struct acl_query q = ruleset_packet(s);
 		struct frame f = frame_of(&q);

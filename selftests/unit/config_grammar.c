@@ -19,8 +19,6 @@ static const struct {
 	 "service_functions/ips: rewrites (whether it alters streams) is not"},
 	{"service_functions/ips/instances/ips2",
 	 "service_functions/ips: instances has 2 items, and more than 1 is not supported yet"},
-	{"tenants/red/options/conntrack/liberal",
-	 "tenants/red/options/conntrack: liberal (do not check TCP windows) is not supported yet"},
 	{"tenants/red/networks/web/dhcp",
 	 "tenants/red/networks/web: dhcp (what DHCP hands out) is not"},
 	{"tenants/red/ports/db1/qos",
@@ -113,7 +111,7 @@ static void test_defaults(void **state)
 	json_t *options = json_pack("{s:{s:i, s:b}}", "conntrack", "max_flows", 100, "loose", 1);
 
 	(void)state;
-	assert_int_equal(schema_number("tenant", NULL, "conntrack.max_flows"), 1024);
+	assert_int_equal(schema_number("tenant", NULL, "conntrack.max_flows"), 192);
 	assert_int_equal(schema_number("tenant", options, "conntrack.max_flows"), 100);
 	assert_int_equal(schema_number("tenant", options, "conntrack.timeouts.tcp_established"),
 			 432000000);

@@ -9,108 +9,156 @@
 
 #include "include/flow_versions.h"
 
-/* What version 2 is, as long as it is the present one. */
-#define SAME(field) _Static_assert(offsetof(struct flow, field) == offsetof(struct flow_2, field), #field)
-#define SAME_DIR(field) _Static_assert(offsetof(struct flow_dir, field) == offsetof(struct flow_dir_2, field), #field)
+/* What version 3 is, as long as it is the present one. */
+#define SAME(field) _Static_assert(offsetof(struct flow, field) == offsetof(struct flow_3, field), #field)
+#define SAME_DIR(field) _Static_assert(offsetof(struct flow_dir, field) == offsetof(struct flow_dir_3, field), #field)
 
-#if WEFT_ABI == 2
+#if WEFT_ABI == 3
 SAME_DIR(packets);
 SAME_DIR(bytes);
+SAME_DIR(packets_high);
+SAME_DIR(bytes_high);
 SAME_DIR(last_seen);
 SAME_DIR(epoch);
+SAME_DIR(source);
 SAME_DIR(target);
-SAME_DIR(rule);
 SAME_DIR(tcp_end);
 SAME_DIR(tcp_max_end);
+SAME_DIR(tcp_max_ack);
 SAME_DIR(tcp_max_window);
-SAME_DIR(tcp_scale);
-SAME_DIR(tcp_state);
 SAME_DIR(mac);
-SAME_DIR(flags);
-SAME_DIR(reason);
-SAME_DIR(source);
-SAME(dir[1]);
+SAME(born);
+SAME(rule);
+SAME(tcp[1]);
+SAME(flags[1]);
+SAME(spill);
 SAME(first);
 SAME(first_code);
-SAME(stamp);
-SAME(nat);
-SAME(born);
-SAME(spare);
+SAME(dir[1]);
+_Static_assert(sizeof(struct flow) == sizeof(struct flow_3), "struct flow");
 #endif
 
-static struct flow_dir_1 direction(uint8_t salt)
+#define RULE 0x51525354u
+
+static struct flow_dir_2 direction(uint8_t salt)
 {
-	return (struct flow_dir_1){
-		.packets = 0x0102030405060708ull + salt,
-		.bytes = 0x1112131415161718ull + salt,
+	return (struct flow_dir_2){
+		.packets = 0x060708090a0bull + salt,
+		.bytes = 0x161718191a1bull + salt,
 		.last_seen = 0x21222324u + salt,
 		.epoch = 0x31323334u + salt,
 		.target = 0x41424344u + salt,
-		.rule = 0x51525354u + salt,
+		.rule = RULE,
 		.tcp_end = 0x61626364u + salt,
-		.tcp_max_end = 0x71727374u + salt,
-		.tcp_max_window = (uint16_t)(0x8182 + salt),
-		.tcp_scale = (uint8_t)(7 + salt),
-		.tcp_state = (uint8_t)(2 + salt),
+		.tcp_state = (uint8_t)(1 + salt / 3),
 		.mac = { 2, 3, 4, 5, 6, salt },
 		.flags = FLOW_CLOSING,
-		.reason = (uint8_t)(21 + salt),
 		.source = 0x91929394u + salt,
 	};
 }
 
-/* The first packet is told in the direction `original` alone. */
-static struct flow_1 version_1(int original)
+static struct flow_2 version_2(int original)
 {
-	struct flow_1 flow = { .dir = { direction(0), direction(9) } };
+	struct flow_2 flow = { .dir = { direction(0), direction(9) }, .first = 0x12, .first_code = 3, .stamp = 77, .born = 0xa1a2a3a4u };
 
 	flow.dir[original].flags |= FLOW_ORIGINAL;
-	flow.dir[original].first = 0x12;
-	flow.dir[original].first_code = 3;
 	return flow;
+}
+
+/* What packets of a direction are denied for, on their way to where those of the other come from. */
+static void deny(struct flow_2 *flow, int direction, uint8_t reason)
+{
+	flow->dir[direction].flags |= FLOW_DENIED | FLOW_REJECT;
+	flow->dir[direction].reason = reason;
+	flow->dir[direction].target = flow->dir[!direction].source;
 }
 
 static void there_and_back(void **state)
 {
 	(void)state;
-	for (int original = 0; original < 2; original++) {
-		struct flow_1 before = version_1(original), after;
-		struct flow_2 between;
+	for (int n = 0; n < 8; n++) {
+		struct flow_2 before = version_2(n & 1), after;
+		struct flow_3 between;
 
+		if (n & 2)
+			deny(&before, 0, 21);
+		if (n & 4)
+			deny(&before, 1, 200);
 		memset(&after, 0xff, sizeof(after));
 		memset(&between, 0xff, sizeof(between));
-		flow_1_to_2(&before, &between, 77);
-		flow_2_to_1(&between, &after);
+		flow_2_to_3(&before, &between);
+		flow_3_to_2(&between, &after, 77);
 		assert_memory_equal(&before, &after, sizeof(before));
 	}
+}
+
+static void same_direction(const struct flow_2 *old, const struct flow_3 *new, int i)
+{
+	const struct flow_dir_2 *a = &old->dir[i];
+	const struct flow_dir_3 *b = &new->dir[i];
+	struct flow_dir now;
+
+	memcpy(&now, b, sizeof(now));
+	assert_true(a->packets == flow_packets(&now) && a->bytes == flow_bytes(&now));
+	assert_true(a->last_seen == b->last_seen && a->epoch == b->epoch && a->source == b->source);
+	assert_true(a->tcp_end == b->tcp_end && !memcmp(a->mac, b->mac, sizeof(a->mac)));
+	assert_true(a->tcp_state == FLOW_TCP_HALF(new->tcp[i]));
+	/* No windows were known: all that was sent counts as acknowledged and allowed, and nothing is dropped for it. */
+	assert_true(b->tcp_max_ack == old->dir[!i].tcp_end && b->tcp_max_end == old->dir[!i].tcp_end);
+	assert_true(!b->tcp_max_window && FLOW_TCP_SCALE(new->tcp[i]) == FLOW_TCP_SCALE_MAX);
+	assert_int_equal(a->flags | FLOW_LIBERAL, new->flags[i]);
+	assert_true(b->target == (a->flags & FLOW_DENIED ? a->reason : a->target));
 }
 
 static void every_field(void **state)
 {
 	(void)state;
 	for (int original = 0; original < 2; original++) {
-		struct flow_1 old = version_1(original);
-		struct flow_2 new;
+		struct flow_2 old = version_2(original);
+		struct flow_3 new;
 
+		deny(&old, 1, 21);
+		old.dir[!original].rule = 7;
 		memset(&new, 0xff, sizeof(new));
-		flow_1_to_2(&old, &new, 77);
-		for (int i = 0; i < 2; i++) {
-			const struct flow_dir_1 *a = &old.dir[i];
-			const struct flow_dir_2 *b = &new.dir[i];
-
-			assert_true(a->packets == b->packets && a->bytes == b->bytes && a->last_seen == b->last_seen);
-			assert_true(a->epoch == b->epoch && a->target == b->target && a->rule == b->rule);
-			assert_true(a->tcp_end == b->tcp_end && a->tcp_max_end == b->tcp_max_end);
-			assert_true(a->tcp_max_window == b->tcp_max_window && a->tcp_scale == b->tcp_scale);
-			assert_true(a->tcp_state == b->tcp_state && !memcmp(a->mac, b->mac, sizeof(a->mac)));
-			assert_true(a->flags == b->flags && a->reason == b->reason && a->source == b->source);
-		}
+		flow_2_to_3(&old, &new);
+		same_direction(&old, &new, 0);
+		same_direction(&old, &new, 1);
+		assert_int_equal(new.rule, RULE);
+		assert_int_equal(new.born, old.born);
+		assert_int_equal(new.spill, 0);
 		assert_int_equal(new.first, 0x12);
 		assert_int_equal(new.first_code, 3);
-		assert_int_equal(new.stamp, 77);
-		assert_int_equal(new.born, old.dir[original].epoch);
-		assert_true(!new.pad && !new.nat && !new.spare);
 	}
+}
+
+/* Other protocols have none of that. */
+static void not_tcp(void **state)
+{
+	struct flow_2 old = version_2(0);
+	struct flow_3 new;
+
+	(void)state;
+	old.dir[0].tcp_state = old.dir[1].tcp_state = 0;
+	old.dir[0].tcp_end = old.dir[1].tcp_end = 0;
+	flow_2_to_3(&old, &new);
+	for (int i = 0; i < 2; i++)
+		assert_true(!new.tcp[i] && new.flags[i] == old.dir[i].flags && !new.dir[i].tcp_max_ack &&
+			    !new.dir[i].tcp_max_end && !new.dir[i].tcp_max_window);
+}
+
+static void keys(void **state)
+{
+	union {
+		struct ct4_key key;
+		uint64_t words[CT4_KEY_WORDS];
+	} two = { .key = { 1, 2, 3, 4, 17, 0, 0xabcd } }, three = two;
+
+	(void)state;
+	three.key.used = FLOW_USED;
+	assert_true(FLOW_KEY_END_3(two.words[1]) == three.words[1]);
+	assert_true(FLOW_KEY_END_2(three.words[1]) == two.words[1]);
+	assert_true(FLOW_KEY_END_3(three.words[1]) == three.words[1]);
+	assert_true(FLOW_KEY_END_2(two.words[1]) == two.words[1]);
 }
 
 int main(void)
@@ -118,6 +166,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(every_field),
+		cmocka_unit_test(not_tcp),
+		cmocka_unit_test(keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -189,7 +189,7 @@ static void deadlines(void **unused)
 	assert_in_range(confirm_remaining(record), 59000, 60000);
 	assert_null(confirm_read(&root));
 	assert_int_equal(confirm_refuse(&root, &e), 0);
-	json_object_set_new(record, "tree", json_object());
+	json_object_set_new(record, "tree", json_pack("{s:i}", "version", 1));
 	assert_int_equal(confirm_write(&root, record, &e), 0);
 	read = confirm_read(&root);
 	assert_true(json_equal(read, record));

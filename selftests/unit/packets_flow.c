@@ -39,58 +39,58 @@ static const struct begin_case {
 	{ "UDP, from the low end",
 	  { OUT_4, .payload = 20 },
 	  "ct4",
-	  "0a000101 0a000102 03e8 0035 11 00 0500",
+	  "0a000101 0a000102 03e8 0035 11 01 0500",
 	  0 },
 	{ "UDP, from the high end",
 	  { BACK_4 },
 	  "ct4",
-	  "0a000101 0a000102 03e8 0035 11 00 0500",
+	  "0a000101 0a000102 03e8 0035 11 01 0500",
 	  1 },
 	{ "UDP6",
 	  { A, B, 6, UDP, 1000, 53 },
 	  "ct6",
-	  "fd000001000000000000000000000001 fd000001000000000000000000000002 03e8 0035 11 00 0500",
+	  "fd000001000000000000000000000001 fd000001000000000000000000000002 03e8 0035 11 01 0500",
 	  0 },
 	{ "UDP6, from the high end",
 	  { B, A, 6, UDP, 1, 2 },
 	  "ct6",
-	  "fd000001000000000000000000000001 fd000001000000000000000000000002 0002 0001 11 00 0500",
+	  "fd000001000000000000000000000001 fd000001000000000000000000000002 0002 0001 11 01 0500",
 	  1 },
 	{ "ping",
 	  { A, B, 4, ICMP4, 0x0800, 7 },
 	  "ct4",
-	  "0a000101 0a000102 0007 0000 01 00 0500",
+	  "0a000101 0a000102 0007 0000 01 01 0500",
 	  0,
 	  8 },
 	{ "ping, from the high end",
 	  { B, A, 4, ICMP4, 0x0800, 7 },
 	  "ct4",
-	  "0a000101 0a000102 0000 0007 01 00 0500",
+	  "0a000101 0a000102 0000 0007 01 01 0500",
 	  1,
 	  8 },
 	{ "ping6",
 	  { A, B, 6, ICMP6, 0x8000, 7 },
 	  "ct6",
-	  "fd000001000000000000000000000001 fd000001000000000000000000000002 0007 0000 3a 00 0500",
+	  "fd000001000000000000000000000001 fd000001000000000000000000000002 0007 0000 3a 01 0500",
 	  0,
 	  128 },
 	{ "TCP",
 	  { A, B, 4, TCP, 1000, 80, SYN },
 	  "half4",
-	  "0a000101 0a000102 03e8 0050 06 00 0500",
+	  "0a000101 0a000102 03e8 0050 06 01 0500",
 	  0,
 	  SYN },
 	{ "TCP6",
 	  { B, A, 6, TCP, 80, 1000, SYN },
 	  "half6",
-	  "fd000001000000000000000000000001 fd000001000000000000000000000002 03e8 0050 06 00 0500",
+	  "fd000001000000000000000000000001 fd000001000000000000000000000002 03e8 0050 06 01 0500",
 	  1,
 	  SYN },
-	{ "SCTP", { A, B, 4, SCTP, 1000, 80 }, "ct4", "0a000101 0a000102 03e8 0050 84 00 0500", 0 },
+	{ "SCTP", { A, B, 4, SCTP, 1000, 80 }, "ct4", "0a000101 0a000102 03e8 0050 84 01 0500", 0 },
 	{ "another protocol",
 	  { A, B, 4, 47, .payload = 8 },
 	  "ct4",
-	  "0a000101 0a000102 0000 0000 2f 00 0500",
+	  "0a000101 0a000102 0000 0000 2f 01 0500",
 	  0 },
 };
 
@@ -115,8 +115,8 @@ static void beginning(void **state)
 			us = &flow.dir[c->original];
 			them = &flow.dir[!c->original];
 			case_assert(!memcmp(key, wanted, n));
-			case_assert(us->flags == FLOW_ORIGINAL && !them->flags);
-			case_assert(us->epoch == 1 && them->epoch == 1 && us->rule == 77);
+			case_assert(flow.flags[c->original] == FLOW_ORIGINAL && !flow.flags[!c->original]);
+			case_assert(us->epoch == 1 && them->epoch == 1 && flow.rule == 77);
 			case_assert(us->target ==
 				    FLOW_TARGET(TARGET_PORT, c->packet.to == A ? 1 : 2));
 			case_assert(!memcmp(us->mac, people[c->packet.to].mac, 6));
@@ -185,7 +185,7 @@ static void replies(void **state)
 			/* An error is no packet of the flow's own. */
 			case_assert(f.dir[0].packets == 1 && f.dir[1].packets == 2);
 			case_assert(f.dir[1].target == FLOW_TARGET(TARGET_PORT, 1) &&
-				    f.dir[1].rule == 31);
+				    f.rule == 31);
 			world_case("what is like a reply", flavour);
 			for (int i = 0; i < 6; i++)
 				send_one(flavour, others[i], DROPPED, DROP_ACL_IN);
@@ -245,7 +245,7 @@ static void judged_again(void **state)
 		send_one(flavour, (struct packet){ BACK_4 }, SENT, DROP_NONE);
 		f = flow_only("ct4", NULL);
 		case_assert(f.dir[1].epoch == 2 && f.dir[0].epoch == 1 &&
-			    f.dir[0].flags == FLOW_ORIGINAL);
+			    f.flags[0] == FLOW_ORIGINAL);
 		send_one(flavour, (struct packet){ OUT_4 }, SENT, DROP_NONE);
 		f = flow_only("ct4", NULL);
 		case_assert(f.dir[1].epoch == 2 && f.dir[0].epoch == 2 && f.dir[0].packets == 2 &&
@@ -256,14 +256,14 @@ static void judged_again(void **state)
 		tenant_bump();
 		send_one(flavour, (struct packet){ BACK_4 }, DROPPED, DROP_ACL_IN);
 		f = flow_only("ct4", NULL);
-		case_assert(f.dir[1].flags == FLOW_DENIED && f.dir[1].reason == DROP_ACL_IN &&
+		case_assert(f.flags[1] == FLOW_DENIED && f.dir[1].target == DROP_ACL_IN &&
 			    f.dir[1].epoch == 3);
-		case_assert(f.dir[0].flags == FLOW_ORIGINAL && f.dir[0].epoch == 2);
+		case_assert(f.flags[0] == FLOW_ORIGINAL && f.dir[0].epoch == 2);
 		send_one(flavour, (struct packet){ BACK_4 }, DROPPED, DROP_ACL_IN);
 		send_one(flavour, (struct packet){ OUT_4 }, DROPPED, DROP_ACL_IN);
 		send_one(flavour, (struct packet){ OUT_4 }, DROPPED, DROP_ACL_IN);
 		f = flow_only("ct4", NULL);
-		case_assert(f.dir[0].flags == (FLOW_ORIGINAL | FLOW_DENIED));
+		case_assert(f.flags[0] == (FLOW_ORIGINAL | FLOW_DENIED));
 		/* What is denied moves nothing. */
 		case_assert(f.dir[0].packets == 2 && f.dir[1].packets == 2);
 
@@ -299,7 +299,7 @@ static void judged_by_first_packet(void **state)
 	} cases[] = {
 		{ "SYN",
 		  { A, B, 4, TCP, 1000, 80, SYN },
-		  { B, A, 4, TCP, 80, 1000, SYN | ACK },
+		  { B, A, 4, TCP, 80, 1000, SYN | ACK, 0, 1 },
 		  { .direction = TO_WORKLOAD,
 		    .action = ACL_ALLOW,
 		    .port = 3,

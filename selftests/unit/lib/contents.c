@@ -38,6 +38,14 @@ struct traffic port_traffic(enum who w)
 	return t;
 }
 
+struct tenant_traffic tenant_traffic(void)
+{
+	struct tenant_traffic t;
+
+	per_cpu_sum("tenant_stats", TENANT, (uint64_t *)&t, sizeof(t) / 8);
+	return t;
+}
+
 static void put_port(enum who w, enum device_name d, uint16_t vid)
 {
 	uint32_t slot = port_slot[w];
@@ -135,6 +143,28 @@ void tenant_put(const struct tenant *t)
 	map_put("tenant_slots", &slot, t);
 }
 
+struct tenant_traffic tenant_counted(void)
+{
+	struct tenant_traffic t;
+
+	per_cpu_sum("tenant_stats", TENANT, (uint64_t *)&t, sizeof(t) / 8);
+	return t;
+}
+
+struct rule_hits rule_counted(uint32_t rule)
+{
+	struct rule_hits values[libbpf_num_possible_cpus()], sum = { 0 };
+	struct rule_hits_key key = { .rule = rule };
+
+	if (bpf_map_lookup_elem(inner_fd("rule_hits"), &key, values))
+		return sum;
+	for (int i = 0; i < libbpf_num_possible_cpus(); i++) {
+		sum.packets += values[i].packets;
+		sum.bytes += values[i].bytes;
+	}
+	return sum;
+}
+
 void tenant_bump(void)
 {
 	struct tenant t = world_tenant();
@@ -150,6 +180,7 @@ static void put_tenant(void)
 
 	for (int i = 0; i < CT_TIMEOUT_COUNT; i++)
 		t.timeout[i] = 10000 * (i + 1);
+	t.seed = 0x5eed5eed5eed5eedull;
 	tenant_put(&t);
 }
 
@@ -183,7 +214,7 @@ void chain_protect(enum who w, bool two_arms)
 	}
 }
 
-static void clear_hash(int fd, uint32_t key_size)
+void clear_hash(int fd, uint32_t key_size)
 {
 	uint8_t key[key_size];
 
@@ -191,17 +222,22 @@ static void clear_hash(int fd, uint32_t key_size)
 		bpf_map_delete_elem(fd, key);
 }
 
-void flows_clear(void)
+void fragments_clear(uint32_t sets)
 {
-	uint8_t key[40];
+	struct fragment_set set = { .sets = sets };
 
-	for (int i = 0; i < INNERS; i++) {
-		if (inners[i].type == BPF_MAP_TYPE_QUEUE)
-			while (!bpf_map_lookup_and_delete_elem(inners[i].fd, NULL, key))
-				;
-		else if (inners[i].type != BPF_MAP_TYPE_ARRAY)
-			clear_hash(inners[i].fd, inners[i].key_size);
+	if (inner("fragments")->entries != sets)
+		inner_resize("fragments", sets);
+	for (uint32_t i = 0; i < sets; i++) {
+		bpf_map_update_elem(inner_fd("fragments"), &i, &set, BPF_ANY);
+		set.sets = 0;
 	}
+	clear_hash(map_fd("early"), sizeof(struct early_key));
+}
+
+void hits_clear(void)
+{
+	clear_hash(inner_fd("rule_hits"), sizeof(struct rule_hits_key));
 }
 
 void acl_put(const struct acl_entry *entries, uint32_t n)
@@ -228,49 +264,19 @@ void acl_allow_all(void)
 	acl_put(&in, 1);
 }
 
-uint32_t flow_count(const char *table)
-{
-	uint8_t key[40];
-	uint32_t n = 0;
-
-	for (int end = bpf_map_get_next_key(inner_fd(table), NULL, key); !end;
-	     end = bpf_map_get_next_key(inner_fd(table), key, key))
-		n++;
-	return n;
-}
-
-struct flow flow_only(const char *table, void *key)
-{
-	uint8_t place[40];
-	struct flow f = { 0 };
-
-	if (flow_count(table) != 1)
-		fail_msg("%s: %u flows instead of one", table, flow_count(table));
-	bpf_map_get_next_key(inner_fd(table), NULL, place);
-	bpf_map_lookup_elem(inner_fd(table), place, &f);
-	if (key)
-		memcpy(key, place, inner(table)->key_size);
-	return f;
-}
-
-void flow_change(const char *table, const struct flow *f)
-{
-	uint8_t key[40];
-
-	flow_only(table, key);
-	assert_int_equal(bpf_map_update_elem(inner_fd(table), key, f, BPF_EXIST), 0);
-}
-
 int world_reset(void **state)
 {
-	uint32_t slot = CHAIN;
+	uint32_t slot = CHAIN, tenant = TENANT;
 
 	(void)state;
+	map_put("tenant_limits", &tenant, &(struct tenant_limits){ 0 });
 	for (int i = 0; i < INNERS; i++)
 		if (inners[i].fd < 0 ||
-		    (strcmp(inners[i].name, "acl") && inners[i].entries != FLOWS_MAX))
-			inner_resize(inners[i].name, inners[i].key_size == 4 ? 1 : FLOWS_MAX);
+		    (strcmp(inners[i].name, "acl") && inners[i].entries != inners[i].usual))
+			inner_resize(inners[i].name, inners[i].usual);
 	flows_clear();
+	hits_clear();
+	fragments_clear(FRAGMENT_SETS);
 	acl_put(NULL, 0);
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));
 	clear_hash(map_fd("fdb"), sizeof(struct fdb_key));

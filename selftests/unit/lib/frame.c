@@ -132,6 +132,9 @@ static void put_quote(struct frame *f, const struct packet *quoted)
 
 static void put_l4(struct frame *f, const struct packet *p)
 {
+	uint8_t options[40];
+	uint32_t n = 0;
+
 	switch (p->protocol) {
 	case ICMP4:
 	case ICMP6:
@@ -147,10 +150,13 @@ static void put_l4(struct frame *f, const struct packet *p)
 		put16(f, p->dport);
 		put32(f, p->seq);
 		put32(f, p->ack);
-		put8(f, 5 << 4);
+		if (p->options)
+			n = hex_bytes(p->options, options, sizeof(options));
+		put8(f, (5 + n / 4) << 4);
 		put8(f, p->flags);
-		put16(f, 8192);
+		put16(f, p->window == NO_WINDOW ? 0 : p->window ? p->window : 8192);
 		put32(f, 0);
+		put(f, options, n);
 		break;
 	case UDP:
 		put16(f, p->sport);
@@ -268,6 +274,31 @@ void frame_wrap(struct frame *f, const struct tunnelled *t)
 	put32(f, (t->vni ? t->vni : 101) << 8);
 	put(f, inner.data, inner.len);
 	frame_edit(f, t->edit);
+}
+
+struct frame frame_fragment(const struct frame *whole, uint32_t first, uint32_t end, uint32_t id)
+{
+	bool ipv4 = whole->data[14] >> 4 == 4;
+	uint32_t behind = 14 + (ipv4 ? 20 : 40), more = behind + end < whole->len;
+	struct frame f = { .len = behind };
+
+	memcpy(f.data, whole->data, behind);
+	if (ipv4) {
+		set16(&f, 18, id);
+		set16(&f, 20, first / 8 | more << 13);
+		set16(&f, 16, 20 + end - first);
+		set16(&f, 24, 0);
+		set16(&f, 24, sum_fold(sum_bytes(f.data + 14, 20, 0)));
+	} else {
+		put8(&f, f.data[20]);
+		put8(&f, 0);
+		put16(&f, first | more);
+		put32(&f, id);
+		f.data[20] = 44;
+		set16(&f, 18, 8 + end - first);
+	}
+	put(&f, whole->data + behind + first, end - first);
+	return f;
 }
 
 bool frame_sums_right(const struct frame *f, uint32_t l2)

@@ -54,7 +54,11 @@ struct packet {
 	uint8_t first_extension; /* type of the first of them */
 	const struct packet *quote; /* what an ICMP error quotes: its IP header and 8 bytes */
 	const char *edit;
+	int32_t window; /* TCP; 0: 8192, NO_WINDOW: 0 */
+	const char *options; /* TCP: hex, whole words */
 };
+
+enum { NO_WINDOW = -1 };
 
 void packet_build(const struct packet *p, struct frame *f);
 struct frame packet_frame(struct packet p);
@@ -67,6 +71,12 @@ struct tunnelled {
 };
 
 void frame_wrap(struct frame *f, const struct tunnelled *t);
+
+/*
+ * A fragment of a frame without a tag: bytes [first, end) of what is behind its IP header; "more" unless they go to its
+ * end, or beyond it, where they are zeroes. IPv6: what is behind the fixed header is cut, whatever it is.
+ */
+struct frame frame_fragment(const struct frame *whole, uint32_t first, uint32_t end, uint32_t id);
 
 void frame_edit(struct frame *f, const char *edit);
 /* Hex digits and blanks. Returns the number of bytes. */

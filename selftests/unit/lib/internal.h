@@ -13,13 +13,15 @@ struct inner {
 	const char *name;
 	enum bpf_map_type type;
 	uint32_t key_size, value_size, flags;
-	uint32_t entries;
+	uint32_t usual; /* entries that world_reset() gives it */
 	int fd;
+	uint32_t entries;
 };
 
 enum { INNERS = 7 };
 extern struct inner inners[INNERS];
 struct inner *inner(const char *name);
+void clear_hash(int fd, uint32_t key_size);
 
 /* Loaded when a test first asks: most tests need two or three of the seven. */
 int program_fd(enum hook hook, enum flavour flavour);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* One packet through one program, and what may have come of it (world.h). */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -184,6 +189,38 @@ struct result expect_tc(enum hook hook, enum flavour flavour, enum device_name f
 	if (flavour == IN_XDP)
 		return expect(hook, flavour, from, in, UP, DROP_NONE);
 	return expect(hook, flavour, from, in, outcome, reason);
+}
+
+int again_open(enum device_name d)
+{
+	struct sockaddr_ll here = { .sll_family = AF_PACKET,
+				    .sll_protocol = htons(ETH_P_ALL),
+				    .sll_ifindex = device(d) };
+	struct timeval patience = { .tv_usec = 200000 };
+	int room = 8 << 20;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&here, sizeof(here)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)))
+		fail_msg("no packet socket: %s", strerror(errno));
+	return fd;
+}
+
+bool again_read(int fd, struct frame *f)
+{
+	struct sockaddr_ll from;
+	socklen_t size;
+	ssize_t len;
+
+	do {
+		size = sizeof(from);
+		memset(f, 0, sizeof(*f));
+		len = recvfrom(fd, f->data, FRAME_MAX, 0, (struct sockaddr *)&from, &size);
+		/* The devices' own stacks send too. */
+	} while (len >= 0 && from.sll_pkttype == PACKET_OUTGOING);
+	f->len = len < 0 ? 0 : len;
+	return len >= 0;
 }
 
 static void print_frame(const char *what, const struct frame *f)

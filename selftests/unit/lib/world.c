@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "include/flow_table.h"
 #include "internal.h"
 
 #define MAPS_MAX 48
@@ -20,14 +21,18 @@ static struct {
 } maps[MAPS_MAX];
 static int n_maps;
 
+#define BUCKETS (BPF_F_MMAPABLE | BPF_F_INNER_MAP)
+
 struct inner inners[INNERS] = {
-	{ "ct4", BPF_MAP_TYPE_HASH, 16, 128, BPF_F_NO_PREALLOC, FLOWS_MAX, -1 },
-	{ "ct6", BPF_MAP_TYPE_HASH, 40, 128, BPF_F_NO_PREALLOC, FLOWS_MAX, -1 },
-	{ "half4", BPF_MAP_TYPE_LRU_HASH, 16, 128, 0, FLOWS_MAX, -1 },
-	{ "half6", BPF_MAP_TYPE_LRU_HASH, 40, 128, 0, FLOWS_MAX, -1 },
-	{ "recent4", BPF_MAP_TYPE_QUEUE, 0, 16, 0, FLOWS_MAX, -1 },
-	{ "recent6", BPF_MAP_TYPE_QUEUE, 0, 40, 0, FLOWS_MAX, -1 },
-	{ "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, 1, -1 },
+	{ "ct4", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ct4_bucket), BUCKETS, FLOWS_MAX / FLOW_PLACES, -1, 0 },
+	{ "ct6", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct ct6_bucket), BUCKETS, FLOWS_MAX / FLOW_PLACES, -1, 0 },
+	{ "half4", BPF_MAP_TYPE_LRU_HASH, 16, sizeof(struct flow), 0, FLOWS_MAX, -1, 0 },
+	{ "half6", BPF_MAP_TYPE_LRU_HASH, 40, sizeof(struct flow), 0, FLOWS_MAX, -1, 0 },
+	{ "fragments", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct fragment_set), BPF_F_INNER_MAP,
+	  FRAGMENT_SETS, -1, 0 },
+	{ "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, 1, -1, 0 },
+	{ "rule_hits", BPF_MAP_TYPE_PERCPU_HASH, 8, sizeof(struct rule_hits), BPF_F_NO_PREALLOC,
+	  HITS_MAX, -1, 0 },
 };
 
 /* ---- maps ---- */

@@ -26,13 +26,14 @@
 #include "include/chain.h"
 #include "include/drop_reasons.h"
 #include "include/flow.h"
+#include "include/fragment.h"
 #include "include/host.h"
 #include "include/port.h"
 #include "selftests/unit/lib/frame.h"
 
 enum { TENANT = 1, OUR_HOST = 2, THEIR_HOST = 3, NETWORK = 5, CHAIN = 7, VNI = 101, MARK = 0x5eed };
 enum { HZ = 1 << 20 }; /* a second that no test outlives: next hops stay fresh */
-enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64 };
+enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64, FRAGMENT_SETS = 4, HITS_MAX = 512 };
 enum device_name { DEVICE_A, DEVICE_B, DEVICE_S, DEVICE_T, DEVICE_U, DEVICE_COUNT };
 
 enum hook { HOOK_PORT, HOOK_UNDERLAY, HOOK_SF, HOOK_GUARD, HOOK_COUNT };
@@ -93,6 +94,10 @@ struct result expect_tc(enum hook hook, enum flavour flavour, enum device_name f
 void expect_bytes(const struct frame *got, const char *hex);
 void expect_frame(const struct frame *got, const struct frame *wanted);
 
+/* What comes in again at a device by the program's own doing: opened before, then read frame by frame; false: none. */
+int again_open(enum device_name d);
+bool again_read(int fd, struct frame *f);
+
 /* The maps, by name; the inner ones are those of TENANT. */
 int map_fd(const char *name);
 void map_put(const char *name, const void *key, const void *value);
@@ -105,10 +110,14 @@ void inner_remove(const char *name);
 
 struct tenant world_tenant(void);
 void tenant_put(const struct tenant *t);
+struct tenant_traffic tenant_counted(void);
+/* Of a rule; zeroes if none was made. */
+struct rule_hits rule_counted(uint32_t rule);
 void tenant_bump(void); /* the next epoch */
 struct port port_get(enum who w);
 void port_put(enum who w, const struct port *p);
 struct traffic port_traffic(enum who w);
+struct tenant_traffic tenant_traffic(void);
 void chain_protect(enum who w, bool two_arms);
 
 /* A compiled rule that matches everything of a direction. */
@@ -120,6 +129,12 @@ void acl_allow_all(void);
 struct flow flow_only(const char *table, void *key);
 uint32_t flow_count(const char *table);
 void flow_change(const char *table, const struct flow *f); /* of the only flow */
+/* One of several, by its key. */
+bool flow_get(const char *table, const void *key, struct flow *f);
+void flow_set(const char *table, const void *key, const struct flow *f);
 void flows_clear(void);
+/* No datagram is known, no frame waits; a table of so many sets. */
+void fragments_clear(uint32_t sets);
+void hits_clear(void);
 
 #endif

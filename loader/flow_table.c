@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The userspace half of the protocol in include/flow_table.h; bpf/lib/flow_table.h is the other. Atomic operations are
+ * sequentially consistent where two writers must see each other, as those of programs are.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "loader/alloc.h"
+#include "loader/flow_table.h"
+#include "loader/inner.h"
+
+#define KEY_WORDS_MAX CT6_KEY_WORDS
+/* A place whose key changes while it is read is one in which flows come and go: it may be left out. */
+#define READ_TRIES 8
+
+static int words_of(const struct flow_table *t)
+{
+	return t->family == FAMILY_IPV4 ? CT4_KEY_WORDS : CT6_KEY_WORDS;
+}
+
+static size_t place_size(const struct flow_table *t)
+{
+	return t->family == FAMILY_IPV4 ? sizeof(struct ct4_place) : sizeof(struct ct6_place);
+}
+
+/* Places as numbered through all buckets. */
+static __u64 *place_at(const struct flow_table *t, size_t place)
+{
+	return (__u64 *)(t->places + place * place_size(t));
+}
+
+static struct flow *flow_in(const struct flow_table *t, __u64 *place)
+{
+	return (struct flow *)((unsigned char *)place +
+			       (t->family == FAMILY_IPV4 ? offsetof(struct ct4_place, flow)
+							 : offsetof(struct ct6_place, flow)));
+}
+
+static __u64 *key_end(const struct flow_table *t, __u64 *place)
+{
+	return &place[words_of(t) - 1];
+}
+
+/* ---- opening ---- */
+
+#define COPY_AT_ONCE 1024 /* buckets */
+
+static size_t bucket_size(const struct flow_table *t)
+{
+	return FLOW_PLACES * place_size(t);
+}
+
+static int read_buckets(int fd, uint32_t first, uint32_t n, void *to)
+{
+	uint32_t keys[COPY_AT_ONCE], before = first - 1, last, got = n;
+
+	if (bpf_map_lookup_batch(fd, first ? &before : NULL, &last, keys, to, &got, NULL) &&
+	    errno != ENOENT)
+		return -1;
+	return got == n && keys[0] == first ? 0 : -1;
+}
+
+/* Twice: the flow that was read in between is the key's if that is the same in both. Else somebody is at it: left out. */
+static int copy_buckets(struct flow_table *t, int fd, uint32_t first, uint32_t n, void *again)
+{
+	unsigned char *to = t->places + first * bucket_size(t);
+	size_t key = (size_t)words_of(t) * sizeof(__u64);
+
+	if (read_buckets(fd, first, n, to) || read_buckets(fd, first, n, again))
+		return -1;
+	for (size_t i = 0; i < n * FLOW_PLACES; i++) {
+		__u64 *place = place_at(t, first * FLOW_PLACES + i);
+
+		if (memcmp(place, (unsigned char *)again + i * place_size(t), key))
+			*key_end(t, place) = 0;
+	}
+	return 0;
+}
+
+static int copy_all(struct flow_table *t, int fd)
+{
+	void *again = alloc_zero(COPY_AT_ONCE, bucket_size(t));
+	int failed = 0;
+
+	for (uint32_t at = 0, n; at < t->buckets && !failed; at += n) {
+		n = t->buckets - at < COPY_AT_ONCE ? t->buckets - at : COPY_AT_ONCE;
+		failed = copy_buckets(t, fd, at, n, again);
+	}
+	free(again);
+	return failed;
+}
+
+int flow_table_open(struct flow_table *t, int fd, int family, uint64_t seed, bool write,
+		    const char *name, struct error *e)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint32_t id, buckets;
+
+	*t = (struct flow_table){ .family = family, .seed = seed };
+	if (inner_info(fd, &id, &buckets))
+		return error_set(e, EXIT_REFUSED, "map %s: cannot be looked at: %s", name,
+				 strerror(errno));
+	t->buckets = buckets;
+	t->length = (buckets * bucket_size(t) + page - 1) / page * page;
+	t->places = mmap(NULL, t->length, PROT_READ | PROT_WRITE,
+			 write ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, write ? fd : -1, 0);
+	if (t->places != MAP_FAILED && (write || !copy_all(t, fd)))
+		return 0;
+	error_set(e, EXIT_REFUSED, "map %s: cannot be %s: %s", name,
+		  write ? "mapped into memory" : "read", strerror(errno));
+	if (t->places == MAP_FAILED)
+		t->places = NULL;
+	flow_table_close(t);
+	return -1;
+}
+
+void flow_table_close(struct flow_table *t)
+{
+	if (t->places)
+		munmap(t->places, t->length);
+	*t = (struct flow_table){ 0 };
+}
+
+/* ---- reading ---- */
+
+/* The key as the table has it. */
+static void key_words(const struct flow_table *t, const void *key, __u64 *words)
+{
+	int end = words_of(t) - 1;
+
+	memcpy(words, key, (size_t)words_of(t) * sizeof(*words));
+	words[end] = (words[end] & ~FLOW_KEY_USED(0xff)) | FLOW_KEY_USED(FLOW_USED);
+}
+
+/* All but `spill`, which is the table's. */
+static void copy_flow(struct flow *to, const struct flow *from)
+{
+	memcpy(to, from, offsetof(struct flow, spill));
+	to->first = from->first;
+	to->first_code = from->first_code;
+	memcpy(to->dir, from->dir, sizeof(to->dir));
+}
+
+static bool has_key(const struct flow_table *t, __u64 *place, const __u64 *words)
+{
+	int end = words_of(t) - 1;
+
+	if (__atomic_load_n(&place[end], __ATOMIC_SEQ_CST) != words[end])
+		return false;
+	for (int i = 0; i < end; i++)
+		if (__atomic_load_n(&place[i], __ATOMIC_RELAXED) != words[i])
+			return false;
+	return true;
+}
+
+/* Key and flow of a place that is in use, in one piece: the key is the same before and after. */
+static bool copy_place(const struct flow_table *t, __u64 *place, __u64 *words, struct flow *flow)
+{
+	int end = words_of(t) - 1;
+
+	for (int try = 0; try < READ_TRIES; try++) {
+		words[end] = __atomic_load_n(&place[end], __ATOMIC_ACQUIRE);
+		if (FLOW_KEY_STATE(words[end]) != FLOW_USED)
+			return false;
+		for (int i = 0; i < end; i++)
+			words[i] = __atomic_load_n(&place[i], __ATOMIC_RELAXED);
+		memset(flow, 0, sizeof(*flow));
+		copy_flow(flow, flow_in(t, place));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (has_key(t, place, words))
+			return true;
+	}
+	return false;
+}
+
+bool flow_table_next(const struct flow_table *t, size_t *place, void *key, struct flow *flow)
+{
+	__u64 words[KEY_WORDS_MAX];
+
+	while (*place < (size_t)t->buckets * FLOW_PLACES)
+		if (copy_place(t, place_at(t, (*place)++), words, flow)) {
+			memcpy(key, words, (size_t)words_of(t) * sizeof(*words));
+			return true;
+		}
+	return false;
+}
+
+void flow_table_read(const struct flow_table *t, struct entries *list)
+{
+	__u64 key[KEY_WORDS_MAX];
+	struct flow flow;
+	size_t place = 0;
+
+	while (flow_table_next(t, &place, key, &flow))
+		entries_add(list, key, &flow);
+}
+
+/* ---- a flow's way ---- */
+
+/* Where the k-th look at a table leads, in the order that programs keep, too. */
+struct way {
+	__u64 words[KEY_WORDS_MAX], hash;
+	__u64 *home; /* the first place of the home bucket, whose flow has the spill bits */
+};
+
+static int way_length(const struct flow_table *t)
+{
+	return (int)flow_steps(t->buckets) * FLOW_PLACES;
+}
+
+static void way_of(const struct flow_table *t, const void *key, struct way *way)
+{
+	key_words(t, key, way->words);
+	way->hash = flow_hash(way->words, words_of(t), t->seed);
+	way->home = place_at(t, (size_t)flow_bucket(way->hash, 0, t->buckets) * FLOW_PLACES);
+}
+
+static __u64 *way_place(const struct flow_table *t, const struct way *way, int k)
+{
+	size_t bucket = flow_bucket(way->hash, (uint32_t)k / FLOW_PLACES, t->buckets);
+
+	return place_at(t, bucket * FLOW_PLACES +
+				   ((flow_place(way->hash) + (uint32_t)k) & (FLOW_PLACES - 1)));
+}
+
+/* The next place on the way from *k on that has the key, or NULL. */
+static __u64 *way_find(const struct flow_table *t, const struct way *way, int *k)
+{
+	unsigned int spill = __atomic_load_n(&flow_in(t, way->home)->spill, __ATOMIC_SEQ_CST) | 1;
+
+	for (; *k < way_length(t); (*k)++) {
+		__u64 *place;
+
+		if (!(spill >> *k / FLOW_PLACES & 1))
+			continue;
+		place = way_place(t, way, *k);
+		if (has_key(t, place, way->words))
+			return place;
+	}
+	return NULL;
+}
+
+bool flow_table_get(const struct flow_table *t, const void *key, struct flow *flow)
+{
+	__u64 words[KEY_WORDS_MAX];
+	struct way way;
+	__u64 *place;
+
+	way_of(t, key, &way);
+	for (int k = 0; (place = way_find(t, &way, &k)); k++)
+		if (copy_place(t, place, words, flow) &&
+		    !memcmp(words, way.words, (size_t)words_of(t) * sizeof(*words)))
+			return true;
+	return false;
+}
+
+/* ---- changing ---- */
+
+static bool claim(const struct flow_table *t, __u64 *place, __u64 end)
+{
+	return __atomic_compare_exchange_n(key_end(t, place), &end, FLOW_KEY_USED(FLOW_CLAIMED),
+					   false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static void publish(const struct flow_table *t, __u64 *place, __u64 end)
+{
+	__atomic_store_n(key_end(t, place), end, __ATOMIC_SEQ_CST);
+}
+
+/* What is claimed nobody else changes: so it is the key's flow, or another that came in its place, and stays. */
+static bool free_place(const struct flow_table *t, __u64 *place, const __u64 *words)
+{
+	int end = words_of(t) - 1;
+
+	if (!claim(t, place, words[end]))
+		return false;
+	if (memcmp(place, words, (size_t)end * sizeof(*words))) {
+		publish(t, place, words[end]);
+		return false;
+	}
+	publish(t, place, 0);
+	return true;
+}
+
+/* A place that is free, or whose flow has expired, and is claimed now. */
+static bool take(const struct flow_table *t, __u64 *place, flow_expired_fn *expired, void *arg)
+{
+	__u64 words[KEY_WORDS_MAX], end = __atomic_load_n(key_end(t, place), __ATOMIC_ACQUIRE);
+	struct flow flow;
+
+	if (FLOW_KEY_STATE(end) == FLOW_FREE)
+		return claim(t, place, end);
+	if (!expired || !copy_place(t, place, words, &flow) || !expired(words, &flow, arg))
+		return false;
+	end = words[words_of(t) - 1];
+	if (!claim(t, place, end))
+		return false;
+	/* Looked at again, now that it can be no other: a packet may have come. */
+	copy_flow(&flow, flow_in(t, place));
+	memcpy(words, place, (size_t)(words_of(t) - 1) * sizeof(*words));
+	if (expired(words, &flow, arg))
+		return true;
+	publish(t, place, end);
+	return false;
+}
+
+static void fill(const struct flow_table *t, const struct way *way, int k, __u64 *place,
+		 const struct flow *flow)
+{
+	int end = words_of(t) - 1;
+
+	copy_flow(flow_in(t, place), flow);
+	memcpy(place, way->words, (size_t)end * sizeof(*way->words));
+	if (k >= FLOW_PLACES)
+		__atomic_fetch_or(&flow_in(t, way->home)->spill, (uint16_t)(1u << k / FLOW_PLACES),
+				  __ATOMIC_SEQ_CST);
+	publish(t, place, way->words[end]);
+}
+
+/* Of several with one key the first stays. Is that `mine`? If all are gone, somebody has removed it: it was in. */
+static bool settle(const struct flow_table *t, const struct way *way, const __u64 *mine)
+{
+	__u64 *first = NULL, *place;
+
+	for (int k = 0; (place = way_find(t, way, &k)); k++)
+		if (!first)
+			first = place;
+		else
+			free_place(t, place, way->words);
+	return !first || first == mine;
+}
+
+enum flow_put flow_table_put(struct flow_table *t, const void *key, const struct flow *flow,
+			     flow_expired_fn *expired, void *arg)
+{
+	struct way way;
+	int at = 0;
+
+	way_of(t, key, &way);
+	if (way_find(t, &way, &at))
+		return FLOW_PUT_THERE;
+	for (int k = 0; k < way_length(t); k++) {
+		__u64 *place = way_place(t, &way, k);
+
+		if (!take(t, place, expired, arg))
+			continue;
+		fill(t, &way, k, place, flow);
+		return settle(t, &way, place) ? FLOW_PUT : FLOW_PUT_THERE;
+	}
+	return FLOW_PUT_FULL;
+}
+
+static void later(__u32 *to, __u32 from)
+{
+	if ((__s32)(from - *to) > 0)
+		*to = from;
+}
+
+static void catch_up_end(struct flow *to, const struct flow *from, int end)
+{
+	later(&to->dir[end].tcp_end, from->dir[end].tcp_end);
+	later(&to->dir[end].tcp_max_end, from->dir[end].tcp_max_end);
+	later(&to->dir[end].tcp_max_ack, from->dir[end].tcp_max_ack);
+	if (to->dir[end].tcp_max_window < from->dir[end].tcp_max_window)
+		to->dir[end].tcp_max_window = from->dir[end].tcp_max_window;
+	/* Halves only go on. */
+	if (FLOW_TCP_HALF(to->tcp[end]) < FLOW_TCP_HALF(from->tcp[end]))
+		to->tcp[end] = from->tcp[end];
+	to->flags[end] |= from->flags[end] & FLOW_CLOSING;
+	if (!(from->flags[end] & FLOW_LIBERAL))
+		to->flags[end] &= ~FLOW_LIBERAL;
+}
+
+void flow_table_catch_up(struct flow_table *t, const void *key, const struct flow *from)
+{
+	struct way way;
+	__u64 *place;
+	int k = 0;
+
+	way_of(t, key, &way);
+	place = way_find(t, &way, &k);
+	for (int end = 0; place && end < 2; end++)
+		catch_up_end(flow_in(t, place), from, end);
+}
+
+bool flow_table_remove(struct flow_table *t, const void *key)
+{
+	bool removed = false;
+	struct way way;
+	__u64 *place;
+
+	way_of(t, key, &way);
+	for (int k = 0; (place = way_find(t, &way, &k)); k++)
+		removed |= free_place(t, place, way.words);
+	return removed;
+}

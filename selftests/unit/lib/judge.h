@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An independent judge of connections: a network namespace that forwards between two devices, A and
+ * B behind one each, and drops what nf_conntrack calls invalid.
+ */
+#ifndef WEFT_UNIT_JUDGE_H
+#define WEFT_UNIT_JUDGE_H
+
+#include "frame.h"
+
+struct judge;
+
+/* NULL, and *why says so, where this machine has no nf_conntrack or nftables. Ends with the process. */
+struct judge *judge_open(const char **why);
+/* Does a frame from A (else from B) come out on the other side? */
+bool judge_passes(struct judge *j, bool from_a, const struct frame *f);
+/* nf_conntrack_tcp_loose, for connections that begin from now on. */
+void judge_set_loose(struct judge *j, bool loose);
+
+#endif

@@ -73,7 +73,8 @@ static bool same_slots(const struct make *k)
 static bool is_small(struct make *k)
 {
 	for (size_t i = 0; i < k->r.rules; i++)
-		if (!acl_list_add(&k->list, &k->r, i, k->r.rule[i].match.rank, ACL_LINEAR_MAX)) {
+		/* No tree, no rank: so it is what earlier versions of the maps know, too. */
+		if (!acl_list_add(&k->list, &k->r, i, 0, ACL_LINEAR_MAX)) {
 			k->list.n = 0;
 			return false;
 		}

@@ -134,16 +134,10 @@ static __always_inline __u32 acl_find_rest(const struct acl_rest *rest, const st
 	return acl_is_above(rest->last, high, low) ? rest->after : rest->within;
 }
 
-struct acl_finding {
-	void *map;
-	struct acl_walk *walk;
-};
-
-static long acl_find_step(__u32 i, struct acl_finding *f)
+static __always_inline long acl_find_in(void *map, struct acl_walk *w)
 {
-	struct acl_walk *w = f->walk;
 	__u32 at = w->index_at & ACL_ROOT_CELL, levels = w->index_at >> ACL_ROOT_SHIFT & ACL_ROOT_LEVELS;
-	const union acl_cell *cell = bpf_map_lookup_elem(f->map, &at);
+	const union acl_cell *cell = bpf_map_lookup_elem(map, &at);
 	__u32 wanted = w->words[w->word & 3], n, value;
 
 	if (!cell)
@@ -166,25 +160,36 @@ static long acl_find_step(__u32 i, struct acl_finding *f)
 	return !(value & ACL_DEEPER);
 }
 
-/* What `words` of the walk are. Static, since only such functions may be handed a map. */
-static __noinline __u32 acl_index_find(void *map, struct acl_walk *walk, __u32 root)
+static long acl_find_class(__u32 i, struct acl_search *s)
 {
-	struct acl_finding f = { .map = map, .walk = walk };
-
-	/* All is of class 0. */
-	if (!root)
-		return 0;
-	walk->index_at = root;
-	walk->word = 0;
-	bpf_loop(ACL_INDEX_STEPS, acl_find_step, &f, 0);
-	return walk->index_at;
+	return acl_find_in(s->index, s->walk);
 }
+
+static long acl_find_member(__u32 i, struct acl_search *s)
+{
+	return acl_find_in(s->tree, s->walk);
+}
+
+/* What `words` of the walk are. No function of its own: each costs the chain of calls 32 bytes of stack. */
+#define acl_find(s, root, step)								\
+	({										\
+		__u32 found_ = root;							\
+											\
+		/* No root: all is of class 0. */					\
+		if (found_) {								\
+			(s)->walk->index_at = found_;					\
+			(s)->walk->word = 0;						\
+			bpf_loop(ACL_INDEX_STEPS, step, s, 0);				\
+			found_ = (s)->walk->index_at;					\
+		}									\
+		found_;									\
+	})
 
 static __always_inline __u32 acl_address_class(struct acl_search *s, __u32 root, const union weft_addr *a)
 {
 	for (int i = 0; i < 4; i++)
 		s->walk->words[i] = bpf_ntohl(a->v6[i]);
-	return acl_index_find(s->index, s->walk, root);
+	return acl_find(s, root, acl_find_class);
 }
 
 static __always_inline void acl_find_classes(struct acl_search *s, const struct acl_header *h)
@@ -199,7 +204,7 @@ static __always_inline void acl_find_classes(struct acl_search *s, const struct 
 		w->value[ACL_DESTINATION] = acl_address_class(s, root, &q->destination);
 	}
 	w->words[0] = q->port;
-	w->value[ACL_PORT] = acl_index_find(s->index, w, h->ports);
+	w->value[ACL_PORT] = acl_find(s, h->ports, acl_find_class);
 	w->value[ACL_SOURCE_PORT] = q->source_port;
 	w->value[ACL_DESTINATION_PORT] = q->destination_port;
 	w->value[ACL_PROTOCOL] = q->protocol;
@@ -236,7 +241,7 @@ static __always_inline bool acl_in_side(struct acl_search *s, const struct acl_m
 	if (!(m->sets & 1 << side))
 		return value >= m->first[side] && value <= m->last[side];
 	s->walk->words[0] = value;
-	return acl_index_find(s->tree, s->walk, m->first[side]) == 1;
+	return acl_find(s, m->first[side], acl_find_member) == 1;
 }
 
 static __always_inline bool acl_in_ranges(const struct port_range *r, __u16 port)

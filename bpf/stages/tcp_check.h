@@ -92,7 +92,7 @@ static __always_inline enum verdict check_rst(struct pkt *p, const struct flow *
 		(p->tcp_seq == sent->tcp_end ||
 		 p->tcp_seq == (them == TCP_HALF_NONE ? received->tcp_end : received->tcp_max_ack));
 	/* Some stacks set ACK without a number. */
-	if (us != TCP_HALF_NONE && (!ack || !p->tcp_ack || them == TCP_HALF_NONE || ack_fits(p, f))) {
+	if (us != TCP_HALF_NONE && (!ack || !p->tcp_ack || (them != TCP_HALF_NONE && ack_fits(p, f)))) {
 		if (exact)
 			return V_NEXT;
 		if (them != TCP_HALF_NONE && seq_between(received->tcp_max_ack, p->tcp_seq, received->tcp_max_end))
@@ -134,6 +134,9 @@ __noinline int tcp_check_slowly(struct pkt *p, const struct flow *f)
 	them = FLOW_TCP_HALF(*flow_tcp(f, p->dir ^ 1));
 	if (p->tcp_flags & TCP_RST)
 		return check_rst(p, f, us, them);
+	/* Reset before there was a connection: no windows are known by which anything else could pass. */
+	if (p->flags & PKT_HALF_OPEN && us == TCP_HALF_RESET)
+		return drop(p, DROP_CT_TCP_STATE);
 	if (p->tcp_flags & TCP_SYN)
 		return p->tcp_flags & TCP_ACK ? check_syn_ack(p, f, us, them) : check_syn(p, f, us, them);
 	return check_ack(p, f, us, them);

@@ -264,6 +264,10 @@ static const struct play plays[] = {
 	{"a refusal that refuses another SYN", .steps = {
 		{{A, SYN, 100}},
 		{{B, RST | ACK, 0, 102}, OUT, RST_NUMBER}}},
+	{"a blind refusal is not learned from", .steps = {
+		{{A, SYN, 100}},
+		{{B, RST | ACK, 0x10000000, 1100000}, OUT},
+		{{B, SYN | ACK, 0x90000001, 101}, DROP_NONE, RST_NUMBER}}},
 	{"a refusal of an older SYN", .steps = {
 		{{A, SYN, 100}},
 		{{B, RST | ACK, 0, 99}, OUT, RST_NUMBER}}},
@@ -297,6 +301,22 @@ static const struct play plays[] = {
 	{"after a reset the other end may begin", .steps = {HANDSHAKE,
 		{{A, RST, 101}},
 		{{B, SYN, 9000}, DROP_NONE, AFTER_RESET}}},
+	{"a SYN-ACK that crosses the opener's RST", .steps = {
+		{{A, SYN, 100}},
+		{{A, RST, 101}},
+		{{B, SYN | ACK, 500, 101}, STATE}}},
+	{"a handshake that was reset goes no further", .steps = {
+		{{A, SYN, 100}},
+		{{B, SYN | ACK, 500, 101}},
+		{{A, RST, 101}},
+		{{B, SYN | ACK, 500, 101}, STATE, AFTER_RESET},
+		{{A, ACK, 101, 501}, STATE, AFTER_RESET},
+		{{A, SYN, 9000}},
+		{{B, SYN | ACK, 7000, 9001}},
+		{{A, ACK, 9001, 7001}}}},
+	{"the opener's RST has no acknowledgement", .steps = {
+		{{A, SYN, 100}},
+		{{A, RST | ACK, 101, 66001}, OUT}}},
 	{"after the close the other end may begin", .steps = {HANDSHAKE,
 		{{A, FIN | ACK, 101, 501}},
 		{{B, FIN | ACK, 501, 102}},

@@ -190,8 +190,9 @@ static void meddle(struct segment *s, const struct end *e)
 /* ---- what differs, and why ---- */
 
 struct before {
-	bool flow;
+	bool flow, half;
 	struct flow f;
+	bool refused; /* a RST came from an end before its SYN */
 	bool renewed; /* a SYN was sent again with other numbers */
 };
 
@@ -230,11 +231,15 @@ static enum difference we_dropped(const struct before *b, const struct segment *
 		return SAME;
 	if (reason == DROP_CT_TCP_WINDOW) {
 		d = of_window(b, s);
+		if (d == SAME && b->refused)
+			return RST_NUMBER;
 		return d == SAME && b->renewed ? SYN_RENEWED : d;
 	}
 	if (reason == DROP_CT_TCP_STATE && FLOW_TCP_HALF(b->f.tcp[s->from == B]) == TCP_HALF_NONE &&
 	    s->flags & ACK && s->payload)
 		return EARLY_DATA;
+	if (reason == DROP_CT_TCP_STATE && b->half && FLOW_TCP_HALF(b->f.tcp[0]) == TCP_HALF_RESET)
+		return AFTER_RESET;
 	if (reason == DROP_CT_TCP_STATE && s->from == B && s->flags == SYN && b->f.flags[0] & FLOW_CLOSING)
 		return CLOSED_BY_NUMBER;
 	return b->renewed ? SYN_RENEWED : SAME;
@@ -244,10 +249,13 @@ static enum difference we_passed(const struct before *b, const struct segment *s
 {
 	if (!b->flow)
 		return SAME;
-	if (s->flags == SYN && FLOW_TCP_HALF(b->f.tcp[0]) == TCP_HALF_RESET)
+	if (s->flags & SYN && FLOW_TCP_HALF(b->f.tcp[0]) == TCP_HALF_RESET)
 		return AFTER_RESET;
 	if (s->from == A && s->flags == (SYN | ACK))
 		return CROSSED_SYN_ACK;
+	/* What it learned from that, though it dropped it. */
+	if (b->refused)
+		return RST_NUMBER;
 	if (b->renewed)
 		return SYN_RENEWED;
 	return SAME;
@@ -270,11 +278,13 @@ static bool both_say(const struct bout *b, struct before *before, const struct s
 {
 	enum drop_reason reason;
 	enum difference d;
-	bool half, kernel;
+	bool kernel;
 
-	before->flow = duel_flow(b, &before->f, &half);
+	before->flow = duel_flow(b, &before->f, &before->half);
 	reason = duel_ours(b, &s[n]);
 	kernel = duel_kernel_passes(b, &s[n]);
+	if (before->flow && s[n].flags & RST && FLOW_TCP_HALF(before->f.tcp[s[n].from == B]) == TCP_HALF_NONE)
+		before->refused = true;
 	segments++;
 	*passes = kernel;
 	passed += kernel;
@@ -302,7 +312,7 @@ static bool part_ways(const struct before *b, const struct segment *s)
 
 static void one_connection(const struct bout *b)
 {
-	struct segment said[SEGMENTS];
+	struct segment said[SEGMENTS], late = { 0 };
 	struct before before = { 0 };
 	struct end ends[2];
 	bool scaled;
@@ -318,7 +328,19 @@ static void one_connection(const struct bout *b)
 			other = e;
 			e = &ends[0];
 		}
-		said[n] = speak(e);
+		/* Overtaken: said before, and comes now. */
+		if (late.from && percent(30)) {
+			said[n] = late;
+			e = &ends[late.from == B];
+			other = &ends[late.from == A];
+			late.from = NOBODY;
+		} else {
+			said[n] = speak(e);
+		}
+		if (!late.from && n && !(said[n].flags & SYN) && percent(10)) {
+			late = said[n--];
+			continue;
+		}
 		meddled = percent(25);
 		if (meddled)
 			meddle(&said[n], e);

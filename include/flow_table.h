@@ -11,8 +11,9 @@
  *
  * A place is claimed by exchanging the last eight bytes of its key, of a free place or an expired flow, for
  * FLOW_CLAIMED, atomically; then all else is written; then the key's end, last. It is given up the same way. A reader looks
- * at the key from its beginning to its end, so it never takes a place for another's. Who has put a flow in looks once more
- * whether somebody else has put in the same, and the one nearer to home (and before in a bucket) stays.
+ * at the key's end before and after the rest: looking once, it could take one flow's addresses and the next one's ports for
+ * a third flow, while the place changes hands. Who has put a flow in looks once more whether somebody else has put in the
+ * same, and the one nearer to home (and before in a bucket) stays.
  */
 #ifndef WEFT_FLOW_TABLE_H
 #define WEFT_FLOW_TABLE_H

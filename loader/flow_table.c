@@ -155,7 +155,8 @@ static bool has_key(const struct flow_table *t, __u64 *place, const __u64 *words
 	for (int i = 0; i < end; i++)
 		if (__atomic_load_n(&place[i], __ATOMIC_RELAXED) != words[i])
 			return false;
-	return true;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&place[end], __ATOMIC_RELAXED) == words[end];
 }
 
 /* Key and flow of a place that is in use, in one piece: the key is the same before and after. */

@@ -85,13 +85,17 @@ static __always_inline __u64 *key_end_of(__u64 *place, struct shape shape)
 	return &place[shape.words - 1];
 }
 
-/* From its beginning to its end: see include/flow_table.h. */
+/* Its end before and after the rest: see include/flow_table.h. */
 static __always_inline bool place_has(const volatile __u64 *place, const __u64 *key, struct shape shape)
 {
-	for (int i = 0; i < shape.words; i++)
+	int end = shape.words - 1;
+
+	if (place[end] != key[end])
+		return false;
+	for (int i = 0; i < end; i++)
 		if (place[i] != key[i])
 			return false;
-	return true;
+	return place[end] == key[end];
 }
 
 static __always_inline __u32 spill_of(void *bucket, struct shape shape)
@@ -194,13 +198,12 @@ static __always_inline struct flow *flow_at(void *table, int found, struct shape
 	return b ? (void *)place_at(b, shape, found) + shape.flow : NULL;
 }
 
-/* Mostly it is where it is looked for first. */
+/* Mostly it is at home, and few buckets have ever spilt: the rest is a function's call away. */
 static __always_inline struct flow *ct_find(struct pkt *p, const struct tenant *t, bool ipv4)
 {
 	struct bpf_map *table = ct_table(p, ipv4);
 	struct shape shape = shape_of(ipv4);
-	__u32 bucket;
-	__u64 *place;
+	__u32 bucket, first;
 	int found;
 	void *b;
 
@@ -211,9 +214,15 @@ static __always_inline struct flow *ct_find(struct pkt *p, const struct tenant *
 	b = bpf_map_lookup_elem(table, &bucket);
 	if (!b)
 		return NULL;
-	place = place_at(b, shape, flow_place(p->place_hash));
-	if (place_has(place, p->key_words, shape))
-		return (void *)place + shape.flow;
+	first = flow_place(p->place_hash);
+	for (__u32 i = 0; i < FLOW_PLACES; i++) {
+		__u64 *place = place_at(b, shape, first + i);
+
+		if (place_has(place, p->key_words, shape))
+			return (void *)place + shape.flow;
+	}
+	if (!spill_of(b, shape))
+		return NULL;
 	found = flow_locate(p);
 	return found < 0 ? NULL : flow_at(table, found, shape);
 }

@@ -9,7 +9,7 @@ BUILD := build
 
 WARNINGS := -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
-LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle -lcap-ng
+LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle -lcap-ng -lm
 
 # A hook is compiled once for TC and once for XDP (bpf/lib/weft.h).
 BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc handover_tc handover_xdp clock
@@ -17,12 +17,12 @@ BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-func
 	-ffile-prefix-map=$(CURDIR)=. -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
 
-LOADER_SOURCES := $(wildcard loader/*.c loader/config/*.c agent/*.c)
+LOADER_SOURCES := $(wildcard loader/*.c loader/acl/*.c loader/config/*.c agent/*.c)
 LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
 
-.PHONY: all demo check unit net verifier kernels net-guest bench bench-safe format lint install uninstall clean help
+.PHONY: all demo check unit net verifier kernels net-guest bench bench-safe bench-firewall format lint install uninstall clean help
 # make V=1 shows the commands themselves.
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
@@ -36,6 +36,7 @@ all: $(BUILD)/weft ## the command, its programs and the test tools
 include selftests/bench/module.mk
 include examples/module.mk
 include selftests/unit/module.mk
+include selftests/rules/module.mk
 include selftests/verifier/module.mk
 include selftests/upgrade/module.mk
 include selftests/sanitize/module.mk
@@ -46,7 +47,7 @@ NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
 GUEST_NET_TESTS := selftests/kernels/net-6.12
-CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/lib/selftest.sh $(SAN_TESTS) $(NET_TESTS) $(KERNEL_TESTS)
+CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/rules/judge.sh selftests/lib/selftest.sh $(SAN_TESTS) $(NET_TESTS) $(KERNEL_TESTS)
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
@@ -95,7 +96,7 @@ check: all upgrade-wefts sanitize ## every test
 	./selftests/run -j 2 -t 300 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs
-	./selftests/run -j 2 $(UNIT_TESTS)
+	./selftests/run -j 2 $(UNIT_TESTS) selftests/rules/judge.sh
 
 net: all upgrade-wefts ## real packets between network namespaces
 	./selftests/run -j 2 -t 300 $(NET_TESTS)
@@ -112,12 +113,15 @@ net-guest: all ## the net tests on another kernel, in an emulated machine (half 
 bench: all ## figures against the kernel's own overlay and plain veth, name=value
 	./selftests/bench/bench.sh
 
+bench-firewall: all ## conntrack and rules at size, beside the kernel; name=value
+	./selftests/bench/firewall.sh
+
 bench-safe: all ## what it costs and risks to use weft: kills, upgrades, confirmation, boot; name=value
 	./selftests/bench/safe.sh
 
 # Headers and programs have their comments aligned by hand, which clang-format undoes.
 format: ## clang-format over the command's sources
-	clang-format -i loader/*.c loader/config/*.c agent/*.c
+	clang-format -i loader/*.c loader/acl/*.c loader/config/*.c agent/*.c
 
 lint: ## shell and C linters: cppcheck and shellcheck
 	bash -n setup selftests/run selftests/lib/*.sh selftests/net/*.sh selftests/demo/*.sh \

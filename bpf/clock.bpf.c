@@ -35,6 +35,7 @@ SHOW(early_frame);
 SHOW(event);	/* for readers of the ring buffer, which has no types of its own */
 SHOW(probe_body);	/* on the wire alone */
 const union acl_slot *show_acl_slot __attribute__((unused));
+const union acl_cell *show_acl_cell __attribute__((unused));
 
 struct clock_reading {
 	__u64 jiffies;

@@ -22,7 +22,9 @@ enum inner {
 	INNER_FRAGMENTS,
 	INNER_ACL,
 	INNER_RULE_HITS,
-	INNER_RULES,
+	INNER_RULES, /* in no outer map */
+	INNER_TREE, /* with two places a tenant, see tables_acl.c */
+	INNER_INDEX,
 	INNERS
 };
 

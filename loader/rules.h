@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "include/acl.h"
+#include "loader/acl/classifier.h"
 #include "loader/error.h"
 #include "loader/model.h"
 
@@ -44,18 +45,82 @@ json_t *rule_normalize(const char *tenant, const char *name, const json_t *objec
  */
 int rules_normalize(json_t *tree, struct error *e);
 
+/* A tenant's rules with their names followed, in the order of precedence: what the classifier is made from. */
+struct acl_rules {
+	struct acl_source source;
+	struct acl_term *term;
+	struct acl_rule *rule;
+	uint32_t *name_of; /* source.name */
+	const char **name; /* of each rule; the tree's */
+	uint64_t *digest; /* of each rule, terms by their names */
+	uint32_t *order; /* of each: (65535 - priority) << 2 | deny 0, reject 1, allow 2 */
+	struct acl_prefix *mover; /* source.mover, source.moving_slot */
+	uint32_t *moving_slot;
+	struct acl_named *named; /* terms whose members may change, by key */
+	size_t rules, terms, names, name_room, term_room, n_named, named_room;
+	struct term_slot *known;
+	size_t known_mask;
+	uint64_t key[2];
+	char who[WEFT_NAME_LEN + 16];
+};
+
 /*
- * All rules of a tenant as entries in the order in which they are asked: higher priority first; of
- * equal ones deny before reject before allow, then by name. Only what can match at a port of this
- * host. `list` is to be freed.
+ * Of equal priority deny comes before reject before allow, and then the name decides. Rules that can match at no port
+ * of this host are left out. `key` is of the keyed hashes.
  */
+int acl_rules_gather(const struct model *m, const struct model_tenant *t, const uint64_t key[2],
+		     struct acl_rules *r, struct error *e);
+void acl_rules_free(struct acl_rules *r);
+
+/* Entries in order of rank, tried one after the other. */
 struct acl_list {
 	struct acl_entry *entries;
 	size_t n, room;
-	uint64_t steps; /* what it took so far: bounded */
 };
 
-int acl_compile(const struct model *m, const struct model_tenant *t, struct acl_list *list,
-		struct error *e);
+/*
+ * Appends what the i-th rule is as entries: one for each port x source x destination x range of ports. False when the
+ * list would have more than `most`.
+ */
+bool acl_list_add(struct acl_list *list, const struct acl_rules *r, size_t i, uint32_t rank, size_t most);
+
+#define ACL_LINEAR_MAX 16 /* entries of a set that gets no tree */
+#define ACL_DELTA_MAX  32 /* entries beside a tree: changes since it was built */
+
+/* What is in use of a tenant, as far as it is known. */
+struct acl_in_use {
+	union acl_slot *slot; /* of the map acl; NULL: none */
+	size_t slots;
+	union acl_cell *tree; /* without what packets look at: [0] and the rules behind; NULL: none */
+	union acl_cell *index; /* [0], and terms and sums behind */
+	bool sealed; /* nothing of tree and index has been changed by other hands */
+};
+
+void acl_in_use_free(struct acl_in_use *in_use);
+
+/* What a tenant's maps shall be. */
+struct acl_program {
+	union acl_slot *slot; /* of the map acl */
+	size_t slots;
+	struct acl_compiled base; /* new ones, complete; the parts without cells are kept */
+	bool same; /* as what is in use */
+	unsigned int visits; /* of a new tree */
+	uint32_t tree_in_use, index_in_use; /* places in the outer maps, plus 1; 0: none */
+};
+
+/* `in_use` may be NULL: all is made anew. */
+int acl_program_make(const struct model *m, const struct model_tenant *t, const struct acl_in_use *in_use,
+		     struct acl_program *p, struct error *e);
+void acl_program_free(struct acl_program *p);
+
+/* The id (low 32 bits) of the rule that decides, 0: none. For a program that was all made anew. */
+uint32_t acl_program_ask(const struct acl_program *p, const struct acl_query *q, uint8_t *action);
+
+/* Likewise, of what the three maps hold; `base` without cells: no tree. */
+uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *base, const struct acl_query *q,
+		       uint8_t *action);
+
+/* Hash of all cells, with a seal of 0 in the first one. */
+uint64_t acl_seal(const union acl_cell *cell, size_t n);
 
 #endif

@@ -31,11 +31,37 @@ struct jobs {
 	struct job job[FLUSH_AT];
 };
 
-static void compile_acl(struct tables *t, size_t i)
+/* The map acl that packets of the tenant use; -1: none, or a former owner's of the slot. */
+static int acl_in_use(const struct tables *t, const struct root *root, const struct model_tenant *tenant)
 {
+	int fd = root_map(root, "tenant_slots", NULL);
+	struct tenant owner = { 0 };
+	uint32_t id;
+
+	if (fd >= 0 && bpf_map_lookup_elem(fd, &tenant->slot, &owner))
+		owner.id = 0;
+	if (fd >= 0)
+		close(fd);
+	if (!owner.id || owner.id != tenant->id || bpf_map_lookup_elem(t->outer[INNER_ACL], &tenant->slot, &id))
+		return -1;
+	fd = inner_find(root, tenant->name, INNER_ACL, id);
+	return fd >= 0 ? fd : rights_map(id);
+}
+
+static void compile_acl(struct tables *t, const struct root *root, size_t i)
+{
+	const struct model_tenant *tenant = &t->m->tenants[i];
+	int fd = acl_in_use(t, root, tenant), failed;
+	struct acl_in_use in_use = { 0 };
 	struct error why = { 0 };
 
-	if (!acl_compile(t->m, &t->m->tenants[i], &t->acl[i], &why))
+	if (fd >= 0) {
+		acl_in_use_read(t, root, tenant, fd, &in_use);
+		close(fd);
+	}
+	failed = acl_program_make(t->m, tenant, &in_use, &t->program[i], &why);
+	acl_in_use_free(&in_use);
+	if (!failed)
 		return;
 	t->refused[i] = alloc_zero(1, sizeof(why));
 	*t->refused[i] = why;
@@ -47,21 +73,22 @@ int tables_open(struct tables *t, const struct root *root, const struct model *m
 {
 	*t = (struct tables){ .m = m };
 	t->touched = alloc_zero(m->n_tenants, sizeof(*t->touched));
-	t->acl = alloc_zero(m->n_tenants, sizeof(*t->acl));
+	t->program = alloc_zero(m->n_tenants, sizeof(*t->program));
 	t->refused = alloc_zero(m->n_tenants, sizeof(*t->refused));
-	t->acl_state = alloc_zero(m->n_tenants, sizeof(*t->acl_state));
 	memcpy(t->touched, touched, m->n_tenants * sizeof(*t->touched));
 	for (int i = 0; i < INNERS; i++)
 		t->outer[i] = -1;
 	inner_types_open(&t->types, root);
-	for (int i = 0; i < INNER_RULES; i++) {
+	for (int i = 0; i < INNERS; i++) {
+		if (i == INNER_RULES)
+			continue;
 		t->outer[i] = root_map(root, inner_kinds[i].name, e);
 		if (t->outer[i] < 0)
 			goto failed;
 	}
 	for (size_t i = 0; i < m->n_tenants; i++)
 		if (touched[i] && m->tenants[i].here)
-			compile_acl(t, i);
+			compile_acl(t, root, i);
 	return 0;
 failed:
 	tables_close(t);
@@ -71,14 +98,13 @@ failed:
 void tables_close(struct tables *t)
 {
 	for (size_t i = 0; t->m && i < t->m->n_tenants; i++) {
-		free(t->acl[i].entries);
+		acl_program_free(&t->program[i]);
 		free(t->refused[i]);
 	}
-	free(t->acl);
+	free(t->program);
 	free(t->refused);
-	free(t->acl_state);
 	free(t->touched);
-	for (int i = 0; t->m && i < INNER_RULES; i++)
+	for (int i = 0; t->m && i < INNERS; i++)
 		if (t->outer[i] >= 0)
 			close(t->outer[i]);
 	if (t->m)
@@ -98,7 +124,7 @@ bool tables_wants(const struct model_tenant *tenant, enum inner kind)
 static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 {
 	if (kind == INNER_ACL)
-		return t->acl[i].n ? (uint32_t)t->acl[i].n + 1 : 2;
+		return (uint32_t)t->program[i].slots;
 	if (kind == INNER_RULE_HITS)
 		return rule_hits_room(
 			json_object_size(json_object_get(t->m->tenants[i].body, "acl")));
@@ -108,51 +134,6 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 	if (kind == INNER_FRAGMENTS)
 		return (t->m->tenants[i].max_fragments + FRAGMENT_WAYS - 1) / FRAGMENT_WAYS;
 	return flow_buckets(t->m->tenants[i].max_flows);
-}
-
-/*
- * The compiled ACL as the map shall hold it, header first; two slots at least, one is what a
- * placeholder has.
- */
-static void acl_contents(const struct acl_list *acl, struct entries *list)
-{
-	union acl_slot slot = { .header = { .entries = (__u32)acl->n } };
-	uint32_t i = 0;
-
-	entries_init(list, sizeof(uint32_t), sizeof(union acl_slot));
-	entries_add(list, &i, &slot);
-	while (i < acl->n) {
-		slot.entry = acl->entries[i];
-		i++;
-		entries_add(list, &i, &slot);
-	}
-	if (!acl->n) {
-		i = 1;
-		entries_add(list, &i, NULL);
-	}
-}
-
-static bool compare_acl(int fd, const struct acl_list *acl)
-{
-	struct entries wanted, actual;
-	struct error unused = { 0 };
-	bool same;
-
-	acl_contents(acl, &wanted);
-	entries_init(&actual, sizeof(uint32_t), sizeof(union acl_slot));
-	same = !map_read(fd, "acl", &actual, &unused) && actual.n == wanted.n &&
-	       !memcmp(actual.values, wanted.values, wanted.n * wanted.value_size);
-	entries_free(&wanted);
-	entries_free(&actual);
-	return same;
-}
-
-/* Read once: nobody else writes while the root is locked. */
-static bool same_acl(struct tables *t, size_t i, int fd)
-{
-	if (t->acl_state[i] == ACL_UNKNOWN)
-		t->acl_state[i] = compare_acl(fd, &t->acl[i]) ? ACL_SAME : ACL_OTHER;
-	return t->acl_state[i] == ACL_SAME;
 }
 
 /* The map that packets of the tenant use now: the outer map says so, not the pin. -1: none. */
@@ -183,7 +164,7 @@ void tables_mark_policy(struct tables *t, const struct root *root, struct sync *
 
 		if (fd < 0)
 			continue;
-		if (!same_acl(t, i, fd))
+		if (!t->program[i].same)
 			s->policy[t->m->tenants[i].slot] = true;
 		close(fd);
 	}
@@ -210,10 +191,12 @@ static enum table_fault fault_of(struct tables *t, const struct root *root, size
 
 	if (fd < 0 || inner_info(fd, &id, &entries))
 		return TABLE_MISSING;
-	if (kind == INNER_RULE_HITS ? !rule_hits_fits(entries, size_wanted(t, i, kind))
-				    : entries != size_wanted(t, i, kind))
+	if (kind == INNER_RULE_HITS && !rule_hits_fits(entries, size_wanted(t, i, kind)))
 		return TABLE_SIZE;
-	if (kind == INNER_ACL && !same_acl(t, i, fd))
+	/* What the rules compile to is compared as a whole. */
+	if (kind != INNER_RULE_HITS && kind != INNER_ACL && entries != size_wanted(t, i, kind))
+		return TABLE_SIZE;
+	if (kind == INNER_ACL && !t->program[i].same)
 		return TABLE_CONTENT;
 	return pin_is_right(root, t->m->tenants[i].name, kind, id) ? TABLE_RIGHT : TABLE_PIN;
 }
@@ -280,18 +263,11 @@ static int copy_flows(const struct tables *t, const struct sync *s, const struct
 			  s->wanted[t->m->tenants[job->tenant].slot].seed, swapped, e);
 }
 
-static int fill(const struct tables *t, const struct sync *s, const struct jobs *jobs,
-		const struct job *job, struct error *e)
+static int fill(const struct tables *t, const struct root *root, const struct sync *s,
+		const struct jobs *jobs, const struct job *job, struct error *e)
 {
-	struct entries list;
-	int failed;
-
-	if (jobs->kind == INNER_ACL) {
-		acl_contents(&t->acl[job->tenant], &list);
-		failed = map_write(job->fd, "acl", &list, e);
-		entries_free(&list);
-		return failed;
-	}
+	if (jobs->kind == INNER_ACL)
+		return acl_fill(t, root, job->tenant, job->fd, e);
 	if (jobs->kind == INNER_FRAGMENTS)
 		return fill_fragments(job->fd, size_wanted(t, job->tenant, INNER_FRAGMENTS), e);
 	if (jobs->kind == INNER_RULE_HITS)
@@ -322,7 +298,7 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		const struct job *job = &jobs->job[i];
 		uint32_t fd = (uint32_t)job->fd;
 
-		failed = fill(t, s, jobs, job, e) ||
+		failed = fill(t, root, s, jobs, job, e) ||
 			 inner_stage(root, t->m->tenants[job->tenant].name, jobs->kind, job->fd, e);
 		entries_add(&list, &t->m->tenants[job->tenant].slot, &fd);
 	}
@@ -337,6 +313,8 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		else
 			failed = copy_flows(t, s, jobs, job, true, e);
 		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
+		if (jobs->kind == INNER_ACL)
+			failed = failed || acl_settle(t, root, job->tenant, e);
 		s->changed[tenant->slot] = true;
 	}
 	t->writes += jobs->n;

@@ -16,9 +16,8 @@
 struct tables {
 	const struct model *m;
 	bool *touched; /* by tenant, as in m->tenants: the others are left alone */
-	struct acl_list *acl; /* likewise: what the touched ones shall have */
+	struct acl_program *program; /* likewise: what the rules of the touched ones shall be */
 	struct error **refused; /* likewise: why its rules cannot be compiled; then it is not touched */
-	enum acl_state { ACL_UNKNOWN, ACL_SAME, ACL_OTHER } *acl_state; /* and what is in use */
 	bool everything; /* look into every slot: a command was interrupted */
 	int outer[INNERS];
 	struct inner_types types;
@@ -32,6 +31,16 @@ struct tables {
 int tables_open(struct tables *t, const struct root *root, const struct model *m,
 		const bool *touched, struct error *e);
 void tables_close(struct tables *t);
+
+/* The part of it that is about rules (tables_acl.c). `fd` is of the tenant's map acl that is in use. */
+void acl_in_use_read(const struct tables *t, const struct root *root, const struct model_tenant *tenant,
+		     int fd, struct acl_in_use *u);
+/* Makes the new tree and index, if there are such, and fills a new map acl. */
+int acl_fill(const struct tables *t, const struct root *root, size_t i, int fd, struct error *e);
+/* After the swap: puts pins in their places, and lets go what is not in use any more. */
+int acl_settle(const struct tables *t, const struct root *root, size_t i, struct error *e);
+/* Lets go whatever trees and indices the slot has. */
+int acl_clear(const struct tables *t, uint32_t slot, struct error *e);
 
 /* Marks the tenants whose rules will change. */
 void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s);

@@ -120,6 +120,16 @@ static int remove_kind(struct tables *t, const struct root *root, const struct s
 		entries_add(&slots, &slot, NULL);
 		if (o)
 			inner_unpin(root, o->name, kind);
+		if (kind != INNER_ACL)
+			continue;
+		if (o) {
+			inner_unpin(root, o->name, INNER_TREE);
+			inner_unpin(root, o->name, INNER_INDEX);
+		}
+		if (acl_clear(t, slot, e)) {
+			entries_free(&slots);
+			return -1;
+		}
 	}
 	failed = empty_slots(t, root, kind, &slots, e);
 	entries_free(&slots);

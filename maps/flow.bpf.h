@@ -25,13 +25,14 @@ const struct ct6_bucket *show_ct6_bucket __attribute__((unused));
 const union acl_slot *show_acl_slot __attribute__((unused));
 const struct rule_hits_key *show_rule_hits_key __attribute__((unused));
 const struct rule_hits *show_rule_hits __attribute__((unused));
+const union acl_cell *show_acl_cell __attribute__((unused));
 
 /*
  * One inner map a tenant and kind, so that memory, cost and mistakes stay with the tenant. The inner
  * declarations are only the pattern that libbpf makes the outer map from; the loader makes the real
  * ones, each as large as its tenant's quota.
  */
-#define TENANT_TABLE(name, inner_type, inner_key, inner_value, inner_flags)        \
+#define TENANT_TABLES(name, entries, inner_type, inner_key, inner_value, inner_flags) \
 	struct name##_inner {                                                       \
 		__uint(type, inner_type);                                           \
 		__uint(max_entries, 64);                                            \
@@ -41,10 +42,11 @@ const struct rule_hits *show_rule_hits __attribute__((unused));
 	};                                                                          \
 	struct {                                                                    \
 		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                           \
-		__uint(max_entries, WEFT_TENANTS_MAX);                              \
+		__uint(max_entries, entries);                                       \
 		__type(key, __u32);                                                 \
 		__array(values, struct name##_inner);                               \
 	} name SEC(".maps")
+#define TENANT_TABLE(name, ...) TENANT_TABLES(name, WEFT_TENANTS_MAX, __VA_ARGS__)
 
 /* The command maps them into its memory; and what it can map begins with a page, so that places begin with cache lines. */
 TENANT_TABLE(ct4, BPF_MAP_TYPE_ARRAY, __u32, struct ct4_bucket, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
@@ -53,6 +55,9 @@ TENANT_TABLE(half4, BPF_MAP_TYPE_LRU_HASH, struct ct4_key, struct flow, 0);
 TENANT_TABLE(half6, BPF_MAP_TYPE_LRU_HASH, struct ct6_key, struct flow, 0);
 TENANT_TABLE(acl, BPF_MAP_TYPE_ARRAY, __u32, union acl_slot, BPF_F_INNER_MAP);
 TENANT_TABLE(rule_hits, BPF_MAP_TYPE_PERCPU_HASH, struct rule_hits_key, struct rule_hits, BPF_F_NO_PREALLOC);
+/* Two places a tenant: one that is in use, and one where the next is put before `acl` names it. */
+TENANT_TABLES(acl_tree, ACL_MAPS, BPF_MAP_TYPE_ARRAY, __u32, union acl_cell, BPF_F_INNER_MAP);
+TENANT_TABLES(acl_index, ACL_MAPS, BPF_MAP_TYPE_ARRAY, __u32, union acl_cell, BPF_F_INNER_MAP);
 
 static __always_inline const struct tenant *tenant_at(__u32 slot)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, a frame on its
- * way into `early` or out of it, an answer of the rules.
+ * way into `early` or out of it, an answer of the rules, a search for one.
  * One a CPU is enough: a hook runs to its end before another begins on that CPU (the guard, which copies
  * sent by a hook may meet while that hook still runs, uses none of it).
  */
@@ -16,11 +16,25 @@ struct answer {
 	__u8 action, entry_flags, found;
 };
 
+/* A search through a tenant's rules (stages/acl.h). */
+struct acl_walk {
+	__u32 value[8];			/* by enum acl_value */
+	__u32 words[4];			/* of what the index is asked for */
+	__u32 word;			/* which of them is looked at */
+	__u32 index_at;			/* a root; in the end, what was found */
+	__u32 waiting[ACL_ASIDE_MAX];	/* cells that are to be searched yet */
+	__u32 waiting_rank[ACL_ASIDE_MAX];
+	__u32 n;			/* how many */
+	__u32 at;			/* the cell to look at */
+	__u32 best;			/* rank of the rule that decides so far */
+};
+
 struct scratch {
 	struct pkt pkt;
 	struct flow flow;
 	struct early_frame early;
 	struct answer out;	/* of the sender's port, while the receiver's is asked */
+	struct acl_walk acl;
 };
 
 struct {

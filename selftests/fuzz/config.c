@@ -40,12 +40,12 @@ static void try_model(const struct state *state, const char *self)
 
 	model_make(&m, state->tree, &state->ids, self);
 	for (size_t i = 0; i < m.n_tenants; i++) {
-		struct acl_list list = { 0 };
+		struct acl_program program = { 0 };
 		struct error e = { 0 };
 
-		if (acl_compile(&m, &m.tenants[i], &list, &e))
+		if (acl_program_make(&m, &m.tenants[i], NULL, &program, &e))
 			must_say(&e);
-		free(list.entries);
+		acl_program_free(&program);
 	}
 	model_free(&m);
 }

@@ -95,20 +95,20 @@ static void must_lint(const struct model *m)
 
 static void must_stay_inside(const struct state *state)
 {
-	struct acl_list list = { 0 };
+	struct acl_program program = { 0 };
 	struct error e = { 0 };
 	struct model m;
 
 	model_make(&m, state->tree, &state->ids, "h1");
-	if (acl_compile(&m, model_tenant(&m, "red"), &list, &e))
+	if (acl_program_make(&m, model_tenant(&m, "red"), NULL, &program, &e))
 		must_say(&e);
-	for (size_t i = 0; i < list.n; i++) {
-		uint32_t slot = list.entries[i].port;
+	for (size_t i = 0; program.slot && i < program.slot[0].header.entries; i++) {
+		uint32_t slot = program.slot[1 + i].entry.port;
 
 		must(!slot || slot == model_port(&m, "red", "a")->slot + 1 ||
 		     slot == model_port(&m, "red", "b")->slot + 1);
 	}
-	free(list.entries);
+	acl_program_free(&program);
 	must_lint(&m);
 	model_free(&m);
 }

@@ -6,6 +6,7 @@
  *	owner PIN read | write             can it be opened so? 0 yes, 1 no
  *	owner PIN put NAME PORT [SOURCE]   a rule: in, allow tcp to PORT, from SOURCE
  *	owner PIN fill N                   rules like that, f0, f1, …, until N are in or the map is full; prints how many
+ *	owner PIN explode N                rules whose ranges of ports overlap in every way, and nothing else tells apart
  *	owner PIN random N SEED            keys and values of random bytes
  *	owner PIN ones N                   of 0xff
  *	owner PIN counts NAME              a rule that claims 65535 port ranges
@@ -82,6 +83,28 @@ static int fill(int n)
 	return i ? 0 : -1;
 }
 
+static int explode(int n)
+{
+	char name[WEFT_NAME_LEN];
+
+	for (int i = 0; i < n; i++) {
+		struct rule rule = { .direction = TO_WORKLOAD, .action = ACL_ALLOW, .has_protocol = 1, .protocol = 6 };
+		struct rule_key key;
+
+		snprintf(name, sizeof(name), "f%d", i);
+		key = key_of(name);
+		rule.priority = (__u16)i;
+		rule.source_ports = rule.destination_ports = 1;
+		rule.source_port[0].first = (__u16)(rand() % 30000);
+		rule.source_port[0].last = (__u16)(rule.source_port[0].first + 30000);
+		rule.destination_port[0].first = (__u16)(rand() % 30000);
+		rule.destination_port[0].last = (__u16)(rule.destination_port[0].first + 30000);
+		if (element(BPF_MAP_UPDATE_ELEM, &key, &rule))
+			return -1;
+	}
+	return 0;
+}
+
 static int scribble(int n, int byte)
 {
 	struct rule_key key;
@@ -155,6 +178,8 @@ static int act(int argc, char **argv)
 		return put(first, atoi(second), argc > 5 ? argv[5] : NULL);
 	if (!strcmp(verb, "fill"))
 		return fill(atoi(first));
+	if (!strcmp(verb, "explode"))
+		return explode(atoi(first));
 	if (!strcmp(verb, "random")) {
 		srand((unsigned int)atoi(second));
 		return scribble(atoi(first), -1);

@@ -181,7 +181,10 @@ bpftool map create "$ROOT/tenants/red/large" type hash key 32 value 1344 entries
 chown $U "$ROOT/tenants/red/large"
 mv "$ROOT/tenants/red/large" "$RULES"
 expect_output '^100000$' owner "$RULES" fill 100000
-expect_refused 'acl red/f.*more than 4096' commit red
+expect_ok commit red
+tcp_ok h1.r0 10.0.1.2 82
+expect_ok owner "$RULES" explode 20000
+expect_refused 'tenant red: .* the bound is 256' commit red
 expect_ok owner "$RULES" random 20000 2
 expect_status 4 commit
 tcp_ok h1.r0 10.0.1.2 82

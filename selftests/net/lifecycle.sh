@@ -112,14 +112,15 @@ done
 expect_ok test -e "$others/sub/m"
 rm -r "$others"
 
-# More rules than a tenant may have: refused, and nothing changes.
+# Rules that overlap so much that no tree divides them: refused, and nothing changes.
 awk 'BEGIN {
 	print "version: 1\ntenants:\n  big:\n    networks: {n: {vni: 4000}}\n    ports:"
 	print "      p: {network: n, host: h1, device: dx, mac: \"02:00:00:00:11:11\"}\n    acl:"
 	for (i = 1; i <= 6000; i++)
-		printf "      - {name: r%d, direction: in, priority: %d, protocol: tcp, destination_port: %d, action: allow}\n", i, i, i
+		printf "      - {name: r%d, direction: in, priority: %d, protocol: tcp, source_port: %d-%d, destination_port: %d-%d, action: allow}\n",
+			i, i, i * 7919 % 30000, i * 7919 % 30000 + 30000, i * 104729 % 30000, i * 104729 % 30000 + 30000
 }' > "$STATE/big.yaml"
-expect_refused 'more than [0-9]+ entries' weft_on h1 apply "$STATE/big.yaml"
+expect_refused 'the bound is [0-9]+' weft_on h1 apply "$STATE/big.yaml"
 ping_ok h1.p0 10.0.1.2
 
 # A device with a foreign program is named and refused, and nothing else changes.

@@ -6,8 +6,8 @@ SAN := build/san
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 # Of the others, some run no code of the command, and some are so long because of their size or number of tries, which
 # the fuzzer is better at.
-SAN_UNIT_TESTS := $(addprefix $(SAN)/tests/,acl_compile compile config_corpus config_grammar config_pairs config_tree \
-	lint rules sync)
+SAN_UNIT_TESTS := $(addprefix $(SAN)/tests/,acl_changes acl_compile compile config_corpus config_grammar config_pairs \
+	config_tree lint rules sync)
 SAN_TESTS := $(SAN_UNIT_TESTS) $(sort $(wildcard selftests/sanitize/*.sh)) selftests/fuzz/corpus.sh
 
 FUZZ_TARGETS := $(patsubst selftests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard selftests/fuzz/*.c))

@@ -107,10 +107,25 @@ struct layout {
 	X(has_icmp_type) X(icmp_type) X(has_icmp_code) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) X(log) \
 	X(stateless) X(pad) X(source_ports) X(destination_ports) X(source_port) X(destination_port) X(apply_to) \
 	X(source) X(destination)
-#define ACL_HEADER(X) X(entries) X(pad)
+#define ACL_HEADER(X) X(entries) X(voids) X(tree) X(index) X(root) X(addresses4) X(addresses6) X(ports) X(pad)
 #define ACL_ENTRY(X) X(source) X(destination) X(source_bits) X(destination_bits) X(family) X(direction) \
 	X(action) X(flags) X(ethertype) X(source_first) X(source_last) X(destination_first) X(destination_last) \
-	X(port) X(rule) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) X(pad)
+	X(port) X(rank_high) X(rule) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) \
+	X(rank_low)
+#define ACL_NODE(X) X(kind) X(value) X(pad) X(child) X(aside) X(aside_rank) X(cut)
+#define ACL_MATCH(X) X(kind) X(sets) X(ethertype) X(rank) X(rule) X(next) X(first) X(last) X(source_port) \
+	X(destination_port) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) X(action) \
+	X(flags) X(ranges) X(pad)
+#define ACL_RANGES(X) X(source) X(destination)
+#define ACL_BRANCH(X) X(child) X(key)
+#define ACL_WORDS(X) X(key) X(value)
+#define ACL_REST_OF(X) X(first) X(last) X(before) X(within) X(after) X(pad)
+#define ACL_BASE(X) X(kind) X(cells) X(items) X(classes) X(key) X(seal) X(pad)
+#define ACL_KNOWN(X) X(name) X(digest) X(rank) X(hides) X(pad)
+#define ACL_NAMED(X) X(key) X(digest) X(pad)
+#define ACL_QUERY(X) X(source) X(destination) X(tenant) X(port) X(ethertype) X(source_port) X(destination_port) \
+	X(direction) X(family) X(protocol) X(icmp_type) X(icmp_code) X(tcp_flags) X(ct_state) X(action) X(entry_flags) \
+	X(found) X(rule) X(pad)
 #define RULE_HITS_KEY(X) X(rule) X(carried)
 #define RULE_HITS(X) X(packets) X(bytes)
 #define TENANT_LIMITS(X) X(rejects_until) X(logs_until)
@@ -130,6 +145,9 @@ struct layout {
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
 	S(rule_hits_key, RULE_HITS_KEY) S(rule_hits, RULE_HITS) S(tenant_limits, TENANT_LIMITS)   \
+	S(acl_node, ACL_NODE) S(acl_match, ACL_MATCH) S(acl_ranges, ACL_RANGES) S(acl_branch, ACL_BRANCH) \
+	S(acl_words, ACL_WORDS) S(acl_base, ACL_BASE) S(acl_known, ACL_KNOWN) S(acl_named, ACL_NAMED) \
+	S(acl_query, ACL_QUERY) S(acl_rest, ACL_REST_OF)                                                                   \
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
 	S(fragment_range, FRAGMENT_RANGE) S(fragment_entry, FRAGMENT_ENTRY) S(fragment_set, FRAGMENT_SET)     \
 	S(early_key, EARLY_KEY) S(early_frame, EARLY_FRAME)                                                   \
@@ -344,6 +362,8 @@ static const struct map {
 	{ "early", BPF_MAP_TYPE_HASH, sizeof(struct early_key), sizeof(struct early_frame),
 	  EARLY_TENANTS * EARLY_FRAMES },
 	{ "rule_hits", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "acl_tree", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, ACL_MAPS },
+	{ "acl_index", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, ACL_MAPS },
 	{ "drops", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(__u64), DROP_REASONS },
 	{ "port_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_PORTS_MAX },
 	{ "network_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_NETWORKS_MAX },

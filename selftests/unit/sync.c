@@ -47,7 +47,7 @@ static void make_map(const char *name, enum bpf_map_type type, size_t key, size_
 	close(fd);
 }
 
-static void make_outer(enum inner kind)
+static void make_outer(enum inner kind, uint32_t places)
 {
 	const struct inner_kind *k = &inner_kinds[kind];
 	LIBBPF_OPTS(bpf_map_create_opts, inner, .map_flags = k->flags);
@@ -57,7 +57,7 @@ static void make_outer(enum inner kind)
 
 	assert_true(fd >= 0);
 	outer.inner_map_fd = (uint32_t)fd;
-	make_map(k->name, BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, WEFT_TENANTS_MAX, &outer);
+	make_map(k->name, BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, places, &outer);
 	close(fd);
 }
 
@@ -111,7 +111,9 @@ static int make_root(void **state)
 	make_map("chain_state", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct chain_state), 64, NULL);
 	make_map("next_hops", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct next_hop), 64, NULL);
 	for (int i = 0; i < INNER_RULES; i++)
-		make_outer(i);
+		make_outer(i, WEFT_TENANTS_MAX);
+	make_outer(INNER_TREE, ACL_MAPS);
+	make_outer(INNER_INDEX, ACL_MAPS);
 	return 0;
 }
 

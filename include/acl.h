@@ -60,7 +60,7 @@ struct rule {
  * ---- tenants/<tenant>/{acl,acl_tree,acl_index}: compiled for this host ----
  *
  * All three are arrays of 64-byte cells. `acl` is what is swapped: [0] is the header, then come the entries that are
- * tried one after the other, then the ranks of rules of the tree that are void. A larger set stands in `acl_tree`, which
+ * tried one after the other, then the ranks of rules of the tree that are void, then what weft knows of those beside it. A larger set stands in `acl_tree`, which
  * asks for classes of addresses and ports, not for addresses: `acl_index` tells the class of an address or a port. The
  * header says which of the two maps of each kind, of the tenant's two places in the outer map, belong to it: they never
  * change while a header names them. docs/CLASSIFIER.md says why it is so.
@@ -92,7 +92,9 @@ struct acl_header {
 	__u32 addresses4;	/* roots of the index */
 	__u32 addresses6;
 	__u32 ports;
-	__u32 pad[3];
+	__u32 beside;		/* with a tree: rules beside it, a struct acl_known each behind the ranks */
+	__u32 rules;		/* with a tree: all that the tenant has, those included that match nothing here */
+	__u32 pad;
 };
 
 enum acl_entry_flags {
@@ -130,9 +132,21 @@ struct acl_entry {
 	__u16 rank_low;
 };
 
+/* A rule as weft knows it again, in a map's part that packets do not look at. */
+struct acl_known {
+	char name[WEFT_NAME_LEN];
+	__u64 digest;		/* of all that it says; keyed by the tree's key */
+	__u32 rank;
+	__u32 hides;		/* 1: others are left out for it, so it cannot become void alone */
+	__u32 order;		/* of precedence, by priority and action: the smaller comes first, then the name */
+	__u32 by_name;		/* in a tree, of the i-th: which of them is the i-th by name */
+	__u64 pad;
+};
+
 union acl_slot {
 	struct acl_header header;
 	struct acl_entry entry;
+	struct acl_known known;
 	__u32 voids[ACL_VOIDS];
 };
 
@@ -215,14 +229,6 @@ struct acl_base {
 	__u32 classes[3];	/* of an index: of IPv4, IPv6, ports; their sums are behind the terms, 8 in a cell */
 	__u64 key[2];
 	__u64 seal;		/* hash of all cells, this one with a seal of 0 */
-	__u64 pad[2];
-};
-
-struct acl_known {
-	char name[WEFT_NAME_LEN];
-	__u64 digest;		/* of all that it says */
-	__u32 rank;
-	__u32 hides;		/* 1: others are left out for it, so it cannot become void alone */
 	__u64 pad[2];
 };
 

@@ -9,8 +9,11 @@
 #include "loader/config/schema.h"
 #include "loader/config/tree.h"
 #include "loader/origin.h"
+#include "loader/rule_edit.h"
 
-int batch_begin(const struct command_line *cl, struct batch **batch, struct error *e)
+static int begin(const struct command_line *cl,
+		 int (*read)(const struct root *root, struct state *state, struct error *e),
+		 struct batch **batch, struct error *e)
 {
 	struct batch *b = alloc_zero(1, sizeof(*b));
 
@@ -19,7 +22,7 @@ int batch_begin(const struct command_line *cl, struct batch **batch, struct erro
 		free(b);
 		return -1;
 	}
-	if (state_read(&b->root, &b->state, e)) {
+	if (read(&b->root, &b->state, e)) {
 		root_close(&b->root);
 		free(b);
 		return -1;
@@ -30,6 +33,16 @@ int batch_begin(const struct command_line *cl, struct batch **batch, struct erro
 	b->origin = origin_make(cl);
 	*batch = b;
 	return 0;
+}
+
+int batch_begin(const struct command_line *cl, struct batch **batch, struct error *e)
+{
+	return begin(cl, state_read, batch, e);
+}
+
+int batch_begin_objects(const struct command_line *cl, struct batch **batch, struct error *e)
+{
+	return begin(cl, state_read_objects, batch, e);
 }
 
 int batch_commit(struct batch *b, struct error *e)
@@ -89,6 +102,9 @@ int batch_edit(struct command_line *cl,
 		cl->batch->any_device |= cli_option(cl, "force") != NULL;
 		return edit(cl, cl->batch, e);
 	}
+	result = rule_edit(cl, edit, e);
+	if (result != RULE_EDIT_OTHER)
+		return result;
 	if (batch_begin(cl, &b, e))
 		return -1;
 	b->any_device = cli_option(cl, "force") != NULL;

@@ -59,6 +59,8 @@ int cmd_agent_run(struct command_line *cl, struct error *e);
  * tree and commit nothing), then commits all in one swap, or drops all at the first error.
  */
 int batch_begin(const struct command_line *cl, struct batch **batch, struct error *e);
+/* The same without anybody's rules, for who brings those that are needed. */
+int batch_begin_objects(const struct command_line *cl, struct batch **batch, struct error *e);
 void batch_file(struct batch *batch, const char *name, const char *sha256);	/* where the lines are from */
 int batch_commit(struct batch *batch, struct error *e);	/* an exit code, or -1 */
 void batch_end(struct batch *batch);			/* frees; without a commit nothing was changed */

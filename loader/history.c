@@ -125,6 +125,25 @@ int history_begin(struct history *h, const struct root *root, const struct state
 	return 0;
 }
 
+/* Who reads the last of a row of such changes has to read all of them. */
+#define CHANGES_IN_A_ROW 100
+
+int history_begin_change(struct history *h, const struct root *root, const json_t *diff, const json_t *origin)
+{
+	struct error unused;
+	unsigned int depth;
+
+	*h = (struct history){ .root = root };
+	if (programs_build(root, h->build, &unused) || history_file_is_pending(root) ||
+	    history_file_last(root, &h->last, &unused) || !h->last ||
+	    history_file_depth(root, h->last, &depth) || depth >= CHANGES_IN_A_ROW)
+		return -1;
+	h->fresh = json_pack("{s:I, s:i, s:I, s:I, s:O, s:s, s:O}", "base", (json_int_t)h->last, "depth",
+			     (int)depth + 1, "state", (json_int_t)h->last + 1, "time", (json_int_t)time(NULL),
+			     "origin", origin, "build", h->build, "diff", diff);
+	return h->fresh ? 0 : -1;
+}
+
 int history_write(struct history *h, struct error *e)
 {
 	if (h->found && (history_file_pending(h->root, h->found, e) ||

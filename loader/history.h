@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The last states of the configuration, each a file in the root's state directory: who made it, when, by which command
- * and files, with which programs, what it changed, and the whole tree. What the maps hold is the truth; a state is
+ * and files, with which programs, what it changed, and the whole tree (or, of changes of single rules, the number of the
+ * state before it). What the maps hold is the truth; a state is
  * written before the maps are, as "pending", and takes its place when they hold it. So a command that was killed
  * neither loses a state nor leaves one that never was.
  */
@@ -37,6 +38,11 @@ struct history {
  */
 int history_begin(struct history *h, const struct root *root, const struct state *state,
 		  const json_t *wanted, const json_t *origin, struct error *e);
+/*
+ * The same for a change that is known without the whole tree: the file of its state tells what differs from the one
+ * before it, and who reads it meets a whole state. -1: it takes the other way, and nothing is to be freed.
+ */
+int history_begin_change(struct history *h, const struct root *root, const json_t *diff, const json_t *origin);
 /* Puts it on disk, before the maps change. */
 int history_write(struct history *h, struct error *e);
 enum history_result {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/config/tree.h"
 #include "loader/history.h"
 #include "loader/history_files.h"
 #include "loader/statedir.h"
@@ -63,14 +64,49 @@ bool history_is_tree(const json_t *tree)
 	return json_integer_value(json_object_get(tree, "version")) == 1;
 }
 
-static json_t *load(const struct root *root, const char *name)
+static json_t *read_file(const struct root *root, const char *name)
 {
 	char path[PATH_MAX];
-	json_t *state;
 
-	if (statedir_path(root, name, path, sizeof(path), NULL))
-		return NULL;
-	state = json_load_file(path, 0, NULL);
+	return statedir_path(root, name, path, sizeof(path), NULL) ? NULL : json_load_file(path, 0, NULL);
+}
+
+static json_int_t number_of(const json_t *state, const char *key)
+{
+	return json_integer_value(json_object_get(state, key));
+}
+
+/* The tree of a state that tells only what differs from the one before it: a new reference, or NULL. */
+static json_t *follow(const struct root *root, const json_t *change)
+{
+	json_t *at = json_incref((json_t *)change), *diffs = json_array(), *tree = NULL;
+
+	while (json_object_get(at, "base")) {
+		json_int_t base = number_of(at, "base");
+		char name[40];
+
+		json_array_insert(diffs, 0, json_object_get(at, "diff"));
+		/* Each number is smaller than the one before: so this ends. */
+		snprintf(name, sizeof(name), "state-%lld.json", base < number_of(at, "state") ? (long long)base : 0LL);
+		json_decref(at);
+		at = read_file(root, name);
+	}
+	if (history_is_tree(json_object_get(at, "tree")))
+		tree = config_patch(json_object_get(at, "tree"), diffs);
+	json_decref(at);
+	json_decref(diffs);
+	return tree;
+}
+
+static json_t *load(const struct root *root, const char *name)
+{
+	json_t *state = read_file(root, name);
+
+	if (json_object_get(state, "base")) {
+		json_object_set_new(state, "tree", follow(root, state));
+		json_object_del(state, "base");
+		json_object_del(state, "depth");
+	}
 	/* Written whole or not at all, so that what does not fit is somebody else's. */
 	if (!history_is_tree(json_object_get(state, "tree")) ||
 	    !json_is_integer(json_object_get(state, "state"))) {
@@ -146,12 +182,44 @@ int history_file_pending(const struct root *root, const json_t *state, struct er
 	return failed;
 }
 
+int history_file_depth(const struct root *root, unsigned long number, unsigned int *depth)
+{
+	char name[40], path[PATH_MAX], head[64] = "";
+	FILE *file;
+
+	*depth = 0;
+	snprintf(name, sizeof(name), "state-%lu.json", number);
+	if (statedir_path(root, name, path, sizeof(path), NULL))
+		return -1;
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	/* As it was packed: whole states are large, so that nothing but their beginning is looked at. */
+	if (!fgets(head, sizeof(head), file))
+		head[0] = '\0';
+	fclose(file);
+	if (!strncmp(head, "{\"base\":", 8) && sscanf(head, "{\"base\":%*u,\"depth\":%u", depth) != 1)
+		return -1;
+	return head[0] ? 0 : -1;
+}
+
+bool history_file_is_pending(const struct root *root)
+{
+	char path[PATH_MAX];
+
+	return statedir_path(root, PENDING, path, sizeof(path), NULL) || !access(path, F_OK);
+}
+
 static void prune(const struct root *root)
 {
 	unsigned long *numbers;
-	int n = list(root, &numbers, NULL);
+	int n = list(root, &numbers, NULL), oldest = HISTORY_KEPT;
+	unsigned int depth;
 
-	for (int i = HISTORY_KEPT + 1; i < n; i++) {
+	/* What a state that is kept is told by is kept too. */
+	while (oldest < n && !history_file_depth(root, numbers[oldest], &depth) && depth)
+		oldest++;
+	for (int i = oldest + 1; i < n; i++) {
 		char name[40], path[PATH_MAX];
 
 		snprintf(name, sizeof(name), "state-%lu.json", numbers[i]);

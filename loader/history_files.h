@@ -4,6 +4,7 @@
 #define WEFT_HISTORY_FILES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "loader/root.h"
 
@@ -18,5 +19,12 @@ int history_file_pending(const struct root *root, const json_t *state, struct er
 /* The pending state is state `number` from now on; the oldest go. Returns 0 or -1. */
 int history_file_keep(const struct root *root, unsigned long number);
 void history_file_drop(const struct root *root);
+bool history_file_is_pending(const struct root *root);
+
+/*
+ * How many states there are between this one and the last one before it that is kept whole; 0: it is whole itself.
+ * Returns 0 or -1.
+ */
+int history_file_depth(const struct root *root, unsigned long number, unsigned int *depth);
 
 #endif

@@ -42,8 +42,8 @@ const struct inner_kind inner_kinds[INNERS] = {
 			      "rule_hits" },
 	[INNER_RULES] = { "rules", BPF_MAP_TYPE_HASH, sizeof(struct rule_key), sizeof(struct rule),
 			  BPF_F_NO_PREALLOC, "rule_key", "rule" },
-	[INNER_TREE] = { "acl_tree", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_cell), BPF_F_INNER_MAP,
-			 "__u32", "acl_cell" },
+	[INNER_TREE] = { "acl_tree", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_cell),
+			 BPF_F_INNER_MAP | BPF_F_MMAPABLE, "__u32", "acl_cell" },
 	[INNER_INDEX] = { "acl_index", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_cell), BPF_F_INNER_MAP,
 			  "__u32", "acl_cell" },
 };

@@ -87,6 +87,27 @@ bool acl_list_add(struct acl_list *list, const struct acl_rules *r, size_t i, ui
 #define ACL_LINEAR_MAX 16 /* entries of a set that gets no tree */
 #define ACL_DELTA_MAX  32 /* entries beside a tree: changes since it was built */
 
+/* What stands beside a tree. */
+struct acl_beside {
+	struct acl_list list;
+	struct acl_known known[ACL_DELTA_MAX]; /* the rules that the entries are of, in order of rank */
+	size_t n;
+	uint32_t voids[ACL_VOID_MAX]; /* ranks, ascending, of the tree's rules that do not count */
+	uint32_t n_voids;
+};
+
+/* A rule that is not in the tree, and the ranks of those next to it that are: those with equal ones share the room. */
+struct acl_change {
+	uint32_t rule; /* in acl_rules */
+	uint32_t below, above;
+};
+
+/* In order of precedence. False: there is no room beside the tree, or between its ranks. */
+bool acl_beside_add(struct acl_beside *b, const struct acl_rules *r, const struct acl_change *change, size_t n);
+
+/* Of a tree's rules, as they stand behind its cells: which has the name, plus 1; 0: none. */
+uint32_t acl_known_find(const union acl_cell *known, uint32_t n, const char *name);
+
 /* What is in use of a tenant, as far as it is known. */
 struct acl_in_use {
 	union acl_slot *slot; /* of the map acl; NULL: none */
@@ -108,10 +129,34 @@ struct acl_program {
 	uint32_t tree_in_use, index_in_use; /* places in the outer maps, plus 1; 0: none */
 };
 
+/* Fills p->slot. */
+void acl_program_slots(struct acl_program *p, const struct acl_header *h, const struct acl_beside *b);
+
 /* `in_use` may be NULL: all is made anew. */
 int acl_program_make(const struct model *m, const struct model_tenant *t, const struct acl_in_use *in_use,
 		     struct acl_program *p, struct error *e);
 void acl_program_free(struct acl_program *p);
+
+/* What is in use of a tenant, as far as one change needs it. */
+struct acl_kept {
+	const union acl_slot *slot; /* of the map acl */
+	size_t slots;
+	const union acl_cell *cell; /* of the tree's map */
+	size_t cells;
+};
+
+/* Is there a tree, and do the numbers in it fit? Nothing below looks at what does not. */
+bool acl_kept_fits(const struct acl_kept *k);
+/* The i-th rule beside the tree; NULL: there are no more. */
+const struct acl_known *acl_kept_beside(const struct acl_kept *k, uint32_t i);
+/* What counts under this name, be it in the tree or beside it; NULL: nothing. */
+const struct acl_known *acl_kept_find(const struct acl_kept *k, const char *name);
+/*
+ * `name` was changed, added or deleted; `r` has it, if it is there, and the others beside the tree; `all` is how many
+ * rules the tenant has now. Fills p->slot; false: it takes more than that.
+ */
+bool acl_program_edit(const struct acl_kept *k, const struct acl_rules *r, const char *name, uint32_t all,
+		      struct acl_program *p);
 
 /* The id (low 32 bits) of the rule that decides, 0: none. For a program that was all made anew. */
 uint32_t acl_program_ask(const struct acl_program *p, const struct acl_query *q, uint8_t *action);

@@ -16,9 +16,8 @@ struct make {
 	struct acl_rules r;
 	const struct acl_in_use *in_use;
 	struct acl_program *p;
-	struct acl_list list;
-	uint32_t voids[ACL_VOID_MAX];
-	uint32_t n_voids;
+	struct acl_beside beside;
+	uint32_t all; /* rules that the tenant has */
 	struct error *e;
 };
 
@@ -42,22 +41,52 @@ static void random_key(uint64_t key[2])
 
 /* ---- the map acl ---- */
 
-static void write_slots(struct make *k, const struct acl_header *h)
+void acl_program_slots(struct acl_program *p, const struct acl_header *h, const struct acl_beside *b)
 {
-	size_t cells = (k->n_voids + ACL_VOIDS - 1) / ACL_VOIDS;
-	struct acl_program *p = k->p;
+	size_t cells = (b->n_voids + ACL_VOIDS - 1) / ACL_VOIDS, at = 1 + b->list.n;
 
 	/* Two at least: one is what a placeholder has. */
-	p->slots = 1 + k->list.n + cells < 2 ? 2 : 1 + k->list.n + cells;
+	p->slots = at + cells + b->n < 2 ? 2 : at + cells + b->n;
 	p->slot = alloc_zero(p->slots, sizeof(*p->slot));
 	p->slot[0].header = *h;
-	p->slot[0].header.entries = (__u32)k->list.n;
-	p->slot[0].header.voids = k->n_voids;
-	for (size_t i = 0; i < k->list.n; i++)
-		p->slot[1 + i].entry = k->list.entries[i];
+	p->slot[0].header.entries = (__u32)b->list.n;
+	p->slot[0].header.voids = b->n_voids;
+	p->slot[0].header.beside = (__u32)b->n;
+	for (size_t i = 0; i < b->list.n; i++)
+		p->slot[1 + i].entry = b->list.entries[i];
 	for (size_t i = 0; i < cells * ACL_VOIDS; i++)
-		p->slot[1 + k->list.n + i / ACL_VOIDS].voids[i % ACL_VOIDS] =
-			i < k->n_voids ? k->voids[i] : UINT32_MAX;
+		p->slot[at + i / ACL_VOIDS].voids[i % ACL_VOIDS] = i < b->n_voids ? b->voids[i] :
+										    UINT32_MAX;
+	for (size_t i = 0; i < b->n; i++)
+		p->slot[at + cells + i].known = b->known[i];
+}
+
+static void known_of(const struct acl_rules *r, size_t i, struct acl_known *known)
+{
+	*known = (struct acl_known){ .digest = r->digest[i], .order = r->order[i] };
+	memcpy(known->name, r->name[i], strnlen(r->name[i], WEFT_NAME_LEN));
+}
+
+bool acl_beside_add(struct acl_beside *b, const struct acl_rules *r, const struct acl_change *change, size_t n)
+{
+	for (size_t i = 0, end; i < n; i = end) {
+		uint32_t below = change[i].below, room = change[i].above - below, step;
+
+		for (end = i + 1; end < n && change[end].below == below; end++)
+			;
+		if (end - i > ACL_DELTA_MAX || b->n + end - i > ACL_DELTA_MAX || room <= end - i + 1)
+			return false;
+		step = room / (uint32_t)(end - i + 1);
+		for (size_t one = i; one < end; one++) {
+			struct acl_known *known = &b->known[b->n++];
+
+			known_of(r, change[one].rule, known);
+			known->rank = below += step;
+			if (!acl_list_add(&b->list, r, change[one].rule, below, ACL_DELTA_MAX))
+				return false;
+		}
+	}
+	return true;
 }
 
 static bool same_slots(const struct make *k)
@@ -74,8 +103,8 @@ static bool is_small(struct make *k)
 {
 	for (size_t i = 0; i < k->r.rules; i++)
 		/* No tree, no rank: so it is what earlier versions of the maps know, too. */
-		if (!acl_list_add(&k->list, &k->r, i, 0, ACL_LINEAR_MAX)) {
-			k->list.n = 0;
+		if (!acl_list_add(&k->beside.list, &k->r, i, 0, ACL_LINEAR_MAX)) {
+			k->beside.list.n = 0;
 			return false;
 		}
 	return true;
@@ -83,19 +112,38 @@ static bool is_small(struct make *k)
 
 /* ---- a new tree ---- */
 
+static int compare_by_name(const void *a, const void *b, void *arg)
+{
+	const struct acl_rules *r = arg;
+
+	return strcmp(r->name[*(const uint32_t *)a], r->name[*(const uint32_t *)b]);
+}
+
+static uint32_t *sort_names(const struct acl_rules *r)
+{
+	uint32_t *by_name = alloc_zero(r->rules + 1, sizeof(*by_name));
+
+	for (uint32_t i = 0; i < r->rules; i++)
+		by_name[i] = i;
+	qsort_r(by_name, r->rules, sizeof(*by_name), compare_by_name, (void *)(uintptr_t)r);
+	return by_name;
+}
+
 static void append_rules(struct make *k, struct acl_compiled *c)
 {
 	uint32_t looked_at = (uint32_t)c->tree.n, at = acl_cells_add(&c->tree, k->r.rules);
+	uint32_t *by_name = sort_names(&k->r);
 	struct acl_base *base;
 
 	for (size_t i = 0; i < k->r.rules; i++) {
 		struct acl_known *known = &c->tree.cell[at + i].known;
 
-		memcpy(known->name, k->r.name[i], strnlen(k->r.name[i], WEFT_NAME_LEN));
-		known->digest = k->r.digest[i];
+		known_of(&k->r, i, known);
 		known->rank = k->r.rule[i].match.rank;
 		known->hides = c->hides[i];
+		known->by_name = by_name[i];
 	}
+	free(by_name);
 	base = &c->tree.cell[0].base;
 	base->cells = looked_at;
 	base->items = (__u32)k->r.rules;
@@ -132,14 +180,15 @@ static int make_all(struct make *k)
 {
 	struct acl_compiled *c = &k->p->base;
 
-	k->list.n = 0;
-	k->n_voids = 0;
+	k->beside.list.n = 0;
+	k->beside.n = k->beside.n_voids = 0;
 	if (acl_build(&k->r.source, c, k->e))
 		return -1;
 	k->p->visits = c->visits;
 	append_rules(k, c);
 	append_terms(k, c);
-	write_slots(k, &c->header);
+	c->header.rules = k->all;
+	acl_program_slots(k->p, &c->header, &k->beside);
 	return 0;
 }
 
@@ -154,51 +203,31 @@ static const struct acl_known *known_at(const struct make *k, uint32_t i)
 	return &k->in_use->tree[1 + i].known;
 }
 
-static int compare_names(const struct acl_known *known, const char *name)
+uint32_t acl_known_find(const union acl_cell *known, uint32_t n, const char *name)
 {
+	uint32_t low = 0, high = n;
 	char padded[WEFT_NAME_LEN] = "";
 
 	memcpy(padded, name, strnlen(name, WEFT_NAME_LEN));
-	return memcmp(known->name, padded, WEFT_NAME_LEN);
-}
-
-/* By name: sorted indices of the tree's rules. */
-static int compare_known(const void *a, const void *b, void *arg)
-{
-	const struct make *k = arg;
-
-	return memcmp(known_at(k, *(const uint32_t *)a)->name,
-		      known_at(k, *(const uint32_t *)b)->name, WEFT_NAME_LEN);
-}
-
-static uint32_t *sort_known(const struct make *k, uint32_t n)
-{
-	uint32_t *by_name = alloc_zero(n + 1, sizeof(*by_name));
-
-	for (uint32_t i = 0; i < n; i++)
-		by_name[i] = i;
-	qsort_r(by_name, n, sizeof(*by_name), compare_known, (void *)(uintptr_t)k);
-	return by_name;
-}
-
-static uint32_t find_known(const struct make *k, const uint32_t *by_name, uint32_t n, size_t rule)
-{
-	uint32_t low = 0, high = n;
-
 	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-		int order = compare_names(known_at(k, by_name[middle]), k->r.name[rule]);
+		uint32_t middle = (low + high) / 2, at = known[middle].known.by_name;
+		int order = at < n ? memcmp(known[at].known.name, padded, WEFT_NAME_LEN) : 0;
 
 		if (!order)
-			return known_at(k, by_name[middle])->digest == k->r.digest[rule]
-				       ? by_name[middle] + 1
-				       : 0;
+			return at < n ? at + 1 : 0;
 		if (order < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return 0;
+}
+
+static uint32_t find_known(const struct make *k, uint32_t n, size_t rule)
+{
+	uint32_t at = acl_known_find(k->in_use->tree + 1, n, k->r.name[rule]);
+
+	return at && known_at(k, at - 1)->digest == k->r.digest[rule] ? at : 0;
 }
 
 /* What the tree has and the rules do not. False: too many, or such as hide others. */
@@ -213,9 +242,9 @@ static bool find_voids(struct make *k, const struct match *match, uint32_t n)
 	for (uint32_t i = 0; i < n && fits; i++) {
 		if (live[i])
 			continue;
-		fits = k->n_voids < ACL_VOID_MAX && !known_at(k, i)->hides;
+		fits = k->beside.n_voids < ACL_VOID_MAX && !known_at(k, i)->hides;
 		if (fits)
-			k->voids[k->n_voids++] = known_at(k, i)->rank;
+			k->beside.voids[k->beside.n_voids++] = known_at(k, i)->rank;
 	}
 	free(live);
 	return fits;
@@ -224,46 +253,20 @@ static bool find_voids(struct make *k, const struct match *match, uint32_t n)
 /* The rules that are not in the tree, with ranks between those of their neighbours that are. */
 static bool list_changes(struct make *k, const struct match *match)
 {
+	struct acl_change change[ACL_DELTA_MAX + 1];
 	uint32_t below = 0;
+	size_t n = 0, open = 0; /* those from `open` on have met nobody above them yet */
 
-	for (size_t i = 0; i < k->r.rules;) {
-		uint32_t above = UINT32_MAX;
-		size_t end = i;
-
-		if (match[i].known) {
-			below = known_at(k, match[i].known - 1)->rank;
-			i++;
+	for (size_t i = 0; i < k->r.rules && n <= ACL_DELTA_MAX; i++) {
+		if (!match[i].known) {
+			change[n++] = (struct acl_change){ (uint32_t)i, below, UINT32_MAX };
 			continue;
 		}
-		while (end < k->r.rules && !match[end].known)
-			end++;
-		if (end - i > ACL_DELTA_MAX)
-			return false;
-		if (end < k->r.rules)
-			above = known_at(k, match[end].known - 1)->rank;
-		if (above - below <= end - i + 1)
-			return false;
-		for (uint32_t step = (above - below) / (uint32_t)(end - i + 1); i < end; i++)
-			if (!acl_list_add(&k->list, &k->r, i, below += step, ACL_DELTA_MAX))
-				return false;
+		below = known_at(k, match[i].known - 1)->rank;
+		while (open < n)
+			change[open++].above = below;
 	}
-	return true;
-}
-
-/* Do the terms that the tree knows hold what they held? */
-static bool same_members(const struct make *k)
-{
-	const struct acl_base *base = &k->in_use->index[0].base;
-
-	for (size_t i = 0; i < k->r.n_named; i++)
-		for (uint32_t had = 0; had < base->items; had++) {
-			const struct acl_named *named = &k->in_use->index[1 + had].named;
-
-			if (named->key == k->r.named[i].key &&
-			    named->digest != k->r.named[i].digest)
-				return false;
-		}
-	return true;
+	return n <= ACL_DELTA_MAX && acl_beside_add(&k->beside, &k->r, change, n);
 }
 
 /* The source without what only rules beside the tree name: the tree has no classes for that. */
@@ -281,11 +284,29 @@ static struct acl_term *terms_of_tree(const struct make *k, const struct match *
 	return term;
 }
 
+/* Do the terms that the tree's own rules name hold what they held? `term` is terms_of_tree(). */
+static bool same_members(const struct make *k, const struct acl_term *term)
+{
+	const struct acl_base *base = &k->in_use->index[0].base;
+
+	/* Named terms stand in the order of terms. */
+	for (size_t i = 0, t = 0; i < k->r.n_named; i++) {
+		while (k->r.term[t].key != k->r.named[i].key)
+			t++;
+		for (uint32_t had = 0; term[t].key && had < base->items; had++) {
+			const struct acl_named *named = &k->in_use->index[1 + had].named;
+
+			if (named->key == k->r.named[i].key && named->digest != k->r.named[i].digest)
+				return false;
+		}
+	}
+	return true;
+}
+
 /* 1: done; 0: it takes a new tree; -1: refused. */
-static int make_index(struct make *k, const struct match *match)
+static int make_index(struct make *k, const struct acl_term *term)
 {
 	struct acl_source source = k->r.source;
-	struct acl_term *term;
 	const struct acl_base *base = &k->in_use->index[0].base;
 	const __u64 *sum = k->in_use->index[1 + base->items].sum;
 	struct acl_compiled *c = &k->p->base;
@@ -297,10 +318,8 @@ static int make_index(struct make *k, const struct match *match)
 		memcpy(c->sum[kind], sum, c->classes[kind] * sizeof(*sum));
 		sum += c->classes[kind];
 	}
-	term = terms_of_tree(k, match);
 	source.term = term;
 	made = acl_build_index(&source, c, k->e);
-	free(term);
 	if (made <= 0) {
 		acl_compiled_free(c);
 		return made;
@@ -311,24 +330,27 @@ static int make_index(struct make *k, const struct match *match)
 
 static int keep_tree(struct make *k)
 {
-	uint32_t n = k->in_use->tree[0].base.items, *by_name = sort_known(k, n);
+	uint32_t n = k->in_use->tree[0].base.items;
 	struct match *match = alloc_zero(k->r.rules + 1, sizeof(*match));
 	struct acl_header h = k->in_use->slot[0].header;
+	struct acl_term *term;
 	int made;
 
 	for (size_t i = 0; i < k->r.rules; i++)
-		match[i].known = find_known(k, by_name, n, i);
+		match[i].known = find_known(k, n, i);
+	term = terms_of_tree(k, match);
 	made = find_voids(k, match, n) && list_changes(k, match);
-	if (made && !same_members(k)) {
-		made = make_index(k, match);
+	if (made && !same_members(k, term)) {
+		made = make_index(k, term);
 		h.addresses4 = k->p->base.header.addresses4;
 		h.addresses6 = k->p->base.header.addresses6;
 		h.ports = k->p->base.header.ports;
 	}
+	h.rules = k->all;
 	if (made > 0)
-		write_slots(k, &h);
+		acl_program_slots(k->p, &h, &k->beside);
+	free(term);
 	free(match);
-	free(by_name);
 	return made;
 }
 
@@ -344,7 +366,7 @@ static int make(struct make *k)
 	int made;
 
 	if (is_small(k)) {
-		write_slots(k, &none);
+		acl_program_slots(k->p, &none, &k->beside);
 		return 0;
 	}
 	made = may_keep(k->in_use) ? keep_tree(k) : 0;
@@ -368,10 +390,11 @@ int acl_program_make(const struct model *m, const struct model_tenant *t,
 		memcpy(key, in_use->tree[0].base.key, sizeof(key));
 	if (acl_rules_gather(m, t, key, &k.r, e))
 		return -1;
+	k.all = (uint32_t)json_object_size(json_object_get(t->body, "acl"));
 	failed = make(&k);
 	p->same = !failed && !p->base.tree.n && !p->base.index.n && same_slots(&k);
 	acl_rules_free(&k.r);
-	free(k.list.entries);
+	free(k.beside.list.entries);
 	if (failed)
 		acl_program_free(p);
 	return failed;

@@ -291,14 +291,14 @@ static int read_host(struct state *state, const struct root *root, struct error 
 	return failed;
 }
 
-int state_read(const struct root *root, struct state *state, struct error *e)
+static int read_parts(const struct root *root, struct state *state, bool rules, struct error *e)
 {
 	*state = (struct state){ .flat = json_object(), .delegated = json_object() };
 	if (read_host(state, root, e) || read_objects(state, root, e))
 		goto failed;
 	if (state->host.next_id < state->ids.next_id)
 		state->host.next_id = state->ids.next_id;
-	if (read_all_rules(state, root, e))
+	if (rules && read_all_rules(state, root, e))
 		goto failed;
 	if (state->ids.next_id < state->host.next_id)
 		state->ids.next_id = state->host.next_id;
@@ -307,6 +307,16 @@ int state_read(const struct root *root, struct state *state, struct error *e)
 failed:
 	state_free(state);
 	return -1;
+}
+
+int state_read(const struct root *root, struct state *state, struct error *e)
+{
+	return read_parts(root, state, true, e);
+}
+
+int state_read_objects(const struct root *root, struct state *state, struct error *e)
+{
+	return read_parts(root, state, false, e);
 }
 
 void state_free(struct state *state)

@@ -35,6 +35,8 @@ struct state {
 };
 
 int state_read(const struct root *root, struct state *state, struct error *e);
+/* The same without anybody's rules: who wants some of them takes them. */
+int state_read_objects(const struct root *root, struct state *state, struct error *e);
 void state_free(struct state *state);
 
 /*

@@ -32,6 +32,10 @@ int tables_open(struct tables *t, const struct root *root, const struct model *m
 		const bool *touched, struct error *e);
 void tables_close(struct tables *t);
 
+/* All of a map acl, acl_tree or acl_index: to be freed; NULL: it cannot be read. */
+union acl_cell *acl_cells_read(int fd, const char *name, size_t *n);
+int acl_cells_write(int fd, const char *name, const void *cells, size_t n, struct error *e);
+
 /* The part of it that is about rules (tables_acl.c). `fd` is of the tenant's map acl that is in use. */
 void acl_in_use_read(const struct tables *t, const struct root *root, const struct model_tenant *tenant,
 		     int fd, struct acl_in_use *u);

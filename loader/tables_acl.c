@@ -15,7 +15,7 @@
 #include "loader/rights.h"
 #include "loader/tables.h"
 
-static union acl_cell *read_cells(int fd, const char *name, size_t *n)
+union acl_cell *acl_cells_read(int fd, const char *name, size_t *n)
 {
 	struct error unused = { 0 };
 	struct entries list;
@@ -61,7 +61,7 @@ static union acl_cell *read_base(const struct tables *t, const struct root *root
 		fd = rights_map(id);
 	if (fd < 0)
 		return NULL;
-	cells = read_cells(fd, inner_kinds[kind].name, &n);
+	cells = acl_cells_read(fd, inner_kinds[kind].name, &n);
 	close(fd);
 	if (!n || n != cells_told(&cells[0].base, kind == INNER_INDEX) ||
 	    acl_seal(cells, n) != cells[0].base.seal) {
@@ -80,7 +80,7 @@ void acl_in_use_read(const struct tables *t, const struct root *root,
 	bool tree, index;
 
 	*u = (struct acl_in_use){ 0 };
-	u->slot = (union acl_slot *)read_cells(fd, "acl", &u->slots);
+	u->slot = (union acl_slot *)acl_cells_read(fd, "acl", &u->slots);
 	if (!u->slot)
 		return;
 	u->tree = read_base(t, root, tenant->name, INNER_TREE, u->slot[0].header.tree, &tree);
@@ -88,7 +88,7 @@ void acl_in_use_read(const struct tables *t, const struct root *root,
 	u->sealed = (!u->slot[0].header.tree && !u->slot[0].header.index) || (tree && index);
 }
 
-static int write_cells(int fd, const char *name, const void *cells, size_t n, struct error *e)
+int acl_cells_write(int fd, const char *name, const void *cells, size_t n, struct error *e)
 {
 	struct entries list = { .key_size = sizeof(uint32_t),
 				.value_size = sizeof(union acl_cell),
@@ -118,7 +118,7 @@ static int put_base(const struct tables *t, const struct root *root,
 	fd = inner_create(&t->types, kind, (uint32_t)cells->n, e);
 	if (fd < 0)
 		return -1;
-	failed = write_cells(fd, inner_kinds[kind].name, cells->cell, cells->n, e) ||
+	failed = acl_cells_write(fd, inner_kinds[kind].name, cells->cell, cells->n, e) ||
 		 inner_stage(root, tenant->name, kind, fd, e);
 	if (!failed && bpf_map_update_elem(t->outer[kind], &at, &fd, BPF_ANY))
 		failed = error_set(e, EXIT_REFUSED, "map %s: place %u cannot be written: %s",
@@ -137,7 +137,7 @@ int acl_fill(const struct tables *t, const struct root *root, size_t i, int fd, 
 	if (put_base(t, root, tenant, INNER_TREE, &p->base.tree, p->tree_in_use, &h->tree, e) ||
 	    put_base(t, root, tenant, INNER_INDEX, &p->base.index, p->index_in_use, &h->index, e))
 		return -1;
-	return write_cells(fd, "acl", p->slot, p->slots, e);
+	return acl_cells_write(fd, "acl", p->slot, p->slots, e);
 }
 
 static int clear_places(const struct tables *t, enum inner kind, uint32_t slot, uint32_t keep,

@@ -56,7 +56,7 @@ TENANT_TABLE(half6, BPF_MAP_TYPE_LRU_HASH, struct ct6_key, struct flow, 0);
 TENANT_TABLE(acl, BPF_MAP_TYPE_ARRAY, __u32, union acl_slot, BPF_F_INNER_MAP);
 TENANT_TABLE(rule_hits, BPF_MAP_TYPE_PERCPU_HASH, struct rule_hits_key, struct rule_hits, BPF_F_NO_PREALLOC);
 /* Two places a tenant: one that is in use, and one where the next is put before `acl` names it. */
-TENANT_TABLES(acl_tree, ACL_MAPS, BPF_MAP_TYPE_ARRAY, __u32, union acl_cell, BPF_F_INNER_MAP);
+TENANT_TABLES(acl_tree, ACL_MAPS, BPF_MAP_TYPE_ARRAY, __u32, union acl_cell, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
 TENANT_TABLES(acl_index, ACL_MAPS, BPF_MAP_TYPE_ARRAY, __u32, union acl_cell, BPF_F_INNER_MAP);
 
 static __always_inline const struct tenant *tenant_at(__u32 slot)

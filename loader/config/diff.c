@@ -195,3 +195,23 @@ size_t config_diff_print(FILE *out, const json_t *diff)
 	}
 	return json_array_size(diff);
 }
+
+json_t *config_patch(const json_t *tree, const json_t *diffs)
+{
+	json_t *flat = config_flatten(tree), *diff, *entry, *patched;
+	size_t i, k;
+
+	json_array_foreach ((json_t *)diffs, i, diff)
+		json_array_foreach (diff, k, entry) {
+			const char *path = json_string_value(json_object_get(entry, "path"));
+			json_t *new = json_object_get(entry, "new");
+
+			if (path && new)
+				json_object_set(flat, path, new);
+			else if (path)
+				json_object_del(flat, path);
+		}
+	patched = config_unflatten(flat);
+	json_decref(flat);
+	return patched;
+}

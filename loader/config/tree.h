@@ -45,6 +45,9 @@ json_t *config_unflatten(const json_t *flat);
  */
 json_t *config_diff(const json_t *old, const json_t *wanted);
 
+/* The tree after the differences in a list of config_diff()s, one after the other: a new reference. */
+json_t *config_patch(const json_t *tree, const json_t *diffs);
+
 /* "- path", "~ path key: old -> new" (a line a key), "+ path". Returns the number of entries. */
 size_t config_diff_print(FILE *out, const json_t *diff);
 

@@ -73,13 +73,17 @@ static void settle(struct history *h, const json_t *tree)
 	h->killed = pending;
 }
 
-static json_t *found_origin(const struct history *h, const json_t *origin)
+static json_t *edited_origin(const json_t *asking)
+{
+	return json_pack("{s:s, s:o}", "user", "", "command",
+			 json_sprintf("(edits by other tools, seen by `%s`)", origin_command(asking)));
+}
+
+static json_t *found_origin(const struct history *h, const json_t *asking)
 {
 	if (!h->newest)
 		return json_pack("{s:s, s:s}", "user", "", "command", "(before the first change)");
-	return json_pack(
-		"{s:s, s:o}", "user", "", "command",
-		json_sprintf("(edits by other tools, seen by `%s`)", origin_command(origin)));
+	return edited_origin(asking);
 }
 
 /*
@@ -142,6 +146,15 @@ int history_begin_change(struct history *h, const struct root *root, const json_
 			     (int)depth + 1, "state", (json_int_t)h->last + 1, "time", (json_int_t)time(NULL),
 			     "origin", origin, "build", h->build, "diff", diff);
 	return h->fresh ? 0 : -1;
+}
+
+int history_begin_found(struct history *h, const struct root *root, const json_t *diff, const json_t *asking)
+{
+	json_t *origin = edited_origin(asking);
+	int failed = history_begin_change(h, root, diff, origin);
+
+	json_decref(origin);
+	return failed;
 }
 
 int history_write(struct history *h, struct error *e)

@@ -43,6 +43,8 @@ int history_begin(struct history *h, const struct root *root, const struct state
  * before it, and who reads it meets a whole state. -1: it takes the other way, and nothing is to be freed.
  */
 int history_begin_change(struct history *h, const struct root *root, const json_t *diff, const json_t *origin);
+/* Likewise of what other tools have edited; the differences need not say what was there before. */
+int history_begin_found(struct history *h, const struct root *root, const json_t *diff, const json_t *origin);
 /* Puts it on disk, before the maps change. */
 int history_write(struct history *h, struct error *e);
 enum history_result {

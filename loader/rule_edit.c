@@ -16,14 +16,14 @@
 #include "loader/devices.h"
 #include "loader/history.h"
 #include "loader/rule_edit.h"
-#include "loader/rule_hits.h"
+#include "loader/rule_place.h"
 #include "loader/tables.h"
 
 struct work {
 	struct batch *b;
 	struct target t;
-	uint32_t slot; /* the tenant's */
-	int tenants, outer, rules; /* maps */
+	struct rule_place place;
+	int outer; /* the map of maps acl */
 	struct acl_kept kept;
 	uint64_t key[2]; /* the tree's */
 	struct rule rule; /* as it was; later as it shall be */
@@ -70,7 +70,7 @@ static bool map_tree(struct work *w)
 
 static bool read_kept(struct work *w)
 {
-	int fd = map_at(w, INNER_ACL, w->slot, &w->outer);
+	int fd = map_at(w, INNER_ACL, w->place.slot, &w->outer);
 
 	if (fd < 0)
 		return false;
@@ -80,26 +80,6 @@ static bool read_kept(struct work *w)
 		return false;
 	memcpy(w->key, w->kept.cell[0].base.key, sizeof(w->key));
 	return true;
-}
-
-/* Is the tenant what a command left, its slot its own, its rules written by nobody else? */
-static bool find_tenant(struct work *w)
-{
-	const struct state *state = &w->b->state;
-	const struct identity *identity;
-	struct tenant tenant;
-	char path[CONFIG_PATH_LEN];
-
-	snprintf(path, sizeof(path), "tenants/%s", w->t.tenant);
-	identity = identity_find(&state->ids, path);
-	if (!identity || !json_object_get(state->flat, path) || state->interrupted ||
-	    inner_is_delegated(&w->b->root, w->t.tenant, INNER_RULES))
-		return false;
-	w->slot = identity->slot;
-	w->tenants = root_map(&w->b->root, sync_maps[MAP_TENANTS].name, NULL);
-	w->rules = inner_open(&w->b->root, w->t.tenant, INNER_RULES);
-	return w->tenants >= 0 && w->rules >= 0 && !bpf_map_lookup_elem(w->tenants, &w->slot, &tenant) &&
-	       tenant.id == identity->id;
 }
 
 /* ---- the rules that are needed ---- */
@@ -112,7 +92,7 @@ static bool take_rule(struct work *w, const char *name, const struct acl_known *
 	struct rule rule;
 
 	memcpy(key.name, name, strnlen(name, WEFT_NAME_LEN));
-	*had = !bpf_map_lookup_elem(w->rules, &key, &rule);
+	*had = !bpf_map_lookup_elem(w->place.rules, &key, &rule);
 	if (!*had || !known)
 		return *had == (known != NULL) && (*had || errno == ENOENT);
 	if (keyed_hash(w->key, &rule, sizeof(rule)) != known->digest)
@@ -149,19 +129,6 @@ static bool take_rules(struct work *w)
 
 /* ---- what becomes of it ---- */
 
-static bool has_room(const struct work *w, uint32_t all)
-{
-	int hits = inner_open(&w->b->root, w->t.tenant, INNER_RULE_HITS);
-	uint32_t id, entries;
-	bool fits;
-
-	fits = hits >= 0 && !inner_info(hits, &id, &entries) && rule_hits_fits(entries, rule_hits_room(all)) &&
-	       !inner_info(w->rules, &id, &entries) && all < entries;
-	if (hits >= 0)
-		close(hits);
-	return fits;
-}
-
 /* 0, -1, or RULE_EDIT_OTHER. */
 static int make_program(struct work *w, const struct model *m, struct error *e)
 {
@@ -172,7 +139,7 @@ static int make_program(struct work *w, const struct model *m, struct error *e)
 
 	if (acl_rules_gather(m, tenant, w->key, &r, e))
 		return -1;
-	fits = has_room(w, all) && acl_program_edit(&w->kept, &r, w->t.name, all, &w->program);
+	fits = rule_place_has_room(&w->place, &w->b->root, w->t.tenant, all) && acl_program_edit(&w->kept, &r, w->t.name, all, &w->program);
 	acl_rules_free(&r);
 	return fits ? 0 : RULE_EDIT_OTHER;
 }
@@ -221,24 +188,12 @@ static int swap(struct work *w, struct error *e)
 	inner_types_close(&types);
 	failed = fd < 0 || acl_cells_write(fd, inner_kinds[INNER_ACL].name, w->program.slot, w->program.slots, e) ||
 		 inner_stage(root, w->t.tenant, INNER_ACL, fd, e);
-	if (!failed && bpf_map_update_elem(w->outer, &w->slot, &fd, BPF_ANY))
-		failed = error_set(e, EXIT_REFUSED, "map acl: place %u cannot be written: %s", w->slot,
+	if (!failed && bpf_map_update_elem(w->outer, &w->place.slot, &fd, BPF_ANY))
+		failed = error_set(e, EXIT_REFUSED, "map acl: place %u cannot be written: %s", w->place.slot,
 				   strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return failed || inner_place(root, w->t.tenant, INNER_ACL, e) ? -1 : 0;
-}
-
-static int judge_again(struct work *w, struct error *e)
-{
-	struct tenant tenant;
-
-	if (bpf_map_lookup_elem(w->tenants, &w->slot, &tenant))
-		return error_set(e, EXIT_REFUSED, "map tenants: cannot be read: %s", strerror(errno));
-	tenant.epoch = next_epoch(tenant.epoch);
-	if (bpf_map_update_elem(w->tenants, &w->slot, &tenant, BPF_ANY))
-		return error_set(e, EXIT_REFUSED, "map tenants: cannot be written: %s", strerror(errno));
-	return 0;
 }
 
 static void forget_hits(const struct work *w)
@@ -258,7 +213,7 @@ static int store(struct work *w, struct error *e)
 	struct rule_key key = { 0 };
 
 	memcpy(key.name, w->t.name, strnlen(w->t.name, WEFT_NAME_LEN));
-	if (w->has ? bpf_map_update_elem(w->rules, &key, &w->rule, BPF_ANY) : bpf_map_delete_elem(w->rules, &key))
+	if (w->has ? bpf_map_update_elem(w->place.rules, &key, &w->rule, BPF_ANY) : bpf_map_delete_elem(w->place.rules, &key))
 		return error_set(e, EXIT_REFUSED, "map rules: %s cannot be written: %s", w->t.name,
 				 strerror(errno));
 	if (!w->has)
@@ -274,7 +229,7 @@ static int run(struct work *w, struct error *e)
 
 	host.next_id = w->ids.next_id;
 	if ((host.next_id != w->b->state.host.next_id && state_write_host(root, &host, e)) ||
-	    state_set_interrupted(root, true, e) || swap(w, e) || judge_again(w, e) || store(w, e) ||
+	    state_set_interrupted(root, true, e) || swap(w, e) || rule_place_judge_again(&w->place, e) || store(w, e) ||
 	    state_set_interrupted(root, false, e)) {
 		snprintf(why, sizeof(why), "%s", e->text);
 		return error_set(e, EXIT_PARTLY, "%.900s (partly done: run the same command, or apply, again)",
@@ -327,26 +282,23 @@ static void end(struct work *w)
 	if (w->kept.cell)
 		munmap((void *)(uintptr_t)w->kept.cell, w->kept.cells * sizeof(*w->kept.cell));
 	free((void *)(uintptr_t)w->kept.slot);
-	for (int i = 0; i < 3; i++) {
-		int fd = i == 0 ? w->tenants : i == 1 ? w->outer : w->rules;
-
-		if (fd >= 0)
-			close(fd);
-	}
+	if (w->outer >= 0)
+		close(w->outer);
+	rule_place_close(&w->place);
 	batch_end(w->b);
 }
 
 int rule_edit(struct command_line *cl,
 	      int (*edit)(struct command_line *cl, struct batch *b, struct error *e), struct error *e)
 {
-	struct work w = { .tenants = -1, .outer = -1, .rules = -1 };
+	struct work w = { .outer = -1 };
 	int result = RULE_EDIT_OTHER;
 	struct error unused;
 
 	if (!cl->command->verb || strcmp(cl->command->object, "acl") ||
 	    target_parse(&w.t, "acl", cl->argv[0], &unused) || batch_begin_objects(cl, &w.b, &unused))
 		return RULE_EDIT_OTHER;
-	if (find_tenant(&w) && read_kept(&w) && take_rules(&w))
+	if (rule_place_open(&w.place, w.b, w.t.tenant) && read_kept(&w) && take_rules(&w))
 		result = edit(cl, w.b, e);
 	if (result == EXIT_DONE)
 		result = check(&w, e);

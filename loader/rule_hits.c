@@ -143,23 +143,30 @@ static struct entries ids_of(const struct model_tenant *tenant, const struct ide
 int rule_hits_sweep(const struct root *root, const struct model_tenant *tenant,
 		    const struct identities *ids, struct error *e)
 {
+	struct entries has = ids_of(tenant, ids);
+	int failed = rule_hits_sweep_but(root, tenant->name, &has, e);
+
+	entries_free(&has);
+	return failed;
+}
+
+int rule_hits_sweep_but(const struct root *root, const char *tenant, const struct entries *ids, struct error *e)
+{
 	const char *name = inner_kinds[INNER_RULE_HITS].name;
-	int fd = inner_open(root, tenant->name, INNER_RULE_HITS), failed;
-	struct entries map, gone, has;
+	int fd = inner_open(root, tenant, INNER_RULE_HITS), failed;
+	struct entries map, gone;
 
 	if (fd < 0)
 		return 0;
 	failed = read_map(fd, &map, e);
 	entries_init(&gone, sizeof(struct rule_hits_key), 0);
 	if (!failed && map.n) {
-		has = ids_of(tenant, ids);
 		for (size_t i = 0; i < map.n; i++) {
 			const struct rule_hits_key *key = entries_key(&map, i);
 
-			if (!entries_find(&has, &key->rule))
+			if (!entries_find(ids, &key->rule))
 				entries_add(&gone, key, NULL);
 		}
-		entries_free(&has);
 		failed = map_delete(fd, name, &gone, e);
 	}
 	entries_free(&gone);

@@ -27,6 +27,11 @@ int rule_hits_carry(int old, int new, struct error *e);
 int rule_hits_sweep(const struct root *root, const struct model_tenant *tenant,
 		    const struct identities *ids, struct error *e);
 
+struct entries;
+
+/* Likewise; `ids`, 32 bits each and sorted, are those that it has. */
+int rule_hits_sweep_but(const struct root *root, const char *tenant, const struct entries *ids, struct error *e);
+
 struct rule_hits_sum {
 	uint32_t rule;
 	uint64_t packets, bytes;

@@ -51,7 +51,8 @@ struct acl_rules {
 	struct acl_term *term;
 	struct acl_rule *rule;
 	uint32_t *name_of; /* source.name */
-	const char **name; /* of each rule; the tree's */
+	const char **name; /* of each rule; the tree's, or names_kept */
+	char (*names_kept)[WEFT_NAME_LEN + 1];
 	uint64_t *digest; /* of each rule, terms by their names */
 	uint32_t *order; /* of each: (65535 - priority) << 2 | deny 0, reject 1, allow 2 */
 	struct acl_prefix *mover; /* source.mover, source.moving_slot */
@@ -70,6 +71,11 @@ struct acl_rules {
  */
 int acl_rules_gather(const struct model *m, const struct model_tenant *t, const uint64_t key[2],
 		     struct acl_rules *r, struct error *e);
+struct entries;
+
+/* The same of rules as they lie in the map `rules`, each of which has been checked. */
+int acl_rules_gather_map(const struct model *m, const struct model_tenant *t, const uint64_t key[2],
+			 const struct entries *list, struct acl_rules *r, struct error *e);
 void acl_rules_free(struct acl_rules *r);
 
 /* Entries in order of rank, tried one after the other. */
@@ -135,6 +141,9 @@ void acl_program_slots(struct acl_program *p, const struct acl_header *h, const 
 /* `in_use` may be NULL: all is made anew. */
 int acl_program_make(const struct model *m, const struct model_tenant *t, const struct acl_in_use *in_use,
 		     struct acl_program *p, struct error *e);
+/* The same of rules that are gathered, with the key of the tree in use, if there is one; `all`: that the tenant has. */
+int acl_program_of(const struct acl_rules *r, uint32_t all, const struct acl_in_use *in_use, struct acl_program *p,
+		   struct error *e);
 void acl_program_free(struct acl_program *p);
 
 /* What is in use of a tenant, as far as one change needs it. */

@@ -6,6 +6,7 @@
 #include "loader/acl/hash.h"
 #include "loader/alloc.h"
 #include "loader/config/schema.h"
+#include "loader/entries.h"
 #include "loader/rules.h"
 
 /* Terms by the keyed hash of their names; open addressing. */
@@ -22,7 +23,8 @@ struct members {
 
 struct ordered {
 	const char *name;
-	const json_t *object;
+	const json_t *object; /* NULL: `rule` has it */
+	const struct rule *rule;
 	uint32_t order;
 };
 
@@ -254,27 +256,36 @@ static void add_fields(struct acl_rule *made, const struct rule *rule)
 	memcpy(made->destination_port, rule->destination_port, sizeof(made->destination_port));
 }
 
+static int encode(const struct gather *g, const struct ordered *one, struct rule *rule)
+{
+	char path[CONFIG_PATH_LEN];
+	const struct identity *identity;
+
+	snprintf(path, sizeof(path), "tenants/%s/acl/%s", g->t->name, one->name);
+	identity = identity_find(g->m->ids, path);
+	return rule_encode(g->t->name, one->name, one->object, identity ? identity->id : 0, rule, g->e);
+}
+
 static int add_rule(const struct gather *g, const struct ordered *one)
 {
 	struct acl_rules *r = g->r;
 	struct acl_rule *made = &r->rule[r->rules];
-	char path[CONFIG_PATH_LEN];
-	const struct identity *identity;
-	struct rule rule;
+	const struct rule *rule = one->rule;
+	struct rule encoded;
 
-	snprintf(path, sizeof(path), "tenants/%s/acl/%s", g->t->name, one->name);
-	identity = identity_find(g->m->ids, path);
-	if (rule_encode(g->t->name, one->name, one->object, identity ? identity->id : 0, &rule,
-			g->e))
-		return -1;
+	if (!rule) {
+		if (encode(g, one, &encoded))
+			return -1;
+		rule = &encoded;
+	}
 	memset(made, 0, sizeof(*made));
-	add_fields(made, &rule);
-	add_names(g, made, SIDE_PORT, rule.apply_to);
-	if (!applies(g, &rule, made))
+	add_fields(made, rule);
+	add_names(g, made, SIDE_PORT, rule->apply_to);
+	if (!applies(g, rule, made))
 		return 0;
-	add_names(g, made, SIDE_SOURCE, rule.source);
-	add_names(g, made, SIDE_DESTINATION, rule.destination);
-	r->digest[r->rules] = keyed_hash(r->key, &rule, sizeof(rule));
+	add_names(g, made, SIDE_SOURCE, rule->source);
+	add_names(g, made, SIDE_DESTINATION, rule->destination);
+	r->digest[r->rules] = keyed_hash(r->key, rule, sizeof(*rule));
 	r->order[r->rules] = one->order;
 	r->name[r->rules++] = one->name;
 	return 0;
@@ -287,6 +298,13 @@ static uint32_t order_of(const json_t *object)
 	uint32_t kind = !strcmp(action, "deny") ? 0 : !strcmp(action, "reject") ? 1 : 2;
 
 	return (uint32_t)(65535 - schema_number("acl", object, "priority")) << 2 | kind;
+}
+
+static uint32_t order_of_rule(const struct rule *rule)
+{
+	uint32_t kind = rule->action == ACL_DENY ? 0 : rule->action == ACL_REJECT ? 1 : 2;
+
+	return (uint32_t)(65535 - rule->priority) << 2 | kind;
 }
 
 static int compare_rules(const void *a, const void *b)
@@ -338,6 +356,29 @@ static void find_movers(const struct gather *g)
 	g->r->source.moving_slots = m.slots;
 }
 
+static int gather(const struct gather *g, struct ordered *rules, size_t n)
+{
+	struct acl_rules *r = g->r;
+	int failed = 0;
+
+	qsort(rules, n, sizeof(*rules), compare_rules);
+	make_room(r, n);
+	for (size_t i = 0; i < n && !failed; i++)
+		failed = add_rule(g, &rules[i]);
+	give_ranks(r);
+	snprintf(r->who, sizeof(r->who), "tenant %s", g->t->name);
+	r->source = (struct acl_source){ .term = r->term,
+					 .rule = r->rule,
+					 .name = r->name_of,
+					 .terms = r->terms,
+					 .rules = r->rules,
+					 .who = r->who };
+	find_movers(g);
+	if (failed)
+		acl_rules_free(r);
+	return failed;
+}
+
 int acl_rules_gather(const struct model *m, const struct model_tenant *t, const uint64_t key[2],
 		     struct acl_rules *r, struct error *e)
 {
@@ -346,27 +387,34 @@ int acl_rules_gather(const struct model *m, const struct model_tenant *t, const 
 	struct gather g = { m, t, r, e };
 	const char *name;
 	size_t n = 0;
-	int failed = 0;
+	int failed;
 
 	*r = (struct acl_rules){ .key = { key[0], key[1] } };
 	json_object_foreach (acl, name, object)
-		rules[n++] = (struct ordered){ name, object, order_of(object) };
-	qsort(rules, n, sizeof(*rules), compare_rules);
-	make_room(r, n);
-	for (size_t i = 0; i < n && !failed; i++)
-		failed = add_rule(&g, &rules[i]);
+		rules[n++] = (struct ordered){ name, object, NULL, order_of(object) };
+	failed = gather(&g, rules, n);
 	free(rules);
-	give_ranks(r);
-	snprintf(r->who, sizeof(r->who), "tenant %s", t->name);
-	r->source = (struct acl_source){ .term = r->term,
-					 .rule = r->rule,
-					 .name = r->name_of,
-					 .terms = r->terms,
-					 .rules = r->rules,
-					 .who = r->who };
-	find_movers(&g);
-	if (failed)
-		acl_rules_free(r);
+	return failed;
+}
+
+int acl_rules_gather_map(const struct model *m, const struct model_tenant *t, const uint64_t key[2],
+			 const struct entries *list, struct acl_rules *r, struct error *e)
+{
+	struct ordered *rules = alloc_zero(list->n + 1, sizeof(*rules));
+	struct gather g = { m, t, r, e };
+	int failed;
+
+	*r = (struct acl_rules){ .key = { key[0], key[1] } };
+	r->names_kept = alloc_zero(list->n + 1, sizeof(*r->names_kept));
+	for (size_t i = 0; i < list->n; i++) {
+		const struct rule_key *name = entries_key(list, i);
+		const struct rule *rule = entries_value(list, i);
+
+		memcpy(r->names_kept[i], name->name, WEFT_NAME_LEN);
+		rules[i] = (struct ordered){ r->names_kept[i], NULL, rule, order_of_rule(rule) };
+	}
+	failed = gather(&g, rules, list->n);
+	free(rules);
 	return failed;
 }
 
@@ -379,6 +427,7 @@ void acl_rules_free(struct acl_rules *r)
 	free(r->term);
 	free(r->rule);
 	free(r->name_of);
+	free(r->names_kept);
 	free(r->name);
 	free(r->digest);
 	free(r->order);

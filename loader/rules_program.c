@@ -373,11 +373,10 @@ static int make(struct make *k)
 	return made ? (made < 0 ? -1 : 0) : make_all(k);
 }
 
-int acl_program_make(const struct model *m, const struct model_tenant *t,
-		     const struct acl_in_use *in_use, struct acl_program *p, struct error *e)
+int acl_program_of(const struct acl_rules *r, uint32_t all, const struct acl_in_use *in_use,
+		   struct acl_program *p, struct error *e)
 {
-	struct make k = { .in_use = in_use, .p = p, .e = e };
-	uint64_t key[2];
+	struct make k = { .r = *r, .in_use = in_use, .p = p, .all = all, .e = e };
 	int failed;
 
 	*p = (struct acl_program){ 0 };
@@ -385,18 +384,30 @@ int acl_program_make(const struct model *m, const struct model_tenant *t,
 		p->tree_in_use = in_use->slot[0].header.tree;
 		p->index_in_use = in_use->slot[0].header.index;
 	}
-	random_key(key);
-	if (may_keep(in_use))
-		memcpy(key, in_use->tree[0].base.key, sizeof(key));
-	if (acl_rules_gather(m, t, key, &k.r, e))
-		return -1;
-	k.all = (uint32_t)json_object_size(json_object_get(t->body, "acl"));
 	failed = make(&k);
 	p->same = !failed && !p->base.tree.n && !p->base.index.n && same_slots(&k);
-	acl_rules_free(&k.r);
 	free(k.beside.list.entries);
 	if (failed)
 		acl_program_free(p);
+	return failed;
+}
+
+int acl_program_make(const struct model *m, const struct model_tenant *t,
+		     const struct acl_in_use *in_use, struct acl_program *p, struct error *e)
+{
+	struct acl_rules r;
+	uint64_t key[2];
+	int failed;
+
+	*p = (struct acl_program){ 0 };
+	random_key(key);
+	if (may_keep(in_use))
+		memcpy(key, in_use->tree[0].base.key, sizeof(key));
+	if (acl_rules_gather(m, t, key, &r, e))
+		return -1;
+	failed = acl_program_of(&r, (uint32_t)json_object_size(json_object_get(t->body, "acl")), in_use, p,
+				e);
+	acl_rules_free(&r);
 	return failed;
 }
 

@@ -10,6 +10,7 @@
 #include "loader/audit.h"
 #include "loader/batch.h"
 #include "loader/config/schema.h"
+#include "loader/rules_commit.h"
 #include "loader/sync.h"
 
 static int check_bindable(const struct batch *b, const struct target *t, const json_t *port,
@@ -109,8 +110,10 @@ static int commit_rules(struct command_line *cl, struct batch *b, struct error *
 int cmd_acl_commit(struct command_line *cl, struct error *e)
 {
 	struct batch *b;
-	int result;
+	int result = cl->argc ? rules_commit(cl, e) : RULES_COMMIT_OTHER;
 
+	if (result != RULES_COMMIT_OTHER)
+		return result;
 	if (batch_begin(cl, &b, e))
 		return -1;
 	result = commit_rules(cl, b, e);

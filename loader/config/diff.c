@@ -204,8 +204,11 @@ json_t *config_patch(const json_t *tree, const json_t *diffs)
 	json_array_foreach ((json_t *)diffs, i, diff)
 		json_array_foreach (diff, k, entry) {
 			const char *path = json_string_value(json_object_get(entry, "path"));
-			json_t *new = json_object_get(entry, "new");
+			json_t *new = json_object_get(entry, "new"), *old = path ? json_object_get(flat, path) : NULL;
 
+			/* Who wrote it may not have known. */
+			if (old && !json_object_get(entry, "old"))
+				json_object_set(entry, "old", old);
 			if (path && new)
 				json_object_set(flat, path, new);
 			else if (path)

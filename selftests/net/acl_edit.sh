@@ -65,6 +65,26 @@ expect_ok "$TOOLS/owner" "$(root_of h2)/tenants/red/rules" put f2 77
 expect_ok weft_on h2 acl set red/f2 action deny
 expect_eq 1 "$([ "$(head_of)" = '{"base":' ] && echo 0 || echo 1)" "after another tool's edit of that rule all are looked at"
 expect_ok weft_on h2 verify
+# Many rules edited so, and committed: those alone are read, and they are one state of the history.
+weft_on h2 save > "$STATE/before"
+owner() { "$TOOLS/owner" "$(root_of h2)/tenants/red/rules" "$@" || fail "owner $*"; }
+owner put f3 78
+owner del f4
+owner put by-hand 79
+expect_ok weft_on h2 acl commit red
+expect_eq '{"base":' "$(head_of)" "acl commit: without a look at the others"
+expect_ok -t "acl commit: verified" weft_on h2 verify
+expect_eq 0 "$(weft_on h2 -j acl commit | jq .writes)" "acl commit: nothing is left to do"
+expect_eq false "$(weft_on h2 -j acl check red port b direction in protocol tcp source 10.7.4.1 destination $B4 destination_port 40 | jq .passes)" "the deleted one is gone"
+expect_eq true "$(weft_on h2 -j acl check red port b direction in protocol tcp source 10.7.5.1 destination $B4 destination_port 50 | jq .passes)" "the one beside it is not"
+expect_output 'edits by other tools' weft_on h2 history
+owner put wrong 80 not-a-prefix
+expect_refused 'wrong' weft_on h2 acl commit red
+owner del wrong
+expect_ok weft_on h2 acl commit red
+expect_ok weft_on h2 rollback 1
+weft_on h2 save > "$STATE/after"
+if cmp -s "$STATE/before" "$STATE/after"; then ok "taken back"; else fail "taken back: something differs"; diff "$STATE/before" "$STATE/after" | head; fi
 # More than what may stand beside a tree makes a new one, and goes on.
 for i in $(seq 40); do
 	run_quietly weft_on h2 acl add "red/n$i" direction in priority 60 protocol udp destination_port $((1000 + i)) action allow ||

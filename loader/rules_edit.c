@@ -154,7 +154,7 @@ bool acl_program_edit(const struct acl_kept *k, const struct acl_rules *r, const
 		      struct acl_program *p)
 {
 	const struct acl_known *own = in_tree(k, name);
-	struct acl_change change[ACL_DELTA_MAX];
+	struct acl_change change[ACL_DELTA_MAX] = { 0 };
 	struct acl_header h = k->slot[0].header;
 	struct acl_beside b = { 0 };
 	size_t n = 0;

@@ -253,7 +253,7 @@ static bool find_voids(struct make *k, const struct match *match, uint32_t n)
 /* The rules that are not in the tree, with ranks between those of their neighbours that are. */
 static bool list_changes(struct make *k, const struct match *match)
 {
-	struct acl_change change[ACL_DELTA_MAX + 1];
+	struct acl_change change[ACL_DELTA_MAX + 1] = { 0 };
 	uint32_t below = 0;
 	size_t n = 0, open = 0; /* those from `open` on have met nobody above them yet */
 

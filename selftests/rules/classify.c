@@ -110,7 +110,8 @@ static void open_bench(struct bench *b, bool admits)
 /* Fills a new inner map and puts it in its place. */
 static void put_map(int outer, const char *name, const void *cells, uint32_t n)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
+	LIBBPF_OPTS(bpf_map_create_opts, options,
+		    .map_flags = BPF_F_INNER_MAP | (strcmp(name, "acl_tree") ? 0 : BPF_F_MMAPABLE));
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, 64, n, &options);
 	uint32_t *keys = malloc(n * sizeof(*keys)), count = n, zero = 0;
 

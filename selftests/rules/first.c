@@ -20,7 +20,8 @@
 
 static void put_cells(const char *outer, uint32_t place, const void *cells, size_t n)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_INNER_MAP);
+	LIBBPF_OPTS(bpf_map_create_opts, options,
+		    .map_flags = BPF_F_INNER_MAP | (strcmp(outer, "acl_tree") ? 0 : BPF_F_MMAPABLE));
 	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, outer, 4, 64, (uint32_t)n, &options);
 	uint32_t *keys = calloc(n, sizeof(*keys)), count = (uint32_t)n;
 

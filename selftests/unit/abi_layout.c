@@ -107,7 +107,8 @@ struct layout {
 	X(has_icmp_type) X(icmp_type) X(has_icmp_code) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) X(log) \
 	X(stateless) X(pad) X(source_ports) X(destination_ports) X(source_port) X(destination_port) X(apply_to) \
 	X(source) X(destination)
-#define ACL_HEADER(X) X(entries) X(voids) X(tree) X(index) X(root) X(addresses4) X(addresses6) X(ports) X(pad)
+#define ACL_HEADER(X) X(entries) X(voids) X(tree) X(index) X(root) X(addresses4) X(addresses6) X(ports) \
+	X(beside) X(rules) X(pad)
 #define ACL_ENTRY(X) X(source) X(destination) X(source_bits) X(destination_bits) X(family) X(direction) \
 	X(action) X(flags) X(ethertype) X(source_first) X(source_last) X(destination_first) X(destination_last) \
 	X(port) X(rank_high) X(rule) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) \
@@ -121,7 +122,7 @@ struct layout {
 #define ACL_WORDS(X) X(key) X(value)
 #define ACL_REST_OF(X) X(first) X(last) X(before) X(within) X(after) X(pad)
 #define ACL_BASE(X) X(kind) X(cells) X(items) X(classes) X(key) X(seal) X(pad)
-#define ACL_KNOWN(X) X(name) X(digest) X(rank) X(hides) X(pad)
+#define ACL_KNOWN(X) X(name) X(digest) X(rank) X(hides) X(order) X(by_name) X(pad)
 #define ACL_NAMED(X) X(key) X(digest) X(pad)
 #define ACL_QUERY(X) X(source) X(destination) X(tenant) X(port) X(ethertype) X(source_port) X(destination_port) \
 	X(direction) X(family) X(protocol) X(icmp_type) X(icmp_code) X(tcp_flags) X(ct_state) X(action) X(entry_flags) \

@@ -38,7 +38,7 @@ static __always_inline void pick_flow(struct pick *p)
 {
 	__u64 r;
 
-	if (state.sweep_dport < state.config.n_dport) {
+	if (!state.config.random && state.sweep_dport < state.config.n_dport) {
 		p->sport = state.sweep_sport++;
 		p->dport = state.sweep_dport;
 		if (state.sweep_sport >= state.config.n_sport) {

@@ -18,7 +18,7 @@
 static const char help[] =
 	"flood --dev DEV --src-mac MAC --dst-mac MAC --src-ip IP --dst-ip IP [--netns NETNS]\n"
 	"             [--flows N] [--size BYTES] [--count N | --seconds S [--pps N]] [--cpu C]\n"
-	"             [--sport PORT] [--dport PORT] [--swap] [--srcs N] [--dsts N]\n"
+	"             [--sport PORT] [--dport PORT] [--swap] [--random] [--srcs N] [--dsts N]\n"
 	"             [--udp-check] [--tcp-syn | --proto N]\n"
 	"       flood --empty    prints empty_ns=: what an empty program costs with bpf_stats on\n"
 	"       flood --stats    keeps bpf_stats on until it is killed";
@@ -27,7 +27,7 @@ struct options {
 	const char *netns, *dev, *src_mac, *dst_mac, *src_ip, *dst_ip;
 	long flows, size, cpu, sport, dport, srcs, dsts, proto, count, pps;
 	double seconds;
-	int swap, udp_check, tcp_syn, empty, stats;
+	int swap, random, udp_check, tcp_syn, empty, stats;
 };
 
 struct frame {
@@ -166,6 +166,7 @@ static void spread(const struct options *o, struct flood_config *c)
 	c->sport = o->sport;
 	c->dport = o->dport;
 	c->swap = o->swap;
+	c->random = o->random;
 	c->n_src = o->srcs;
 	c->n_dst = o->dsts;
 	if (o->sport + c->n_sport > 65536 || o->dport + c->n_dport > 65536)
@@ -291,6 +292,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "dsts", NUMBER, &o->dsts, 1, 65536 },
 		{ "proto", NUMBER, &o->proto, 0, 255 },
 		{ "swap", SWITCH, &o->swap, 0, 0 },
+		{ "random", SWITCH, &o->random, 0, 0 },
 		{ "udp-check", SWITCH, &o->udp_check, 0, 0 },
 		{ "tcp-syn", SWITCH, &o->tcp_syn, 0, 0 },
 		{ "empty", SWITCH, &o->empty, 0, 0 },

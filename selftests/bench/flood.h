@@ -15,6 +15,7 @@ struct flood_config {
 	__u16 sport, dport;	/* the first of each, host order */
 	__u16 src_low, dst_low; /* low 16 bits of the first addresses, host order */
 	__u8 v6, l4, swap, l4_check;
+	__u8 random;	/* without the sweep before it */
 };
 
 /* The program's only global, so that it lies at the start of its section. */

@@ -6,7 +6,7 @@
 #	sample NAME VALUE			one more of a round
 #	median NAME				of its samples
 #	figure NAME VALUE			prints NAME=VALUE
-#	ratio_figure NAME SAMPLES SAMPLES	of two medians
+#	ratio_figure NAME SAMPLES SAMPLES	the median of the rounds' own ratios
 
 declare -A SAMPLES=() FIGURE=()
 
@@ -23,6 +23,17 @@ figure() {
 	echo "$1=$2"
 }
 
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f\n", (b > 0 ? a / b : 0) }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", (b > 0 ? a / b : 0) }'; }
 
-ratio_figure() { figure "$1" "$(ratio "$(median "$2")" "$(median "$3")")"; }
+# The machine's drift from round to round is in both samples of one.
+ratio_figure() {
+	local -a over under
+	local i
+
+	read -ra over <<< "${SAMPLES[$2]:-}"
+	read -ra under <<< "${SAMPLES[$3]:-}"
+	for ((i = 0; i < ${#over[@]}; i++)); do
+		sample "ratio $1" "$(ratio "${over[i]}" "${under[i]:-0}")"
+	done
+	figure "$1" "$(median "ratio $1")"
+}

@@ -42,15 +42,16 @@ value_bytes() {
 
 # fill X: the flows are swept from both ends; a second sweep is for those whose first packet was lost.
 fill() {
-	local x=$1 n jobs=() sinks=()
+	local x=$1 n back=() jobs=() sinks=()
 	for n in 1 2; do
 		bg "$TOOLS/sink" --netns "$(netns_of "$x$n.p0")" --dev eth0 --seconds 0 > "$STATE/sink.$n"
 		sinks+=("$BG_PID")
 		wait_for 5 grep -q ready "$STATE/sink.$n" || die "no sink"
 	done
 	for n in 1 2; do
-		flood_one "$x" $n $((3 - n)) v4 $LIVE $((n - 1)) 1 --count $LIVE "${@:2}" $([ $n = 1 ] || echo --swap) > "$STATE/flood.$n" &
+		flood_one "$x" $n $((3 - n)) v4 $LIVE $((n - 1)) 1 --count $LIVE "${back[@]}" > "$STATE/flood.$n" &
 		jobs+=($!)
+		back=(--swap)
 	done
 	wait "${jobs[@]}"
 	for n in "${sinks[@]}"; do bg_stop "$n"; done

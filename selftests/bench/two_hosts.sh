@@ -102,7 +102,7 @@ sink_one() {
 
 # pps X FAMILY FLOWS [MORE FOR flood]: delivered, both ways together.
 pps() {
-	local x=$1 family=$2 flows=$3 warmup=$PPS_WARMUP end jobs=()
+	local x=$1 family=$2 flows=$3 warmup=$PPS_WARMUP n end jobs=()
 	shift 3
 	[ -n "$warmup" ] || { [ "$flows" -gt 10000 ] && warmup=2.2 || warmup=0.6; }
 	end=$(awk -v w=$warmup -v s=$PPS_SECONDS 'BEGIN { print w + s + 0.4 }')

@@ -36,7 +36,7 @@ static const char lab[] =
 static struct root root = { .lock = -1 };
 static struct sync s;
 
-static inline void make_map(const char *name, enum bpf_map_type type, size_t key, size_t value,
+static void make_map(const char *name, enum bpf_map_type type, size_t key, size_t value,
 		     uint32_t entries, const struct bpf_map_create_opts *options)
 {
 	int fd = bpf_map_create(type, name, (uint32_t)key, (uint32_t)value, entries, options);
@@ -48,7 +48,7 @@ static inline void make_map(const char *name, enum bpf_map_type type, size_t key
 	close(fd);
 }
 
-static inline void make_outer(enum inner kind)
+static void make_outer(enum inner kind)
 {
 	const struct inner_kind *k = &inner_kinds[kind];
 	LIBBPF_OPTS(bpf_map_create_opts, inner, .map_flags = k->flags);
@@ -62,7 +62,7 @@ static inline void make_outer(enum inner kind)
 	close(fd);
 }
 
-static inline void remove_below(const char *path)
+static void remove_below(const char *path)
 {
 	struct dirent *entry;
 	DIR *directory = opendir(path);
@@ -80,7 +80,7 @@ static inline void remove_below(const char *path)
 	rmdir(path);
 }
 
-static inline int make_root(void **state)
+static int make_root(void **state)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, sparse, .map_flags = BPF_F_NO_PREALLOC);
 
@@ -116,7 +116,7 @@ static inline int make_root(void **state)
 	return 0;
 }
 
-static inline int drop_root(void **state)
+static int drop_root(void **state)
 {
 	(void)state;
 	remove_below(root.path);
@@ -127,7 +127,7 @@ static inline int drop_root(void **state)
  * What commit does, but for the devices: p0 is there, with ifindex 10. Returns how much had to be
  * written.
  */
-static inline size_t apply(const char *text, struct state *state)
+static size_t apply(const char *text, struct state *state)
 {
 	json_t *tree = parsed(text), *flat = config_flatten(tree);
 	bool touched[4] = { true, true, true, true };
@@ -184,7 +184,7 @@ static inline int map_fd(const char *name)
 	return fd;
 }
 
-static inline struct tenant tenant_at(uint32_t slot)
+static struct tenant tenant_at(uint32_t slot)
 {
 	int fd = map_fd(sync_maps[MAP_TENANTS].name);
 	struct tenant tenant;
@@ -194,7 +194,7 @@ static inline struct tenant tenant_at(uint32_t slot)
 	return tenant;
 }
 
-static inline char *edited(const char *from, const char *to)
+static char *edited(const char *from, const char *to)
 {
 	const char *at = strstr(lab, from);
 	char *text = NULL;

@@ -8,8 +8,8 @@
 # Two hosts joined by a veth, a workload on each; four times: weft in xdp mode, weft in tc mode, the kernel's vxlan +
 # bridge + br_netfilter with nftables, and a plain veth without any overlay. Anti-spoof, ACL and conntrack are on
 # in the first three. The same generator and the same sink serve all. Flows go both ways at once, a core
-# for each direction. Rounds are interleaved, and each figure is the median of its rounds: what disturbs the machine
-# disturbs all variants. Prints name=value lines; --check compares them with the targets.
+# for each direction. Rounds are interleaved, and each figure is the median of its rounds, each ratio that of the rounds'
+# ratios: what disturbs the machine disturbs all variants. Prints name=value lines; --check compares them with the targets.
 set -u
 
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/net.sh"

@@ -99,15 +99,18 @@ static void twice(void **state)
 		for_each_flavour(flavour)
 			for (uint32_t behind = 0; behind < FLOW_PLACES; behind++) {
 				struct lab l = lab_open(state, family);
+				uint64_t made;
 				struct flow f;
 
 				world_case(behind ? "the other is behind" : "the other is before", flavour);
 				other_was_there(&l, flavour, behind);
+				made = tenant_counted().flows;
 				send_one(flavour, (struct packet){ A, B, family, UDP, 1000, 53 });
 				case_assert(flow_count(l.table) == FLOW_PLACES + 1);
 				case_assert(flow_get(l.table, l.key, &f));
 				/* The one that is met first stays: the other's, with what it has seen, or the packet's own. */
 				case_assert(f.dir[0].packets + f.dir[1].packets == (behind ? 1 : 3));
+				case_assert(tenant_counted().flows == made + (behind ? 1 : 0));
 				send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1000 });
 				case_assert(flow_count(l.table) == FLOW_PLACES + 1);
 			}

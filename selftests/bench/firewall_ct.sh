@@ -69,10 +69,9 @@ established() {
 		for x in x k; do
 			sample established_$x "$(pps $x v4 $LIVE --random)"
 		done
-		echo "# round $round: ${SAMPLES[established_x]##* }, ${SAMPLES[established_k]##* }"
+		echo "# round $round: ${SAMPLES[established_x]##* }, ${SAMPLES[established_k]##* } packets a second"
 	done
 	for host in x1 x2 k1 k2; do
-		echo "# $host knows $(flows $host) flows"
 		[ "$(flows $host)" -ge $((LIVE * 99 / 100)) ] || fail "$host knows only $(flows $host) flows"
 	done
 	figure ct_established_xdp_1m_pps "$(median established_x)"
@@ -94,14 +93,23 @@ make_room() {
 	done
 }
 
+# Beyond the sweep, flows would not be new.
+all_are_new() {
+	local n
+	for n in 1 2; do
+		[ "$(sed -n 's/^sent=\([0-9]*\).*/\1/p' "$STATE/flood.$n")" -lt $NEW ] || fail "the sweep was over: $(cat "$STATE/flood.$n")"
+	done
+}
+
 new() {
-	local x round load PPS_WARMUP=0.3 PPS_SECONDS=0.5 PPS_BACK=()
+	local x round PPS_WARMUP=0.3 PPS_SECONDS=0.5 PPS_BACK=()
 	make_room
 	for ((round = 0; round < ROUNDS; round++)); do
 		for x in x k; do
 			sample new_$x "$(pps $x v4 $NEW --sport $((1100 + NEW_SIDE * round)))"
+			all_are_new
 		done
-		echo "# round $round: ${SAMPLES[new_x]##* }, ${SAMPLES[new_k]##* } $(flows x1) $(flows x2) $(flows k1) $(flows k2)"
+		echo "# round $round: ${SAMPLES[new_x]##* }, ${SAMPLES[new_k]##* } new flows a second"
 	done
 	figure ct_new_xdp_pps "$(median new_x)"
 	figure ct_new_kernel_pps "$(median new_k)"

@@ -210,6 +210,27 @@ static void crowded_table(void **state)
 		}
 }
 
+/* Flows that differ in one address alone, in one bucket: each key is looked at whole. */
+static void one_bucket(void **state)
+{
+	for (int family = 4; family <= 6; family += 2)
+		for_each_flavour(flavour)
+		{
+			const char *table = family == 4 ? "ct4" : "ct6";
+
+			world_reset(state);
+			allow_into_b();
+			inner_resize(table, 1);
+			world_case("one bucket", flavour);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1000, 53 }, SENT, DROP_NONE);
+			send_one(flavour, (struct packet){ A, R, family, UDP, 1000, 53 }, SENT, DROP_NONE);
+			case_assert(flow_count(table) == 2);
+			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1000 }, SENT, DROP_NONE);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1000, 53 }, SENT, DROP_NONE);
+			case_assert(flow_count(table) == 2);
+		}
+}
+
 /* A tenant without a table for a family: the reason says so. */
 static void missing_table(void **state)
 {
@@ -260,6 +281,7 @@ int main(void)
 		cmocka_unit_test_setup(short_timeout, world_reset),
 		cmocka_unit_test_setup(full_table, world_reset),
 		cmocka_unit_test_setup(crowded_table, world_reset),
+		cmocka_unit_test_setup(one_bucket, world_reset),
 		cmocka_unit_test_setup(missing_table, world_reset),
 		cmocka_unit_test_setup(syn_flood, world_reset),
 	};

@@ -4,7 +4,7 @@
 # firewall.sh: conntrack and rules at size, beside the kernel's own: each firewall_*.sh beside it in its turn, whose
 # lines NAME=VALUE are printed.
 #
-#   firewall.sh [--check] [NAME...]      NAME: acl for firewall_acl.sh, say; default: all
+#   firewall.sh [--check] [NAME...]      NAME: acl for firewall_acl.sh; default: all
 #
 # --check compares the figures with the targets; one that is missing is missed, if all were asked for. A part that
 # fails fails the whole.

@@ -20,7 +20,8 @@ static const char help[] =
 	"flood --dev DEV --src-mac MAC --dst-mac MAC --src-ip IP --dst-ip IP [--netns NETNS]\n"
 	"             [--flows N] [--size BYTES] [--count N | --seconds S [--pps N]] [--cpu C]\n"
 	"             [--sport PORT] [--dport PORT] [--swap] [--random] [--srcs N] [--dsts N]\n"
-	"             [--udp-check] [--tcp-syn | --proto N] [--turns MS --turn-src IP]\n"
+	"             [--udp-check] [--tcp-syn | --proto N]\n"
+	"             [--turns MS --turn-src IP]\n"
 	"       flood --empty    prints empty_ns=: what an empty program costs with bpf_stats on\n"
 	"       flood --stats    keeps bpf_stats on until it is killed";
 

@@ -20,11 +20,16 @@ struct lab {
 	uint8_t buckets[BUCKETS][FLOW_PLACES][PLACE_MAX];
 };
 
-static void send_one(enum flavour flavour, struct packet p)
+static void send_to(enum flavour flavour, struct packet p, enum outcome outcome, enum drop_reason reason)
 {
 	struct frame f = packet_frame(p);
 
-	expect(HOOK_PORT, flavour, p.from == A ? DEVICE_A : DEVICE_B, &f, SENT, DROP_NONE);
+	expect(HOOK_PORT, flavour, p.from == A ? DEVICE_A : DEVICE_B, &f, outcome, reason);
+}
+
+static void send_one(enum flavour flavour, struct packet p)
+{
+	send_to(flavour, p, SENT, DROP_NONE);
 }
 
 static uint64_t hash_of(const struct lab *l)
@@ -116,10 +121,39 @@ static void twice(void **state)
 			}
 }
 
+/* A place that another processor is about to fill is not taken, though nobody's flow is in it yet. */
+static void claimed(void **state)
+{
+	for (int family = 4; family <= 6; family += 2)
+		for_each_flavour(flavour)
+		{
+			struct lab l = lab_open(state, family);
+			__u64 words[CT6_KEY_WORDS];
+			uint8_t *other = (uint8_t *)words;
+			struct flow f;
+
+			world_case("a claimed place", flavour);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1000, 53 });
+			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1000 });
+			f = flow_only(l.table, l.key);
+			for (uint8_t i = 0; i < BUCKETS * FLOW_PLACES; i++) {
+				memcpy(other, l.key, l.key_size);
+				other[0] ^= i + 1;
+				if (i == 5)
+					words[l.key_size / 8 - 1] = FLOW_KEY_USED(FLOW_CLAIMED);
+				put(&l, i / FLOW_PLACES, i, other, &f);
+			}
+			write_table(&l);
+			send_to(flavour, (struct packet){ A, B, family, UDP, 1000, 53 }, DROPPED, DROP_CT_FULL);
+			case_assert(flow_count(l.table) == BUCKETS * FLOW_PLACES - 1);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(twice),
+		cmocka_unit_test(claimed),
 	};
 
 	return cmocka_run_group_tests(tests, world_open, world_close);

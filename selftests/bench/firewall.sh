@@ -18,6 +18,12 @@ acl_tse_ratio <= 4
 acl_vs_nft_10k >= 2
 acl_commit_100k_s <= 2
 acl_one_change_100k_ms <= 50
+ct_value_bytes_v4 <= 128
+ct_new_ratio >= 3
+ct_established_ratio_1m >= 5
+syn_flood_pps >= 300000
+syn_flood_kept >= 0.9
+syn_flood_neighbour >= 0.95
 '
 
 . "$(dirname "${BASH_SOURCE[0]}")/parts.sh"

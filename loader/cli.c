@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader/cli.h"
@@ -247,4 +248,44 @@ int cli_json(const struct command_line *cl, json_t *value, struct error *e)
 
 	json_decref(value);
 	return err ? error_set(e, EXIT_REFUSED, "cannot write the output") : 0;
+}
+
+void cli_list_begin(struct cli_list *list, const struct command_line *cl)
+{
+	*list = (struct cli_list){ .cl = cl };
+	if (cl->json)
+		putchar('[');
+}
+
+/* As far in as it is when it stands in a list. */
+static void print_indented(const json_t *item)
+{
+	char *text = json_dumps(item, JSON_ENCODE_ANY | JSON_INDENT(2));
+
+	fputs("\n  ", stdout);
+	for (const char *p = text; p && *p; p++) {
+		putchar(*p);
+		if (*p == '\n')
+			fputs("  ", stdout);
+	}
+	free(text);
+}
+
+void cli_list_add(struct cli_list *list, json_t *item)
+{
+	if (list->cl->json && list->any)
+		putchar(',');
+	if (list->cl->json && list->cl->pretty)
+		print_indented(item);
+	else if (list->cl->json)
+		json_dumpf(item, stdout, JSON_ENCODE_ANY | JSON_COMPACT);
+	list->any = true;
+	json_decref(item);
+}
+
+void cli_list_end(struct cli_list *list)
+{
+	if (!list->cl->json)
+		return;
+	fputs(list->any && list->cl->pretty ? "\n]\n" : "]\n", stdout);
 }

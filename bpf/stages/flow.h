@@ -115,11 +115,14 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 		window_pick_up(p, f);
 }
 
-static __always_inline enum verdict flow_inserted(struct pkt *p, long error)
+/* The flow that lies in scratch was put in, or was not. */
+static __always_inline enum verdict flow_inserted(struct pkt *p, const struct flow *f, long error)
 {
 	/* -EEXIST: another CPU was faster with the same flow: this packet goes on with that. */
 	if (!error || error == -EEXIST)
 		return V_NEXT;
+	if (error == -E2BIG)
+		flow_tell_full(p, f);
 	return drop(p, error == -E2BIG ? DROP_CT_FULL : error == -ENOENT ? DROP_CT_MISSING : DROP_INTERNAL);
 }
 
@@ -131,13 +134,13 @@ static __always_inline enum verdict flow_store(struct pkt *p, const struct flow 
 	void *table;
 
 	if (!handshake)
-		return flow_inserted(p, flow_insert(p));
+		return flow_inserted(p, f, flow_insert(p));
 	key = key_of(p);
 	/* Any expired or closed flow with this key was removed by flow_admit. */
 	table = half_table(p);
 	if (!table)
 		return drop(p, DROP_CT_MISSING);
-	return flow_inserted(p, bpf_map_update_elem(table, &key, f, BPF_NOEXIST));
+	return flow_inserted(p, f, bpf_map_update_elem(table, &key, f, BPF_NOEXIST));
 }
 
 #endif

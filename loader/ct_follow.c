@@ -89,7 +89,7 @@ static int take_event(struct monitor *m, const void *data, size_t size)
 {
 	const struct following *f = m->arg;
 	const struct flow_event *ev = data;
-	char tenant[NAMES_SIZE];
+	char tenant[NAMES_SIZE] = "";
 	struct flow_view v;
 
 	if (size < sizeof(*ev) || ev->time < m->since ||

@@ -162,7 +162,7 @@ static int count_flow(const void *key, const struct flow *f, void *arg)
 	if (flow_idle(f, c->v->now) > c->record->timeout[flow_timeout_of(f, protocol)])
 		return 0;
 	for (int end = 0; end < 2; end++)
-		count_end(c->v, f->dir[end].source, f->born, &in, &out);
+		count_end(c->v, f->path[end].source, f->born, &in, &out);
 	return 0;
 }
 

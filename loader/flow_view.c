@@ -16,7 +16,8 @@ void flow_view_of(struct flow_view *v, const char *tenant, const void *key, int 
 	int low;
 
 	*v = (struct flow_view){ .tenant = tenant, .flow = flow, .family = family };
-	v->original = flow->flags[1] & FLOW_ORIGINAL && !(flow->flags[0] & FLOW_ORIGINAL);
+	v->original = flow->path[1].flags & FLOW_ORIGINAL &&
+		      !(flow->path[0].flags & FLOW_ORIGINAL);
 	low = v->original; /* dir[0] is from the low end */
 	v->address[low] = four ? (const void *)&k4->low_address : k6->low_address;
 	v->address[!low] = four ? (const void *)&k4->high_address : k6->high_address;
@@ -45,13 +46,11 @@ static int direction(const struct flow_view *v, int end)
 
 const char *flow_view_verdict(const struct flow_view *v, int end)
 {
-	int dir = direction(v, end);
+	const struct flow_path *path = &v->flow->path[direction(v, end)];
 
-	if (v->record && v->flow->dir[dir].epoch != v->record->epoch)
+	if (v->record && path->epoch != v->record->epoch)
 		return "stale";
-	return v->flow->flags[dir] & FLOW_REJECT   ? "reject"
-	       : v->flow->flags[dir] & FLOW_DENIED ? "deny"
-						   : "allow";
+	return path->flags & FLOW_REJECT ? "reject" : path->flags & FLOW_DENIED ? "deny" : "allow";
 }
 
 const char *flow_view_state(const struct flow_view *v)
@@ -61,7 +60,7 @@ const char *flow_view_state(const struct flow_view *v)
 
 uint32_t flow_view_place(const struct flow_view *v, int end)
 {
-	return v->flow->dir[direction(v, end)].source;
+	return v->flow->path[direction(v, end)].source;
 }
 
 static const struct flow_dir *dir_of(const struct flow_view *v, int end)

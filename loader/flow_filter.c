@@ -69,9 +69,11 @@ void flow_filter_refresh(struct flow_filter *f, const struct model *m)
 
 static int none_has(const struct flow_filter *f, const char *kind, struct error *e)
 {
-	return error_set(e, EXIT_REFUSED, "%s%s has no %s %s: see `weft %s show`",
-			 f->tenant ? "tenant " : "no tenant", f->tenant ? f->tenant : "", kind,
-			 name_in(f, kind), kind);
+	if (!f->tenant)
+		return error_set(e, EXIT_REFUSED, "no tenant has a %s %s: see `weft %s show`", kind,
+				 name_in(f, kind), kind);
+	return error_set(e, EXIT_REFUSED, "tenant %s has no %s %s: see `weft %s show`", f->tenant,
+			 kind, name_in(f, kind), kind);
 }
 
 /* A port elsewhere has no flows of its own here; only those with ports that are here. */

@@ -2,6 +2,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,14 +107,39 @@ static int take(void *arg, void *data, size_t size)
 	return 0;
 }
 
+/* Who is stopped still tells what he has, and what was lost, and that he listens no more. */
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+static void stop_on_signals(void)
+{
+	struct sigaction action = { .sa_handler = stop };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+static bool goes_on(const struct monitor *m, int64_t start)
+{
+	return m->left && !m->failed && !stopped &&
+	       (m->for_ms < 0 || names_now_ms() - start < m->for_ms);
+}
+
 static int follow(struct monitor *m, struct ring_buffer *ring, struct error *e)
 {
 	int64_t start = names_now_ms(), looked = start;
 
 	/* What is old makes room first. */
 	ring_buffer__consume(ring);
+	stop_on_signals();
 	look_for_losses(m, true);
-	while (m->left && !m->failed && (m->for_ms < 0 || names_now_ms() - start < m->for_ms)) {
+	while (goes_on(m, start)) {
 		int n = m->kind->tick && m->kind->tick(m, e) ? -1 : 0;
 
 		if (n)

@@ -86,7 +86,7 @@ const struct command commands[] = {
 	  "what rules with log decide, as it happens" },
 
 	{ "agent", "run", "", "", 0, 0, WRITES, cmd_agent_run,
-	  "attach devices when they come, until it is stopped" },
+	  "attach devices when they come, end expired flows, until it is stopped" },
 
 	{ "help", NULL, "[OBJECT]", "completion", 0, 1, 0, cmd_help,
 	  "this, or all about one object; --completion: as the shell's completion reads it" },

@@ -317,15 +317,20 @@ slow() {
 	expect_output 'events_lost [1-9]' weft_on h1 ct stat red
 }
 
+followed_in_each_mode() {
+	configure
+	follow
+}
+
 echo_serve h2.pb 7
 configure
 filters
 bad_filters
 flush
 stat
-follow
 follow_filtered
 agent
 full
 dead
 slow
+each_mode followed_in_each_mode

@@ -258,10 +258,19 @@ void cli_list_begin(struct cli_list *list, const struct command_line *cl)
 }
 
 /* As far in as it is when it stands in a list. */
-static void print_indented(const json_t *item)
+static void print_indented(void (*print)(FILE *out, const void *arg), const void *arg)
 {
-	char *text = json_dumps(item, JSON_ENCODE_ANY | JSON_INDENT(2));
+	char *flat = NULL, *text;
+	json_t *item = NULL;
+	size_t size;
+	FILE *out = open_memstream(&flat, &size);
 
+	if (out) {
+		print(out, arg);
+		fclose(out);
+		item = json_loads(flat, 0, NULL);
+	}
+	text = json_dumps(item, JSON_INDENT(2));
 	fputs("\n  ", stdout);
 	for (const char *p = text; p && *p; p++) {
 		putchar(*p);
@@ -269,18 +278,19 @@ static void print_indented(const json_t *item)
 			fputs("  ", stdout);
 	}
 	free(text);
+	free(flat);
+	json_decref(item);
 }
 
-void cli_list_add(struct cli_list *list, json_t *item)
+void cli_list_add(struct cli_list *list, void (*print)(FILE *out, const void *arg), const void *arg)
 {
-	if (list->cl->json && list->any)
+	if (list->any)
 		putchar(',');
-	if (list->cl->json && list->cl->pretty)
-		print_indented(item);
-	else if (list->cl->json)
-		json_dumpf(item, stdout, JSON_ENCODE_ANY | JSON_COMPACT);
 	list->any = true;
-	json_decref(item);
+	if (list->cl->pretty)
+		print_indented(print, arg);
+	else
+		print(stdout, arg);
 }
 
 void cli_list_end(struct cli_list *list)

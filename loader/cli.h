@@ -66,14 +66,17 @@ const char *cli_option(const struct command_line *cl, const char *name);
 /* Prints a value as JSON with a line break after it, as -p wants, and drops the reference. Returns 0 or -1. */
 int cli_json(const struct command_line *cl, json_t *value, struct error *e);
 
-/* A list of any length, printed an item at a time as cli_json() would print it whole. Without -j all of it does nothing. */
+/*
+ * A list of any length, printed an item at a time as cli_json() would print it whole; `print` prints one, without line
+ * breaks. Without -j begin and end do nothing.
+ */
 struct cli_list {
 	const struct command_line *cl;
 	bool any;
 };
 
 void cli_list_begin(struct cli_list *list, const struct command_line *cl);
-void cli_list_add(struct cli_list *list, json_t *item); /* drops the reference */
+void cli_list_add(struct cli_list *list, void (*print)(FILE *out, const void *arg), const void *arg);
 void cli_list_end(struct cli_list *list);
 
 /*

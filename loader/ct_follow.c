@@ -57,21 +57,19 @@ static void print_text(const struct monitor *m, const struct flow_event *ev,
 		printf("%s ", monitor_time(m, ev->time, when, sizeof(when)));
 	printf("%s%s%s%s ", kind_of(ev), reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
 	flow_view_print(stdout, v, &m->names, 0);
-	putchar('\n');
 }
 
 static void print_json(const struct monitor *m, const struct flow_event *ev,
 		       const struct flow_view *v)
 {
-	char when[MONITOR_TIME_SIZE];
-	json_t *one = json_pack("{s:s, s:s, s:s*}", "event", kind_of(ev), "time",
-				monitor_time(m, ev->time, when, sizeof(when)), "reason",
-				reason_of(ev));
-	json_t *flow = flow_view_json(v, &m->names, 0);
+	char when[MONITOR_TIME_SIZE], before[160];
+	const char *reason = reason_of(ev);
 
-	json_object_update(one, flow);
-	json_decref(flow);
-	monitor_tell_json(one);
+	snprintf(before, sizeof(before), "\"event\":\"%s\",\"time\":\"%s\",%s%s%s", kind_of(ev),
+		 monitor_time(m, ev->time, when, sizeof(when)), reason ? "\"reason\":\"" : "",
+		 reason ? reason : "", reason ? "\"," : "");
+	flow_view_print_json(stdout, before, v, &m->names, 0);
+	putchar('\n');
 }
 
 static int look_names_up(struct monitor *m, const struct flow_event *ev, uint16_t zone)

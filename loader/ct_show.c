@@ -11,24 +11,30 @@
 struct showing {
 	struct ct *ct;
 	struct cli_list list; /* with -j */
+	struct flow_view view; /* that is being printed */
 };
+
+static void print_json(FILE *out, const void *arg)
+{
+	const struct showing *s = arg;
+
+	flow_view_print_json(out, "", &s->view, &s->ct->names, ct_hz(s->ct));
+}
 
 /* A million of them are not kept, but printed as they are read. */
 static int show_flow(const void *key, const struct flow *flow, void *arg)
 {
 	struct showing *s = arg;
 	struct ct *ct = s->ct;
-	struct flow_view v;
+	struct flow_view *v = &s->view;
 
-	ct_view(ct, &v, key, flow);
-	if ((flow_view_expired(&v) && !ct->cl->details) || !flow_filter_fits(&ct->filter, &v))
+	ct_view(ct, v, key, flow);
+	if ((flow_view_expired(v) && !ct->cl->details) || !flow_filter_fits(&ct->filter, v))
 		return 0;
-	if (ct->cl->json) {
-		cli_list_add(&s->list, flow_view_json(&v, &ct->names, ct_hz(ct)));
-	} else {
-		flow_view_print(stdout, &v, &ct->names, ct_hz(ct));
-		putchar('\n');
-	}
+	if (ct->cl->json)
+		cli_list_add(&s->list, print_json, s);
+	else
+		flow_view_print(stdout, v, &ct->names, ct_hz(ct));
 	/* Nobody takes it any more: main() says so. */
 	return ferror(stdout);
 }

@@ -68,90 +68,245 @@ static const struct flow_dir *dir_of(const struct flow_view *v, int end)
 	return &v->flow->dir[direction(v, end)];
 }
 
-static double seconds(uint32_t jiffies, uint32_t hz)
+/* ---- text, a million times: built by hand, since printf() takes most of the time else ---- */
+
+#define LINE_SIZE 1024 /* more than all that is put into one */
+
+struct line {
+	char text[LINE_SIZE];
+	size_t n;
+};
+
+static void put_char(struct line *l, char c)
 {
-	return (double)jiffies / (hz ? hz : 250);
+	if (l->n < LINE_SIZE)
+		l->text[l->n++] = c;
 }
 
-static double left(const struct flow_view *v, uint32_t hz)
+static void put(struct line *l, const char *text)
 {
-	return v->idle > v->timeout ? 0.0 : seconds(v->timeout - v->idle, hz);
+	while (*text)
+		put_char(l, *text++);
 }
 
-static void print_end(FILE *out, const struct flow_view *v, int end)
+/* Whatever it is, it does not end a string of JSON, nor speak to a terminal. */
+static void put_name(struct line *l, const char *name)
 {
+	for (; *name; name++)
+		put_char(l, *name >= ' ' && *name < 0x7f && *name != '"' && *name != '\\' ? *name : '?');
+}
+
+static void put_number(struct line *l, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	while (at < sizeof(digits))
+		put_char(l, digits[at++]);
+}
+
+/* Seconds, with a digit behind the point. */
+static void put_seconds(struct line *l, uint32_t jiffies, uint32_t hz)
+{
+	uint64_t tenths = ((uint64_t)jiffies * 10 + hz / 2) / hz;
+
+	put_number(l, tenths / 10);
+	put_char(l, '.');
+	put_number(l, tenths % 10);
+}
+
+static void put_address(struct line *l, const struct flow_view *v, int end)
+{
+	const uint8_t *bytes = v->address[end];
 	char text[64];
 
-	show_address(v->family, v->address[end], text, sizeof(text));
-	fprintf(out, v->family == FAMILY_IPV6 ? "[%s]:%u" : "%s:%u", text, v->port[end]);
+	if (v->family != FAMILY_IPV4) {
+		put(l, show_address(v->family, bytes, text, sizeof(text)));
+		return;
+	}
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			put_char(l, '.');
+		put_number(l, bytes[i]);
+	}
+}
+
+static void put_network(struct line *l, const struct flow_view *v, const struct names *names)
+{
+	char network[NAMES_SIZE];
+
+	put_name(l, v->tenant);
+	put_char(l, '/');
+	put_name(l, names_network(names, v->zone, network, sizeof(network)));
+}
+
+static uint32_t left(const struct flow_view *v)
+{
+	return v->idle > v->timeout ? 0 : v->timeout - v->idle;
+}
+
+/* A view has a time only where the host's record was read, which says what a second is. */
+static uint32_t per_second(uint32_t hz)
+{
+	return hz ? hz : 250;
+}
+
+/* ---- for people ---- */
+
+static void put_end(struct line *l, const struct flow_view *v, int end)
+{
+	bool six = v->family == FAMILY_IPV6;
+
+	put(l, six ? "[" : "");
+	put_address(l, v, end);
+	put(l, six ? "]:" : ":");
+	put_number(l, v->port[end]);
+}
+
+static void put_pair(struct line *l, const char *what, uint64_t us, uint64_t them)
+{
+	put(l, what);
+	put_number(l, us);
+	put_char(l, '/');
+	put_number(l, them);
+}
+
+static void put_times(struct line *l, const struct flow_view *v, uint32_t hz)
+{
+	put(l, " idle ");
+	put_seconds(l, v->idle, hz);
+	put(l, "s left ");
+	put_number(l, (left(v) + hz / 2) / hz);
+	put(l, flow_view_expired(v) ? "s expired" : "s");
 }
 
 void flow_view_print(FILE *out, const struct flow_view *v, const struct names *names, uint32_t hz)
 {
 	const struct flow_dir *us = dir_of(v, 0), *them = dir_of(v, 1);
-	char network[NAMES_SIZE], protocol[16];
+	struct line l = { .n = 0 };
+	char protocol[16];
 
-	fprintf(out, "%s/%s %s ", v->tenant,
-		names_network(names, v->zone, network, sizeof(network)),
-		schema_protocol_name(v->protocol, protocol, sizeof(protocol)));
-	print_end(out, v, 0);
-	fputs(" > ", out);
-	print_end(out, v, 1);
-	fprintf(out, " %s%s %s packets %llu/%llu bytes %llu/%llu", flow_view_state(v),
-		v->half_open ? " half-open" : "", flow_view_verdict(v, 0),
-		(unsigned long long)flow_packets(us), (unsigned long long)flow_packets(them),
-		(unsigned long long)flow_bytes(us), (unsigned long long)flow_bytes(them));
+	put_network(&l, v, names);
+	put_char(&l, ' ');
+	put(&l, schema_protocol_name(v->protocol, protocol, sizeof(protocol)));
+	put_char(&l, ' ');
+	put_end(&l, v, 0);
+	put(&l, " > ");
+	put_end(&l, v, 1);
+	put_char(&l, ' ');
+	put(&l, flow_view_state(v));
+	put(&l, v->half_open ? " half-open " : " ");
+	put(&l, flow_view_verdict(v, 0));
+	put_pair(&l, " packets ", flow_packets(us), flow_packets(them));
+	put_pair(&l, " bytes ", flow_bytes(us), flow_bytes(them));
 	if (v->record)
-		fprintf(out, " idle %.1fs left %.0fs%s", seconds(v->idle, hz), left(v, hz),
-			flow_view_expired(v) ? " expired" : "");
+		put_times(&l, v, per_second(hz));
+	put_char(&l, '\n');
+	fwrite(l.text, 1, l.n, out);
 }
 
-static void add_times(json_t *one, const struct flow_view *v, uint32_t hz)
+/* ---- JSON ---- */
+
+static void put_key(struct line *l, const char *key)
 {
-	json_object_set_new(one, "idle_s", json_real(seconds(v->idle, hz)));
-	json_object_set_new(one, "left_s", json_real(left(v, hz)));
-	json_object_set_new(one, "expired", json_boolean(flow_view_expired(v)));
+	put(l, ",\"");
+	put(l, key);
+	put(l, "\":");
+}
+
+static void put_text(struct line *l, const char *key, const char *text)
+{
+	put_key(l, key);
+	put_char(l, '"');
+	put_name(l, text);
+	put_char(l, '"');
+}
+
+static void put_count(struct line *l, const char *key, uint64_t n)
+{
+	put_key(l, key);
+	put_number(l, n);
+}
+
+static void put_boolean(struct line *l, const char *key, bool value)
+{
+	put_key(l, key);
+	put(l, value ? "true" : "false");
+}
+
+static void put_ends(struct line *l, const struct flow_view *v)
+{
+	static const char *const addresses[] = { "source", "destination" };
+	static const char *const ports[] = { "source_port", "destination_port" };
+
+	for (int end = 0; end < 2; end++) {
+		put_key(l, addresses[end]);
+		put_char(l, '"');
+		put_address(l, v, end);
+		put_char(l, '"');
+		put_count(l, ports[end], v->port[end]);
+	}
 }
 
 /* A number where it has no name. */
-static json_t *protocol_json(uint8_t protocol)
+static void put_protocol(struct line *l, uint8_t protocol)
 {
 	char name[16];
 
 	schema_protocol_name(protocol, name, sizeof(name));
-	return name[0] >= '0' && name[0] <= '9' ? json_integer(protocol) : json_string(name);
+	if (name[0] >= '0' && name[0] <= '9')
+		put_count(l, "protocol", protocol);
+	else
+		put_text(l, "protocol", name);
 }
 
-json_t *flow_view_json(const struct flow_view *v, const struct names *names, uint32_t hz)
+static void put_rule(struct line *l, uint32_t rule, const struct names *names)
+{
+	char name[NAMES_SIZE];
+
+	if (rule) {
+		put_text(l, "rule", names_rule(names, rule, name, sizeof(name)));
+	} else {
+		put_key(l, "rule");
+		put(l, "null");
+	}
+	put_count(l, "rule_id", rule);
+}
+
+void flow_view_print_json(FILE *out, const char *before, const struct flow_view *v,
+			  const struct names *names, uint32_t hz)
 {
 	const struct flow_dir *us = dir_of(v, 0), *them = dir_of(v, 1);
-	char source[64], destination[64], network[NAMES_SIZE], rule[NAMES_SIZE];
-	json_t *one = json_object();
+	struct line l = { .n = 0 };
 
-	show_address(v->family, v->address[0], source, sizeof(source));
-	show_address(v->family, v->address[1], destination, sizeof(destination));
-	names_network(names, v->zone, network, sizeof(network));
-	json_object_set_new(one, "tenant", json_string(v->tenant));
-	json_object_set_new(one, "network", json_sprintf("%s/%s", v->tenant, network));
-	json_object_set_new(one, "protocol", protocol_json(v->protocol));
-	json_object_set_new(one, "source", json_string(source));
-	json_object_set_new(one, "source_port", json_integer(v->port[0]));
-	json_object_set_new(one, "destination", json_string(destination));
-	json_object_set_new(one, "destination_port", json_integer(v->port[1]));
-	json_object_set_new(one, "state", json_string(flow_view_state(v)));
-	json_object_set_new(one, "half_open", json_boolean(v->half_open));
-	json_object_set_new(one, "verdict", json_string(flow_view_verdict(v, 0)));
-	json_object_set_new(one, "reply_verdict", json_string(flow_view_verdict(v, 1)));
-	json_object_set_new(one, "rule",
-			    v->flow->rule ? json_string(names_rule(names, v->flow->rule, rule,
-								   sizeof(rule)))
-					  : json_null());
-	json_object_set_new(one, "rule_id", json_integer(v->flow->rule));
-	json_object_set_new(one, "packets", json_integer((json_int_t)flow_packets(us)));
-	json_object_set_new(one, "bytes", json_integer((json_int_t)flow_bytes(us)));
-	json_object_set_new(one, "reply_packets", json_integer((json_int_t)flow_packets(them)));
-	json_object_set_new(one, "reply_bytes", json_integer((json_int_t)flow_bytes(them)));
-	if (v->record)
-		add_times(one, v, hz);
-	return one;
+	put(&l, "{");
+	put(&l, before);
+	put(&l, "\"tenant\":\"");
+	put_name(&l, v->tenant);
+	put(&l, "\",\"network\":\"");
+	put_network(&l, v, names);
+	put_char(&l, '"');
+	put_protocol(&l, v->protocol);
+	put_ends(&l, v);
+	put_text(&l, "state", flow_view_state(v));
+	put_boolean(&l, "half_open", v->half_open);
+	put_text(&l, "verdict", flow_view_verdict(v, 0));
+	put_text(&l, "reply_verdict", flow_view_verdict(v, 1));
+	put_rule(&l, v->flow->rule, names);
+	put_count(&l, "packets", flow_packets(us));
+	put_count(&l, "bytes", flow_bytes(us));
+	put_count(&l, "reply_packets", flow_packets(them));
+	put_count(&l, "reply_bytes", flow_bytes(them));
+	if (v->record) {
+		put_key(&l, "idle_s");
+		put_seconds(&l, v->idle, per_second(hz));
+		put_key(&l, "left_s");
+		put_seconds(&l, left(v), per_second(hz));
+		put_boolean(&l, "expired", flow_view_expired(v));
+	}
+	put_char(&l, '}');
+	fwrite(l.text, 1, l.n, out);
 }

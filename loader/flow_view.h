@@ -3,7 +3,6 @@
 #ifndef WEFT_FLOW_VIEW_H
 #define WEFT_FLOW_VIEW_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -38,8 +37,9 @@ const char *flow_view_state(const struct flow_view *v);
 /* FLOW_TARGET: where packets from `end` come from. */
 uint32_t flow_view_place(const struct flow_view *v, int end);
 
-/* Without a line break. `hz`: jiffies a second. */
+/* A line, and an object in one. `hz`: jiffies a second. `before`: members that come first, each with its comma, or "". */
 void flow_view_print(FILE *out, const struct flow_view *v, const struct names *names, uint32_t hz);
-json_t *flow_view_json(const struct flow_view *v, const struct names *names, uint32_t hz);
+void flow_view_print_json(FILE *out, const char *before, const struct flow_view *v,
+			  const struct names *names, uint32_t hz);
 
 #endif

@@ -16,7 +16,7 @@
 #define TABLE_COSTS    1024 /* in places: to open one, and to map it */
 #define PIECE_GAP_MS   2
 #define PASS_EVERY_MS  10000 /* the shortest of the time-outs, by default */
-#define SHARE	       100 /* at most one part in so many of the time goes into passes */
+#define SHARE          100 /* at most one part in so many of the time goes into passes */
 
 /* ---- one table ---- */
 
@@ -83,8 +83,8 @@ static size_t open_table(struct sweep *s)
 		map_each(ending.fd, inner_kinds[table].name, flow_key_size(table),
 			 sizeof(struct flow), end_some, &ending, &unused);
 	else
-		flow_table_open(&s->open, ending.fd, flow_family(table), 0,
-				inner_kinds[table].name, &unused);
+		flow_table_open(&s->open, ending.fd, flow_family(table), 0, inner_kinds[table].name,
+				&unused);
 	close(ending.fd);
 	return TABLE_COSTS + ending.asked;
 }
@@ -124,11 +124,12 @@ static void look_for_full(struct sweep *s)
 	for (int i = 0; i < cpus; i++)
 		full += values[i].full;
 	if (t->seen && full > t->full)
-		log_event(s->cl, LOG_WARNING, "full",
-			  json_pack("{s:s, s:I}", "tenant", t->name, "packets",
-				    (json_int_t)(full - t->full)),
-			  "tenant %s: its flow table is full: %llu packets of new flows were dropped",
-			  t->name, (unsigned long long)(full - t->full));
+		log_event(
+			s->cl, LOG_WARNING, "full",
+			json_pack("{s:s, s:I}", "tenant", t->name, "packets",
+				  (json_int_t)(full - t->full)),
+			"tenant %s: its flow table is full: %llu packets of new flows were dropped",
+			t->name, (unsigned long long)(full - t->full));
 	t->full = full;
 	t->seen = true;
 }

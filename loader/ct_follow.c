@@ -13,7 +13,7 @@
 #include "loader/monitor.h"
 
 /* The kernel tells only as long as somebody says again and again that he listens: who is killed does not. */
-#define LEASE_S	       3
+#define LEASE_S        3
 #define RENEW_EVERY_MS 500
 
 struct following {
@@ -24,15 +24,18 @@ struct following {
 };
 
 static const char *const kinds[] = {
-	[FLOW_EVENT_NEW] = "new",		  [FLOW_EVENT_REPLIED] = "replied",
-	[FLOW_EVENT_ESTABLISHED] = "established", [FLOW_EVENT_CLOSED] = "closed",
-	[FLOW_EVENT_DESTROYED] = "destroyed",	  [FLOW_EVENT_FULL] = "full",
+	[FLOW_EVENT_NEW] = "new",
+	[FLOW_EVENT_REPLIED] = "replied",
+	[FLOW_EVENT_ESTABLISHED] = "established",
+	[FLOW_EVENT_CLOSED] = "closed",
+	[FLOW_EVENT_DESTROYED] = "destroyed",
+	[FLOW_EVENT_FULL] = "full",
 };
 
 static const char *const reasons[] = {
-	[FLOW_MOVED] = NULL,		[FLOW_EXPIRED] = "expired",
-	[FLOW_REPLACED] = "replaced",	[FLOW_DISPLACED] = "displaced",
-	[FLOW_FLUSHED] = "flushed",	[FLOW_CHAIN_RESET] = "chain_reset",
+	[FLOW_MOVED] = NULL,          [FLOW_EXPIRED] = "expired",
+	[FLOW_REPLACED] = "replaced", [FLOW_DISPLACED] = "displaced",
+	[FLOW_FLUSHED] = "flushed",   [FLOW_CHAIN_RESET] = "chain_reset",
 };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
@@ -55,7 +58,8 @@ static void print_text(const struct monitor *m, const struct flow_event *ev,
 
 	if (m->cl->timestamps)
 		printf("%s ", monitor_time(m, ev->time, when, sizeof(when)));
-	printf("%s%s%s%s ", kind_of(ev), reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
+	printf("%s%s%s%s ", kind_of(ev), reason ? " (" : "", reason ? reason : "",
+	       reason ? ")" : "");
 	flow_view_print(stdout, v, &m->names, 0);
 }
 

@@ -43,8 +43,9 @@ static int show_table(struct ct *ct, void *arg, struct error *e)
 {
 	int result = flows_each(&ct->s.root, ct->tenant->name, ct->table, show_flow, arg, e);
 
-	return result > 0 ? error_set(e, EXIT_REFUSED, "cannot write the output: %s", strerror(errno))
-			  : result;
+	return result > 0
+		       ? error_set(e, EXIT_REFUSED, "cannot write the output: %s", strerror(errno))
+		       : result;
 }
 
 static const char *const follow_options[] = { "count", "for", "buffered", NULL };

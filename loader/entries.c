@@ -139,7 +139,8 @@ static int read_next(int fd, const char *name, struct cursor *c, struct entries 
 
 		entries_reserve(list, list->n + c->step);
 		count = c->step;
-		failed = bpf_map_lookup_batch(fd, c->begun ? c->at : NULL, c->at, entries_key(list, list->n),
+		failed = bpf_map_lookup_batch(fd, c->begun ? c->at : NULL, c->at,
+					      entries_key(list, list->n),
 					      entries_value(list, list->n), &count, NULL);
 		/* A bucket of a hash is read whole or not at all. */
 		if (failed && errno == ENOSPC && c->step < BATCH_MAX) {
@@ -168,8 +169,8 @@ int map_read(int fd, const char *name, struct entries *list, struct error *e)
 	return more;
 }
 
-int map_each(int fd, const char *name, size_t key_size, size_t value_size, entries_fn *fn, void *arg,
-	     struct error *e)
+int map_each(int fd, const char *name, size_t key_size, size_t value_size, entries_fn *fn,
+	     void *arg, struct error *e)
 {
 	struct cursor c = { .step = BATCH_MIN };
 	struct entries some;

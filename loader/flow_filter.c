@@ -114,8 +114,7 @@ static int find_tenant(struct flow_filter *f, const struct model *m, int argc, c
 		return 0;
 	error_quote(quoted, sizeof(quoted), argv[0]);
 	if (!model_tenant(m, argv[0]) && is_key)
-		return error_set(e, EXIT_USAGE, "ct: key %s has no value: write KEY VALUE",
-				 quoted);
+		return error_set(e, EXIT_USAGE, "ct: key %s has no value: write KEY VALUE", quoted);
 	if (strchr(argv[0], '/'))
 		return error_set(e, EXIT_USAGE, "ct %s: write a TENANT", quoted);
 	if (!model_tenant(m, argv[0]))
@@ -126,7 +125,8 @@ static int find_tenant(struct flow_filter *f, const struct model *m, int argc, c
 }
 
 static const char *const address_keys[FLOW_ENDS] = { "source", "destination", "address" };
-static const char *const port_keys[FLOW_ENDS] = { "source_port", "destination_port", "either_port" };
+static const char *const port_keys[FLOW_ENDS] = { "source_port", "destination_port",
+						  "either_port" };
 
 static void read_prefixes(struct prefixes *prefixes, const json_t *list)
 {
@@ -193,7 +193,8 @@ static bool asks(enum flow_ends ends, int end)
 	return ends == ENDS_EITHER || (int)ends == end;
 }
 
-static bool addresses_fit(const struct flow_filter *f, const struct flow_view *v, enum flow_ends ends)
+static bool addresses_fit(const struct flow_filter *f, const struct flow_view *v,
+			  enum flow_ends ends)
 {
 	const struct prefixes *p = &f->prefixes[ends];
 
@@ -238,8 +239,8 @@ static bool at_port(const struct flow_filter *f, const struct flow_view *v, int 
 	uint32_t place = flow_view_place(v, end);
 
 	return FLOW_TARGET_KIND(place) == TARGET_PORT &&
-	       (!f->ports || (FLOW_TARGET_INDEX(place) < WEFT_PORTS_MAX &&
-			      f->ports[FLOW_TARGET_INDEX(place)]));
+	       (!f->ports ||
+		(FLOW_TARGET_INDEX(place) < WEFT_PORTS_MAX && f->ports[FLOW_TARGET_INDEX(place)]));
 }
 
 /* Out: a port of this host, or the one that is named, began it; in: it was to one. */

@@ -16,8 +16,7 @@ void flow_view_of(struct flow_view *v, const char *tenant, const void *key, int 
 	int low;
 
 	*v = (struct flow_view){ .tenant = tenant, .flow = flow, .family = family };
-	v->original = flow->path[1].flags & FLOW_ORIGINAL &&
-		      !(flow->path[0].flags & FLOW_ORIGINAL);
+	v->original = flow->path[1].flags & FLOW_ORIGINAL && !(flow->path[0].flags & FLOW_ORIGINAL);
 	low = v->original; /* dir[0] is from the low end */
 	v->address[low] = four ? (const void *)&k4->low_address : k6->low_address;
 	v->address[!low] = four ? (const void *)&k4->high_address : k6->high_address;
@@ -93,7 +92,8 @@ static void put(struct line *l, const char *text)
 static void put_name(struct line *l, const char *name)
 {
 	for (; *name; name++)
-		put_char(l, *name >= ' ' && *name < 0x7f && *name != '"' && *name != '\\' ? *name : '?');
+		put_char(l, *name >= ' ' && *name < 0x7f && *name != '"' && *name != '\\' ? *name
+											  : '?');
 }
 
 static void put_number(struct line *l, uint64_t n)

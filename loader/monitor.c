@@ -15,7 +15,7 @@
 #include "loader/monitor.h"
 #include "loader/single.h"
 
-#define POLL_MS	      200
+#define POLL_MS       200
 #define LOSS_EVERY_MS 1000
 
 static int64_t clock_ns(clockid_t clock)

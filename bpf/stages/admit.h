@@ -80,7 +80,7 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 	struct tenant_traffic *stats;
 	struct scratch *room = scratch_here();
 	struct flow *f;
-	enum verdict v;
+	long error;
 
 	if (p->flags & PKT_NO_CREATE)
 		return drop(p, DROP_SF_NO_FLOW);
@@ -88,14 +88,14 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 		return drop(p, DROP_INTERNAL);
 	f = &room->flow;
 	flow_begin(f, p, t, epoch);
-	v = flow_store(p, f);
-	if (v)
-		return v;
+	error = flow_store(p, f);
+	if (error)
+		return flow_inserted(p, f, error);
 	stats = tenant_counters(p->tenant);
 	if (stats)
 		stats->flows++;
 	flow_tell(p, f, FLOW_EVENT_NEW, 0);
-	return v;
+	return V_NEXT;
 }
 
 __noinline int flow_admit(struct pkt *p)

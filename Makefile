@@ -12,7 +12,7 @@ CPPFLAGS += -D_GNU_SOURCE -I. -Iinclude -I$(BUILD)/bpf
 LDLIBS := -lbpf -lelf -lz -lyaml -ljansson -lmnl -lnettle -lcap-ng -lm
 
 # A hook is compiled once for TC and once for XDP (bpf/lib/weft.h).
-BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc handover_tc handover_xdp clock
+BPF_OBJECTS := port_tc port_xdp underlay_tc underlay_xdp sf_tc sf_xdp guard_tc handover_tc handover_xdp clock tell
 BPF_FLAGS := -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -target bpf -mcpu=v3 \
 	-ffile-prefix-map=$(CURDIR)=. -I. -Ibpf
 BPF_HEADERS := vmlinux.h $(wildcard include/*.h maps/*.h bpf/lib/*.h bpf/stages/*.h)
@@ -59,7 +59,7 @@ $(BUILD)/bpf/%_tc.o: bpf/%.bpf.c $(BPF_HEADERS)
 	$(call say,BPF)
 	$(Q)$(CLANG) $(BPF_FLAGS) -c $< -o $@
 
-$(BUILD)/bpf/clock.o: bpf/clock.bpf.c $(BPF_HEADERS)
+$(BUILD)/bpf/clock.o $(BUILD)/bpf/tell.o: $(BUILD)/bpf/%.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,BPF)
 	$(Q)$(CLANG) $(BPF_FLAGS) -c $< -o $@

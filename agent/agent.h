@@ -8,6 +8,7 @@
 #include "agent/notify.h"
 #include "agent/pace.h"
 #include "agent/signals.h"
+#include "agent/sweep.h"
 #include "agent/wanted.h"
 
 struct agent {
@@ -20,6 +21,7 @@ struct agent {
 	struct source timer; /* of the next look */
 	struct pace pace;
 	struct wanted wanted;
+	struct sweep sweep;
 	bool waiting; /* the root is not there, and that was said */
 	char complaint[sizeof(((struct error *)0)->text)]; /* what was said last; "" if all is well */
 };

@@ -36,6 +36,7 @@ static int work(struct agent *a, struct error *e)
 	if (state_read(&a->home.root, &state, e))
 		return -1;
 	interrupted = state.interrupted;
+	sweep_learn(&a->sweep, &state.ids);
 	c.state = &state;
 	c.wanted = state.tree;
 	c.origin = origin_make(a->cl);

@@ -63,12 +63,15 @@ static int open_all(struct agent *a, struct error *e)
 	    loop_add(&a->loop, &a->timer, e))
 		return -1;
 	home_open(&a->home, &a->loop);
+	if (sweep_open(&a->sweep, a->cl, &a->home.root, &a->loop, e))
+		return -1;
 	/* Heard before the first look, so that none is missed between that and the next. */
 	return links_open(&a->links, &a->loop, e);
 }
 
 static void close_all(struct agent *a)
 {
+	sweep_close(&a->sweep, &a->loop);
 	links_close(&a->links);
 	home_close(&a->home);
 	loop_drop(&a->loop, &a->timer);
@@ -115,7 +118,8 @@ int cmd_agent_run(struct command_line *cl, struct error *e)
 	struct agent a = { .cl = cl };
 	int lock, err;
 
-	a.signals.source.fd = a.notify.timer.fd = a.notify.fd = a.timer.fd = a.loop.epoll = -1;
+	a.signals.source.fd = a.notify.timer.fd = a.notify.fd = a.timer.fd = a.sweep.timer.fd = -1;
+	a.loop.epoll = -1;
 	a.home.watch.fd = a.home.root.lock = -1;
 	a.timer.ready = on_timer;
 	a.signals.reload = on_reload;

@@ -6,7 +6,7 @@
 #include "include/chain.h"
 #include "include/config.h"
 #include "include/device.h"
-#include "include/flow_table.h"
+#include "include/flow_event.h"
 #include "include/fragment.h"
 #include "include/host.h"
 #include "include/port.h"
@@ -32,7 +32,8 @@ SHOW(device);
 SHOW(fragment_set);
 SHOW(early_key);
 SHOW(early_frame);
-SHOW(event);	/* for readers of the ring buffer, which has no types of its own */
+SHOW(event);	/* for readers of the ring buffers, which have no types of their own */
+SHOW(flow_event);
 SHOW(probe_body);	/* on the wire alone */
 const union acl_slot *show_acl_slot __attribute__((unused));
 const union acl_cell *show_acl_cell __attribute__((unused));

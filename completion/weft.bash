@@ -80,6 +80,7 @@ _weft_operand() {
 	case $object.$verb.$operands in
 	*.FILE*) _weft_files ;;
 	*.\[OBJECT\]) _weft_reply "$(_weft_columns command "" "" 2)" ;;
+	*.\[TENANT\]\ \[KEY*) _weft_reply "$(_weft_names tenant)" "$(_weft_columns key "$object" "" 3)" ;;
 	*.TENANT/NETWORK/*) _weft_begin < <(_weft_names network) ;;
 	*.\[TENANT\[/NETWORK\]\]) _weft_reply "$(_weft_names network)" ;;
 	*.TENANT | *.TENANT\ * | *.\[TENANT\]) _weft_reply "$(_weft_names tenant)" ;;
@@ -103,6 +104,16 @@ _weft_pairs() {
 		_weft_reply "$(_weft_values "$(_weft_columns key "$object" "${given[-2]}" 4)" "$tenant")"
 	else
 		_weft_reply "$(_weft_columns key "$object" "" 3 | _weft_not_given "${given[@]:0:${#given[@]}-1}")"
+	fi
+}
+
+# [TENANT] KEY VALUE…: what is no key is the tenant.
+_weft_pairs_after_tenant() {
+	local object=$1 words=("${@:2}")
+	if _weft_columns key "$object" "" 3 | grep -qxF -- "${words[0]}"; then
+		_weft_pairs "$object" "" "${words[@]}"
+	else
+		_weft_pairs "$object" "${words[0]}" "${words[@]:1}"
 	fi
 }
 
@@ -148,6 +159,7 @@ _weft_command() {
 	3.TENANT\ FILE*) _weft_reply format ;;
 	4.TENANT\ FILE*) _weft_reply classbench yaml ;;
 	*.TENANT\ FILE*) _weft_pairs "$object" "${words[0]}" "${words[@]:4}" ;;
+	*.\[TENANT\]\ \[KEY*) _weft_pairs_after_tenant "$object" "${words[@]}" ;;
 	*.TENANT\ KEY*) _weft_pairs packet "${words[0]}" "${words[@]:1}" ;;
 	*KEY\ VALUE...) _weft_pairs "$object" "${words[0]%%/*}" "${words[@]:1}" ;;
 	*) _weft_words_of "$operands" "${words[0]%%/*}" "${words[@]:1}" ;;

@@ -310,6 +310,7 @@ struct rule_hits {
 struct tenant_limits {
 	__u64 rejects_until;
 	__u64 logs_until;
+	__u64 full_until;	/* of events that a flow found no room (include/flow_event.h) */
 };
 
 /* An event of a rule with `log`, in the ring buffer `events`. */

@@ -56,6 +56,8 @@ struct tenant_traffic {
 	__u64 logs_lost;	/* and ones that found no room in `events` */
 	__u64 hits_lost;	/* judgements that rule_hits could not take */
 	__u64 tcp_outside;	/* TCP segments outside their window that `liberal` passed */
+	__u64 full;		/* packets of flows that found no room: dropped as ct_full */
+	__u64 events_lost;	/* events of flows that found no room in `flow_events` */
 };
 
 /* In `used` of a key. */

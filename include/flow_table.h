@@ -47,6 +47,7 @@ struct ct6_bucket {
 #define CT6_KEY_WORDS 5
 #define FLOW_KEY_USED(state) ((__u64)(state) << 40)
 #define FLOW_KEY_STATE(word) ((word) >> 40 & 0xff)
+#define FLOW_KEY_PROTOCOL(word) ((word) >> 32 & 0xff)
 
 /*
  * How many buckets a table of so many flows has: a quarter more than needed, since places are found by chance. It takes

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader/cli.h"
@@ -247,4 +248,54 @@ int cli_json(const struct command_line *cl, json_t *value, struct error *e)
 
 	json_decref(value);
 	return err ? error_set(e, EXIT_REFUSED, "cannot write the output") : 0;
+}
+
+void cli_list_begin(struct cli_list *list, const struct command_line *cl)
+{
+	*list = (struct cli_list){ .cl = cl };
+	if (cl->json)
+		putchar('[');
+}
+
+/* As far in as it is when it stands in a list. */
+static void print_indented(void (*print)(FILE *out, const void *arg), const void *arg)
+{
+	char *flat = NULL, *text;
+	json_t *item = NULL;
+	size_t size;
+	FILE *out = open_memstream(&flat, &size);
+
+	if (out) {
+		print(out, arg);
+		fclose(out);
+		item = json_loads(flat, 0, NULL);
+	}
+	text = json_dumps(item, JSON_INDENT(2));
+	fputs("\n  ", stdout);
+	for (const char *p = text; p && *p; p++) {
+		putchar(*p);
+		if (*p == '\n')
+			fputs("  ", stdout);
+	}
+	free(text);
+	free(flat);
+	json_decref(item);
+}
+
+void cli_list_add(struct cli_list *list, void (*print)(FILE *out, const void *arg), const void *arg)
+{
+	if (list->any)
+		putchar(',');
+	list->any = true;
+	if (list->cl->pretty)
+		print_indented(print, arg);
+	else
+		print(stdout, arg);
+}
+
+void cli_list_end(struct cli_list *list)
+{
+	if (!list->cl->json)
+		return;
+	fputs(list->any && list->cl->pretty ? "\n]\n" : "]\n", stdout);
 }

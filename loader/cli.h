@@ -67,6 +67,19 @@ const char *cli_option(const struct command_line *cl, const char *name);
 int cli_json(const struct command_line *cl, json_t *value, struct error *e);
 
 /*
+ * A list of any length, printed an item at a time as cli_json() would print it whole; `print` prints one, without line
+ * breaks. Without -j begin and end do nothing.
+ */
+struct cli_list {
+	const struct command_line *cl;
+	bool any;
+};
+
+void cli_list_begin(struct cli_list *list, const struct command_line *cl);
+void cli_list_add(struct cli_list *list, void (*print)(FILE *out, const void *arg), const void *arg);
+void cli_list_end(struct cli_list *list);
+
+/*
  * Reads one command line without the name of the program into `cl`; argv is reordered. Root, name space and flags that
  * `cl` has already stay. cl->command stays NULL when there was no word at all.
  */

@@ -64,8 +64,11 @@ const struct command commands[] = {
 	OBJECT("chain", "TENANT/NAME"),
 	OBJECT("insert", "TENANT/NAME"),
 
-	{ "ct", "show", "[TENANT]", "", 0, 1, 0, cmd_ct_show, "the flows" },
-	{ "ct", "flush", "[TENANT]", "", 0, 1, WRITES, cmd_ct_flush, "forget all flows" },
+	{ "ct", "show", "[TENANT] [KEY VALUE...]", "follow count= for= buffered", 0, -1, 0, cmd_ct_show,
+	  "the flows; --follow: what becomes of them, as it happens" },
+	{ "ct", "flush", "[TENANT] [KEY VALUE...]", "", 0, -1, WRITES, cmd_ct_flush,
+	  "forget flows: all, or those that fit" },
+	{ "ct", "stat", "[TENANT]", "", 0, 1, 0, cmd_ct_stat, "how full the flow tables are, and of what" },
 	{ "fdb", "show", "[TENANT[/NETWORK]]", "", 0, 1, 0, cmd_fdb_show, "which MAC is where" },
 	{ "fdb", "add", "TENANT/NETWORK/MAC port NAME | host NAME", "", 3, 3, WRITES, cmd_fdb_add,
 	  "put an entry in by hand" },
@@ -83,7 +86,7 @@ const struct command commands[] = {
 	  "what rules with log decide, as it happens" },
 
 	{ "agent", "run", "", "", 0, 0, WRITES, cmd_agent_run,
-	  "attach devices when they come, until it is stopped" },
+	  "attach devices when they come, end expired flows, until it is stopped" },
 
 	{ "help", NULL, "[OBJECT]", "completion", 0, 1, 0, cmd_help,
 	  "this, or all about one object; --completion: as the shell's completion reads it" },

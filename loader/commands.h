@@ -41,8 +41,10 @@ int cmd_acl_lint(struct command_line *cl, struct error *e);	/* [TENANT]; 0, EXIT
 int cmd_epoch_bump(struct command_line *cl, struct error *e);	/* TENANT */
 
 /* State. */
-int cmd_ct_show(struct command_line *cl, struct error *e);	/* [TENANT] */
-int cmd_ct_flush(struct command_line *cl, struct error *e);	/* [TENANT] */
+int cmd_ct_show(struct command_line *cl, struct error *e);	/* [TENANT] [KEY VALUE...]; --follow */
+int cmd_ct_follow(struct command_line *cl, struct error *e);	/* the same with --follow; --count --for --buffered */
+int cmd_ct_flush(struct command_line *cl, struct error *e);	/* [TENANT] [KEY VALUE...] */
+int cmd_ct_stat(struct command_line *cl, struct error *e);	/* [TENANT] */
 int cmd_fdb_show(struct command_line *cl, struct error *e);	/* [TENANT/NETWORK] */
 int cmd_fdb_add(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/MAC port NAME | host NAME */
 int cmd_fdb_del(struct command_line *cl, struct error *e);	/* TENANT/NETWORK/MAC */

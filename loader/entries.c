@@ -2,6 +2,7 @@
 #define _GNU_SOURCE 1 /* qsort_r */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,34 +122,68 @@ void *entries_find(const struct entries *list, const void *key)
 	return NULL;
 }
 
-int map_read(int fd, const char *name, struct entries *list, struct error *e)
+/* Appends what comes next. 1: there may be more; 0: that was all. */
+struct cursor {
+	uint32_t step;
+	unsigned char at[64]; /* a hash's is 4 bytes, the others' as long as a key */
+	bool begun;
+};
+
+static int read_next(int fd, const char *name, struct cursor *c, struct entries *list,
+		     struct error *e)
 {
-	uint32_t step = BATCH_MIN, count;
-	unsigned char cursor[64]; /* a hash's is 4 bytes, the others' as long as a key */
-	void *at = NULL;
+	uint32_t count;
 
 	for (;;) {
 		int failed;
 
-		entries_reserve(list, list->n + step);
-		count = step;
-		failed = bpf_map_lookup_batch(fd, at, cursor, entries_key(list, list->n),
+		entries_reserve(list, list->n + c->step);
+		count = c->step;
+		failed = bpf_map_lookup_batch(fd, c->begun ? c->at : NULL, c->at,
+					      entries_key(list, list->n),
 					      entries_value(list, list->n), &count, NULL);
 		/* A bucket of a hash is read whole or not at all. */
-		if (failed && errno == ENOSPC && step < BATCH_MAX) {
-			step *= 2;
+		if (failed && errno == ENOSPC && c->step < BATCH_MAX) {
+			c->step *= 2;
 			continue;
 		}
 		if (failed && errno != ENOENT)
 			return error_set(e, EXIT_REFUSED, "map %s: cannot be read: %s", name,
 					 strerror(errno));
 		list->n += count;
-		if (failed)
-			return 0;
-		at = cursor;
-		if (step < 16 * BATCH_MIN)
-			step *= 2;
+		c->begun = true;
+		if (c->step < 16 * BATCH_MIN)
+			c->step *= 2;
+		return !failed;
 	}
+}
+
+int map_read(int fd, const char *name, struct entries *list, struct error *e)
+{
+	struct cursor c = { .step = BATCH_MIN };
+	int more;
+
+	do
+		more = read_next(fd, name, &c, list, e);
+	while (more > 0);
+	return more;
+}
+
+int map_each(int fd, const char *name, size_t key_size, size_t value_size, entries_fn *fn,
+	     void *arg, struct error *e)
+{
+	struct cursor c = { .step = BATCH_MIN };
+	struct entries some;
+	int more, stop;
+
+	entries_init(&some, key_size, value_size);
+	do {
+		some.n = 0;
+		more = read_next(fd, name, &c, &some, e);
+		stop = more < 0 ? more : some.n ? fn(&some, arg) : 0;
+	} while (more > 0 && !stop);
+	entries_free(&some);
+	return stop;
 }
 
 static int write_failed(const char *name, struct error *e)

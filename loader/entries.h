@@ -33,6 +33,10 @@ void *entries_find(const struct entries *list, const void *key);
 
 /* Appends all that the map holds. `name` is for messages. */
 int map_read(int fd, const char *name, struct entries *list, struct error *e);
+/* The same, some at a time, in a list that is its own. Other than 0 of `fn` ends it, and is what is returned. */
+typedef int entries_fn(const struct entries *some, void *arg);
+int map_each(int fd, const char *name, size_t key_size, size_t value_size, entries_fn *fn, void *arg,
+	     struct error *e);
 /* Writes all; an array map's keys are its indices. */
 int map_write(int fd, const char *name, const struct entries *list, struct error *e);
 /* Like map_write(), but leaves alone keys that the map has. */

@@ -8,7 +8,6 @@
 #include "loader/alloc.h"
 #include "loader/commit.h"
 #include "loader/config/tree.h"
-#include "loader/entries.h"
 #include "loader/flow_moves.h"
 #include "loader/flows.h"
 #include "loader/show.h"
@@ -148,26 +147,31 @@ static void count_end(const struct moves *v, uint32_t end, uint32_t born, size_t
 		move(&c->new->reset, in);
 }
 
+struct counting {
+	const struct moves *v;
+	const struct tenant *record;
+	enum inner kind;
+};
+
+static int count_flow(const void *key, const struct flow *f, void *arg)
+{
+	const struct counting *c = arg;
+	size_t *in = NULL, *out = NULL;
+	uint8_t protocol = flow_protocol_of(key, c->kind);
+
+	if (flow_idle(f, c->v->now) > c->record->timeout[flow_timeout_of(f, protocol)])
+		return 0;
+	for (int end = 0; end < 2; end++)
+		count_end(c->v, f->path[end].source, f->born, &in, &out);
+	return 0;
+}
+
 static int count_table(const struct moves *v, const char *tenant, const struct tenant *record,
 		       enum inner kind, struct error *e)
 {
-	struct entries list;
-	int fd, failed = flows_read(v->root, tenant, kind, &fd, &list, e);
+	struct counting c = { v, record, kind };
 
-	for (size_t i = 0; i < list.n && !failed; i++) {
-		const struct flow *f = entries_value(&list, i);
-		size_t *in = NULL, *out = NULL;
-		uint8_t protocol = flow_protocol_of(entries_key(&list, i), kind);
-
-		if (flow_idle(f, v->now) > record->timeout[flow_timeout_of(f, protocol)])
-			continue;
-		for (int end = 0; end < 2; end++)
-			count_end(v, f->path[end].source, f->born, &in, &out);
-	}
-	entries_free(&list);
-	if (fd >= 0)
-		close(fd);
-	return failed;
+	return flows_each(v->root, tenant, kind, count_flow, &c, e);
 }
 
 static int read_tenant(const struct moves *v, const struct model_tenant *t, struct tenant *record)

@@ -10,9 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "loader/alloc.h"
 #include "loader/flow_table.h"
-#include "loader/inner.h"
 
 #define KEY_WORDS_MAX CT6_KEY_WORDS
 /* A place whose key changes while it is read is one in which flows come and go: it may be left out. */
@@ -25,7 +23,7 @@ static int words_of(const struct flow_table *t)
 
 static size_t place_size(const struct flow_table *t)
 {
-	return t->family == FAMILY_IPV4 ? sizeof(struct ct4_place) : sizeof(struct ct6_place);
+	return flow_bucket_size(t->family) / FLOW_PLACES;
 }
 
 /* Places as numbered through all buckets. */
@@ -48,75 +46,44 @@ static __u64 *key_end(const struct flow_table *t, __u64 *place)
 
 /* ---- opening ---- */
 
-#define COPY_AT_ONCE 1024 /* buckets */
-
-static size_t bucket_size(const struct flow_table *t)
+size_t flow_bucket_size(int family)
 {
-	return FLOW_PLACES * place_size(t);
+	return family == FAMILY_IPV4 ? sizeof(struct ct4_bucket) : sizeof(struct ct6_bucket);
 }
 
-static int read_buckets(int fd, uint32_t first, uint32_t n, void *to)
+/* A load that changes the version may have put another kind of map there since the root was looked at. */
+int flow_table_info(int fd, int family, uint32_t *buckets, const char *name, struct error *e)
 {
-	uint32_t keys[COPY_AT_ONCE], before = first - 1, last, got = n;
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info);
 
-	if (bpf_map_lookup_batch(fd, first ? &before : NULL, &last, keys, to, &got, NULL) &&
-	    errno != ENOENT)
-		return -1;
-	return got == n && keys[0] == first ? 0 : -1;
-}
-
-/* Twice: the flow that was read in between is the key's if that is the same in both. Else somebody is at it: left out. */
-static int copy_buckets(struct flow_table *t, int fd, uint32_t first, uint32_t n, void *again)
-{
-	unsigned char *to = t->places + first * bucket_size(t);
-	size_t key = (size_t)words_of(t) * sizeof(__u64);
-
-	if (read_buckets(fd, first, n, to) || read_buckets(fd, first, n, again))
-		return -1;
-	for (size_t i = 0; i < n * FLOW_PLACES; i++) {
-		__u64 *place = place_at(t, first * FLOW_PLACES + i);
-
-		if (memcmp(place, (unsigned char *)again + i * place_size(t), key))
-			*key_end(t, place) = 0;
-	}
+	if (bpf_map_get_info_by_fd(fd, &info, &size))
+		return error_set(e, EXIT_REFUSED, "map %s: cannot be looked at: %s", name,
+				 strerror(errno));
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size != flow_bucket_size(family))
+		return error_set(e, EXIT_REFUSED, "map %s: is no table of flows of this version",
+				 name);
+	*buckets = info.max_entries;
 	return 0;
 }
 
-static int copy_all(struct flow_table *t, int fd)
-{
-	void *again = alloc_zero(COPY_AT_ONCE, bucket_size(t));
-	int failed = 0;
-
-	for (uint32_t at = 0, n; at < t->buckets && !failed; at += n) {
-		n = t->buckets - at < COPY_AT_ONCE ? t->buckets - at : COPY_AT_ONCE;
-		failed = copy_buckets(t, fd, at, n, again);
-	}
-	free(again);
-	return failed;
-}
-
-int flow_table_open(struct flow_table *t, int fd, int family, uint64_t seed, bool write,
-		    const char *name, struct error *e)
+int flow_table_open(struct flow_table *t, int fd, int family, uint64_t seed, const char *name,
+		    struct error *e)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint32_t id, buckets;
+	uint32_t buckets;
 
 	*t = (struct flow_table){ .family = family, .seed = seed };
-	if (inner_info(fd, &id, &buckets))
-		return error_set(e, EXIT_REFUSED, "map %s: cannot be looked at: %s", name,
-				 strerror(errno));
+	if (flow_table_info(fd, family, &buckets, name, e))
+		return -1;
 	t->buckets = buckets;
-	t->length = (buckets * bucket_size(t) + page - 1) / page * page;
-	t->places = mmap(NULL, t->length, PROT_READ | PROT_WRITE,
-			 write ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS, write ? fd : -1, 0);
-	if (t->places != MAP_FAILED && (write || !copy_all(t, fd)))
+	t->length = (buckets * flow_bucket_size(family) + page - 1) / page * page;
+	t->places = mmap(NULL, t->length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (t->places != MAP_FAILED)
 		return 0;
-	error_set(e, EXIT_REFUSED, "map %s: cannot be %s: %s", name,
-		  write ? "mapped into memory" : "read", strerror(errno));
-	if (t->places == MAP_FAILED)
-		t->places = NULL;
-	flow_table_close(t);
-	return -1;
+	t->places = NULL;
+	return error_set(e, EXIT_REFUSED, "map %s: cannot be mapped into memory: %s", name,
+			 strerror(errno));
 }
 
 void flow_table_close(struct flow_table *t)
@@ -192,16 +159,6 @@ bool flow_table_next(const struct flow_table *t, size_t *place, void *key, struc
 			return true;
 		}
 	return false;
-}
-
-void flow_table_read(const struct flow_table *t, struct entries *list)
-{
-	__u64 key[KEY_WORDS_MAX];
-	struct flow flow;
-	size_t place = 0;
-
-	while (flow_table_next(t, &place, key, &flow))
-		entries_add(list, key, &flow);
 }
 
 /* ---- a flow's way ---- */
@@ -402,4 +359,40 @@ bool flow_table_remove(struct flow_table *t, const void *key)
 	for (int k = 0; (place = way_find(t, &way, &k)); k++)
 		removed |= free_place(t, place, way.words);
 	return removed;
+}
+
+/* ---- what nobody asks for any more ---- */
+
+/* A first look at what may be changing; what looks expired is claimed, and looked at again. */
+static bool give_up(const struct flow_table *t, __u64 *place, const struct flow_sweep *sweep)
+{
+	__u64 end = __atomic_load_n(key_end(t, place), __ATOMIC_ACQUIRE);
+	__u64 words[KEY_WORDS_MAX];
+	const struct flow *flow = flow_in(t, place);
+	uint8_t protocol = FLOW_KEY_PROTOCOL(end);
+
+	if (FLOW_KEY_STATE(end) != FLOW_USED || !sweep->expired(protocol, flow, sweep->arg) ||
+	    !claim(t, place, end))
+		return false;
+	if (!sweep->expired(protocol, flow, sweep->arg)) {
+		publish(t, place, end);
+		return false;
+	}
+	if (sweep->gone) {
+		memcpy(words, place, (size_t)(words_of(t) - 1) * sizeof(*words));
+		words[words_of(t) - 1] = end;
+		sweep->gone(words, flow, sweep->arg);
+	}
+	publish(t, place, 0);
+	return true;
+}
+
+size_t flow_table_sweep(struct flow_table *t, size_t *place, size_t n,
+			const struct flow_sweep *sweep)
+{
+	size_t places = (size_t)t->buckets * FLOW_PLACES, given = 0;
+
+	for (; n && *place < places; n--)
+		given += give_up(t, place_at(t, (*place)++), sweep);
+	return given;
 }

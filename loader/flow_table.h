@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A tenant's table of established flows (include/flow_table.h): mapped into memory, where it is read and changed while
- * packets do the same, under the same protocol; or a copy to look at.
+ * A tenant's table of established flows (include/flow_table.h), mapped into memory, where it is read and changed while
+ * packets do the same, under the same protocol.
  */
 #ifndef WEFT_LOADER_FLOW_TABLE_H
 #define WEFT_LOADER_FLOW_TABLE_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "include/flow_table.h"
-#include "loader/entries.h"
+#include "loader/error.h"
 
 struct flow_table {
 	int family; /* enum weft_family */
@@ -21,12 +21,16 @@ struct flow_table {
 	size_t length;
 };
 
+/* Of what the map is of: how many buckets. Refuses what is no table of flows. `name` is for messages. */
+int flow_table_info(int fd, int family, uint32_t *buckets, const char *name, struct error *e);
+size_t flow_bucket_size(int family);
+
 /*
- * `write`: maps what `fd` is of. Else copies it as it is now, since the kernel maps nothing for who may only read; that
- * needs no seed as long as no key is looked for. The fd may then be closed. `name` is for messages.
+ * Maps what `fd` is of, which may then be closed. It needs no seed as long as no key is looked for. Who may only read
+ * cannot have it, since the kernel maps nothing for him: see flow_scan.h.
  */
-int flow_table_open(struct flow_table *t, int fd, int family, uint64_t seed, bool write,
-		    const char *name, struct error *e);
+int flow_table_open(struct flow_table *t, int fd, int family, uint64_t seed, const char *name,
+		    struct error *e);
 void flow_table_close(struct flow_table *t);
 
 /*
@@ -34,8 +38,6 @@ void flow_table_close(struct flow_table *t);
  * that comes or goes meanwhile may be left out; none is ever given under another's key. Its `spill` is 0.
  */
 bool flow_table_next(const struct flow_table *t, size_t *place, void *key, struct flow *flow);
-/* Appends all flows. */
-void flow_table_read(const struct flow_table *t, struct entries *list);
 bool flow_table_get(const struct flow_table *t, const void *key, struct flow *flow);
 
 /* Whether a flow's place may be taken. */
@@ -57,5 +59,16 @@ enum flow_put flow_table_put(struct flow_table *t, const void *key, const struct
 void flow_table_catch_up(struct flow_table *t, const void *key, const struct flow *from);
 /* False: there was none. */
 bool flow_table_remove(struct flow_table *t, const void *key);
+
+struct flow_sweep {
+	bool (*expired)(uint8_t protocol, const struct flow *flow, void *arg);
+	/* of each that goes, before its place is free; may be NULL */
+	void (*gone)(const void *key, const struct flow *flow, void *arg);
+	void *arg;
+};
+
+/* Gives up the expired flows of `n` places from *place on, which it moves on; returns how many they were. */
+size_t flow_table_sweep(struct flow_table *t, size_t *place, size_t n,
+			const struct flow_sweep *sweep);
 
 #endif

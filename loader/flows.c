@@ -49,45 +49,64 @@ uint8_t flow_protocol_of(const void *key, enum inner table)
 						 : ((const struct ct6_key *)key)->protocol;
 }
 
+struct visiting {
+	flow_visit_fn *visit;
+	void *arg;
+};
+
+static int visit_some(const struct entries *some, void *arg)
+{
+	const struct visiting *v = arg;
+	int stop = 0;
+
+	for (size_t i = 0; i < some->n && !stop; i++)
+		stop = v->visit(entries_key(some, i), entries_value(some, i), v->arg);
+	return stop;
+}
+
+int flows_each_of(int fd, enum inner table, flow_visit_fn *visit, void *arg, struct error *e)
+{
+	struct visiting v = { visit, arg };
+	const char *name = inner_kinds[table].name;
+
+	if (!flow_is_half_open(table))
+		return flow_scan(fd, flow_family(table), name, visit, arg, e);
+	return map_each(fd, name, flow_key_size(table), sizeof(struct flow), visit_some, &v, e);
+}
+
+int flows_open(const struct root *root, const char *tenant, enum inner table, int *fd,
+	       struct error *e)
+{
+	*fd = inner_open(root, tenant, table);
+	if (*fd >= 0 || errno == ENOENT)
+		return 0;
+	return error_set(e, EXIT_REFUSED, "tenant %s: %s cannot be opened: %s", tenant,
+			 inner_kinds[table].name, strerror(errno));
+}
+
+int flows_each(const struct root *root, const char *tenant, enum inner table, flow_visit_fn *visit,
+	       void *arg, struct error *e)
+{
+	int fd, result;
+
+	if (flows_open(root, tenant, table, &fd, e))
+		return -1;
+	if (fd < 0)
+		return 0;
+	result = flows_each_of(fd, table, visit, arg, e);
+	close(fd);
+	return result;
+}
+
+static int append(const void *key, const struct flow *flow, void *arg)
+{
+	entries_add(arg, key, flow);
+	return 0;
+}
+
 int flows_read_table(int fd, enum inner table, struct entries *list, struct error *e)
 {
-	struct flow_table t;
-
-	if (flow_is_half_open(table))
-		return map_read(fd, inner_kinds[table].name, list, e);
-	if (flow_table_open(&t, fd, flow_family(table), 0, false, inner_kinds[table].name, e))
-		return -1;
-	flow_table_read(&t, list);
-	flow_table_close(&t);
-	return 0;
-}
-
-int flows_read(const struct root *root, const char *tenant, enum inner table, int *fd,
-	       struct entries *list, struct error *e)
-{
-	entries_init(list, flow_key_size(table), sizeof(struct flow));
-	*fd = inner_open(root, tenant, table);
-	if (*fd < 0)
-		return errno == ENOENT
-			       ? 0
-			       : error_set(e, EXIT_REFUSED, "tenant %s: %s cannot be opened: %s",
-					   tenant, inner_kinds[table].name, strerror(errno));
-	return flows_read_table(*fd, table, list, e);
-}
-
-int flows_remove(int fd, enum inner table, uint64_t seed, const struct entries *list,
-		 struct error *e)
-{
-	struct flow_table t;
-
-	if (flow_is_half_open(table))
-		return map_delete(fd, inner_kinds[table].name, list, e);
-	if (flow_table_open(&t, fd, flow_family(table), seed, true, inner_kinds[table].name, e))
-		return -1;
-	for (size_t i = 0; i < list->n; i++)
-		flow_table_remove(&t, entries_key(list, i));
-	flow_table_close(&t);
-	return 0;
+	return flows_each_of(fd, table, append, list, e);
 }
 
 static bool replied(const struct flow *flow)

@@ -9,6 +9,7 @@
 
 #include "include/flow.h"
 #include "loader/entries.h"
+#include "loader/flow_scan.h"
 #include "loader/inner.h"
 #include "loader/root.h"
 
@@ -24,17 +25,15 @@ bool flow_is_half_open(enum inner table);
 size_t flow_key_size(enum inner table);
 uint8_t flow_protocol_of(const void *key, enum inner table);
 
-/*
- * All of one table; a tenant that has none has no flows there. `fd` (-1: no table) is the caller's
- * to close, and `list` to free, also if it fails.
- */
-int flows_read(const struct root *root, const char *tenant, enum inner table, int *fd,
-	       struct entries *list, struct error *e);
-/* The same of a table that is open already; the list is initialized. */
+/* The tenant's table; *fd -1: it has none, and no flows there. The caller closes it. */
+int flows_open(const struct root *root, const char *tenant, enum inner table, int *fd,
+	       struct error *e);
+/* Each flow of it, without more memory for a large one than for a small one. Returns as flow_scan() does. */
+int flows_each(const struct root *root, const char *tenant, enum inner table, flow_visit_fn *visit,
+	       void *arg, struct error *e);
+int flows_each_of(int fd, enum inner table, flow_visit_fn *visit, void *arg, struct error *e);
+/* Appends all of them. */
 int flows_read_table(int fd, enum inner table, struct entries *list, struct error *e);
-/* Removes a list of them; `seed` is the tenant's. Those that are gone already are no error. */
-int flows_remove(int fd, enum inner table, uint64_t seed, const struct entries *list,
-		 struct error *e);
 
 /* The same choice as the datapath makes. */
 enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol);

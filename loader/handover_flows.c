@@ -202,7 +202,7 @@ static int open_table_4(struct carrying *c, struct error *e)
 		return error_set(e, EXIT_PARTLY, "map tenant_slots: slot %u cannot be read: %s",
 				 c->slot, strerror(errno));
 	return flow_table_open(&c->table, c->new[ROLE_CT],
-			       c->outers.family ? FAMILY_IPV6 : FAMILY_IPV4, tenant.seed, true,
+			       c->outers.family ? FAMILY_IPV6 : FAMILY_IPV4, tenant.seed,
 			       new_name(c, ROLE_CT), e);
 }
 

@@ -1,38 +1,60 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Names for what an event calls by number. */
+/* What commands that print events as they come have in common: the ring buffer, options, names, and what was not told. */
 #ifndef WEFT_MONITOR_H
 #define WEFT_MONITOR_H
 
-#include <stdint.h>
+#include <jansson.h>
 
-#include "include/acl.h"
-#include "loader/show.h"
+#include "loader/names.h"
 
-struct rule_name {
-	uint32_t id;
-	const char *path;
+struct monitor;
+
+/* A counter of struct tenant_traffic of events that were not told. */
+struct monitor_loss {
+	size_t offset;
+	const char *event; /* what it is called in JSON */
+	const char *why;
 };
 
-/* What is configured, read again when something turns up that it does not know. */
-struct names {
-	struct show *s;
-	const char **tenants, **ports; /* paths by slot */
-	size_t n_tenants, n_ports;
-	struct rule_name *rules; /* by id */
-	size_t n_rules;
-	int64_t read_ms;
+struct monitor_kind {
+	const char *map; /* the ring buffer */
+	const char *lock; /* one reader a root: single.h */
+	const struct monitor_loss *losses;
+	size_t n_losses;
+	/* One event. Returns 1 if it was printed, 0 if not, or -1. */
+	int (*take)(struct monitor *m, const void *event, size_t size);
+	/* Called before anything is read but old events, and then several times a second; may be NULL. Returns 0 or -1. */
+	int (*tick)(struct monitor *m, struct error *e);
 };
 
-void names_open(struct names *n, struct show *s);
-void names_close(struct names *n);
-/* Does it know all of the event? If not, reads what is configured now, unless it did so a moment ago. */
-int names_refresh(struct names *n, const struct event *event, struct error *e);
+struct monitor {
+	const struct monitor_kind *kind;
+	struct command_line *cl;
+	struct show s;
+	struct names names;
+	const char *tenant; /* NULL: all */
+	void *arg; /* the command's own */
+	uint64_t since; /* events before it are old; TAI, ns */
+	int64_t tai_ahead; /* of UTC, ns */
+	long long left; /* events to come; -1: any number */
+	long long for_ms; /* -1: until it is stopped */
+	int stats; /* fd of tenant_stats */
+	uint64_t *told; /* losses by slot and kind */
+	int failed;
+	struct error *e;
+};
 
-/* "red", "db1", "no-ssh"; "slot 7" or "id 123" for what is gone. Each returns buf. */
-const char *names_tenant(const struct names *n, uint32_t slot, char *buf, size_t size);
-const char *names_port(const struct names *n, uint32_t slot, char *buf, size_t size);
-const char *names_rule(const struct names *n, uint32_t id, char *buf, size_t size);
+/* Reads the options and what is configured. `tenant` is an operand, or NULL. monitor_close() also if it fails. */
+int monitor_open(struct monitor *m, const struct monitor_kind *kind, struct command_line *cl,
+		 const char *tenant, struct error *e);
+void monitor_close(struct monitor *m);
+/* Until the options say that it is over. Returns 0 or -1. */
+int monitor_run(struct monitor *m, struct error *e);
 
-int64_t monitor_now_ms(void);
+/* "2026-11-26T12:00:00.123456Z"; returns buf. */
+#define MONITOR_TIME_SIZE 40
+const char *monitor_time(const struct monitor *m, uint64_t tai, char *buf, size_t size);
+/* One object a line, whatever -p says. Takes it over. */
+void monitor_tell_json(json_t *one);
 
 #endif

@@ -19,6 +19,7 @@
 #include "port_xdp.skel.h"
 #include "sf_tc.skel.h"
 #include "sf_xdp.skel.h"
+#include "tell.skel.h"
 #include "underlay_tc.skel.h"
 #include "underlay_xdp.skel.h"
 
@@ -37,6 +38,7 @@ static const struct object objects[] = {
 	{ "sf_xdp", sf_xdp__elf_bytes },
 	{ "guard_tc", guard_tc__elf_bytes },
 	{ "clock", clock__elf_bytes },
+	{ "tell", tell__elf_bytes },
 };
 
 #define OBJECTS (sizeof(objects) / sizeof(objects[0]))

@@ -8,7 +8,7 @@
 struct bpf_map;
 struct bpf_object;
 
-#define OBJECTS_MAX 8
+#define OBJECTS_MAX 9
 
 struct objects {
 	struct bpf_object *open[OBJECTS_MAX];

@@ -24,6 +24,7 @@ struct acl_stats {
 	struct living *living;
 	uint64_t now;
 	struct tenant record;
+	enum inner table; /* that is read */
 };
 
 struct acl_stats *acl_stats_open(const struct show *s)
@@ -53,13 +54,15 @@ void acl_stats_close(struct acl_stats *stats)
 	free(stats);
 }
 
-static void add_flow(struct acl_stats *stats, const struct flow *flow, uint8_t protocol)
+static int add_flow(const void *key, const struct flow *flow, void *arg)
 {
+	struct acl_stats *stats = arg;
+	uint8_t protocol = flow_protocol_of(key, stats->table);
 	uint32_t rule = flow->rule;
 	struct living *one;
 
 	if (flow_idle(flow, stats->now) > stats->record.timeout[flow_timeout_of(flow, protocol)])
-		return;
+		return 0;
 	HASH_FIND(hh, stats->living, &rule, sizeof(rule), one);
 	if (!one) {
 		one = alloc_zero(1, sizeof(*one));
@@ -69,6 +72,7 @@ static void add_flow(struct acl_stats *stats, const struct flow *flow, uint8_t p
 	one->flows++;
 	one->packets += flow_packets(&flow->dir[0]) + flow_packets(&flow->dir[1]);
 	one->bytes += flow_bytes(&flow->dir[0]) + flow_bytes(&flow->dir[1]);
+	return 0;
 }
 
 static int read_flows(struct acl_stats *stats, const struct model_tenant *t, struct error *e)
@@ -83,16 +87,8 @@ static int read_flows(struct acl_stats *stats, const struct model_tenant *t, str
 			 : 0;
 	close(slots);
 	for (size_t i = 0; i < FLOW_TABLES && !failed; i++) {
-		struct entries list;
-		int fd;
-
-		failed = flows_read(&stats->s->root, t->name, flow_tables[i], &fd, &list, e);
-		for (size_t k = 0; k < list.n && !failed; k++)
-			add_flow(stats, entries_value(&list, k),
-				 flow_protocol_of(entries_key(&list, k), flow_tables[i]));
-		entries_free(&list);
-		if (fd >= 0)
-			close(fd);
+		stats->table = flow_tables[i];
+		failed = flows_each(&stats->s->root, t->name, flow_tables[i], add_flow, stats, e);
 	}
 	return failed;
 }

@@ -74,7 +74,7 @@ static int copy_established(int to, enum inner kind, uint64_t seed, bool swapped
 {
 	struct flow_table t;
 
-	if (flow_table_open(&t, to, flow_family(kind), seed, true, inner_kinds[kind].name, e))
+	if (flow_table_open(&t, to, flow_family(kind), seed, inner_kinds[kind].name, e))
 		return -1;
 	/* Where there is no room for one there may be for the next. */
 	for (size_t i = list->n; i-- > 0;) {

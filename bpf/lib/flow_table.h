@@ -7,6 +7,7 @@
 #define WEFT_BPF_FLOW_TABLE_H
 
 #include "lib/count.h"
+#include "lib/flow_event.h"
 #include "lib/flow_key.h"
 #include "lib/scratch.h"
 #include "stages/tcp.h"
@@ -328,10 +329,9 @@ __noinline int flow_gives_way(const struct flow *f, __u8 protocol, const struct 
 	return IS_DISPLACED;
 }
 
-static __always_inline bool place_claim(struct claim *c, __u64 *place, struct shape shape)
+/* `word`: the end of its key as it was when it was looked at. */
+static __always_inline bool place_claim(struct claim *c, __u64 *place, __u64 word, struct shape shape)
 {
-	__u64 *end = key_end_of(place, shape), word = *(volatile __u64 *)end;
-
 	if (FLOW_KEY_STATE(word) == FLOW_CLAIMED)
 		return false;
 	c->way = STAYS;
@@ -339,7 +339,16 @@ static __always_inline bool place_claim(struct claim *c, __u64 *place, struct sh
 		c->way = flow_gives_way((void *)place + shape.flow, word >> 32, c->tenant, c->displace);
 	if (FLOW_KEY_STATE(word) == FLOW_USED && !c->way)
 		return false;
-	return __sync_val_compare_and_swap(end, word, FLOW_KEY_USED(FLOW_CLAIMED)) == word;
+	return __sync_val_compare_and_swap(key_end_of(place, shape), word, FLOW_KEY_USED(FLOW_CLAIMED)) == word;
+}
+
+/* A place is given up by who has just taken its key's end. `gone`: enum flow_gone. */
+static __always_inline void tell_place(__u64 *place, __u64 end, __u32 tenant, __u32 gone, struct shape shape)
+{
+	if (shape.words == CT4_KEY_WORDS)
+		flow_tell_place4((const void *)place, end, tenant, gone);
+	else
+		flow_tell_place6((const void *)place, end, tenant, gone);
 }
 
 static __always_inline long claim_bucket(struct claim *c, __u32 i, struct shape shape)
@@ -356,10 +365,13 @@ static __always_inline long claim_bucket(struct claim *c, __u32 i, struct shape 
 	if (!b)
 		return 1;
 	for (__u32 k = 0; k < FLOW_PLACES; k++) {
-		__u64 *place = place_at(b, shape, first + k);
+		__u64 *place = place_at(b, shape, first + k), end;
 
-		if (!place_claim(c, place, shape))
+		end = *(volatile __u64 *)key_end_of(place, shape);
+		if (!place_claim(c, place, end, shape))
 			continue;
+		if (c->way)
+			tell_place(place, end, p->tenant, c->way == HAS_EXPIRED ? FLOW_EXPIRED : FLOW_DISPLACED, shape);
 		place_fill((void *)place + shape.flow, c->flow);
 		for (int w = 0; w < shape.words - 1; w++)
 			place[w] = p->key_words[w];
@@ -433,13 +445,13 @@ __noinline int flow_insert(struct pkt *p)
 	return error;
 }
 
-static __always_inline void ct_remove(struct pkt *p, bool ipv4)
+static __always_inline void ct_remove(struct pkt *p, __u32 gone, bool ipv4)
 {
 	struct shape shape = shape_of(ipv4);
 	void *table = ct_table(p, ipv4), *b;
 	int found = flow_locate(p);
 	__u32 bucket;
-	__u64 *place;
+	__u64 *place, end = p->key_words[shape.words - 1];
 
 	if (found < 0 || !table)
 		return;
@@ -448,27 +460,33 @@ static __always_inline void ct_remove(struct pkt *p, bool ipv4)
 	if (!b)
 		return;
 	place = place_at(b, shape, found);
-	if (place_has(place, p->key_words, shape))
-		__sync_val_compare_and_swap(key_end_of(place, shape), p->key_words[shape.words - 1], 0);
+	if (place_has(place, p->key_words, shape) && __sync_val_compare_and_swap(key_end_of(place, shape), end, 0) == end &&
+	    gone)
+		tell_place(place, end, p->tenant, gone, shape);
 }
 
-/* Not inlined: see resolve(). */
-static __noinline void flow_remove(struct pkt *p)
+/* `gone`: enum flow_gone. Not inlined: see resolve(). */
+static __noinline void flow_remove(struct pkt *p, __u32 gone)
 {
+	struct flow *f;
 	union flow_key key;
 	void *table;
 
 	if (!(p->flags & PKT_HALF_OPEN)) {
 		if (p->family == FAMILY_IPV4)
-			ct_remove(p, true);
+			ct_remove(p, gone, true);
 		else
-			ct_remove(p, false);
+			ct_remove(p, gone, false);
 		return;
 	}
 	key = key_of(p);
 	table = half_table(p);
-	if (table)
+	if (table) {
+		f = gone ? bpf_map_lookup_elem(table, &key) : NULL;
+		if (f)
+			flow_tell(p, f, FLOW_EVENT_DESTROYED, gone);
 		bpf_map_delete_elem(table, &key);
+	}
 	p->flags &= ~PKT_HALF_OPEN;
 }
 

@@ -14,6 +14,7 @@
 #include "lib/pkt.h"
 #include "maps/chain.bpf.h"
 #include "maps/flow.bpf.h"
+#include "maps/flow_event.bpf.h"
 #include "maps/fragment.bpf.h"
 #include "maps/host.bpf.h"
 #include "maps/port.bpf.h"

@@ -89,10 +89,13 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 	f = &room->flow;
 	flow_begin(f, p, t, epoch);
 	error = flow_store(p, f);
+	if (error)
+		return flow_inserted(p, f, error);
 	stats = tenant_counters(p->tenant);
-	if (!error && stats)
+	if (stats)
 		stats->flows++;
-	return flow_inserted(p, error);
+	flow_tell(p, f, FLOW_EVENT_NEW, 0);
+	return V_NEXT;
 }
 
 __noinline int flow_admit(struct pkt *p)
@@ -126,7 +129,7 @@ __noinline int flow_admit(struct pkt *p)
 	} else {
 		f = flow_find(p, t);
 		if (f && flow_is_over(f, p, t)) {
-			flow_remove(p);
+			flow_remove(p, flow_expired(f, p->flow_protocol, t) ? FLOW_EXPIRED : FLOW_REPLACED);
 			f = NULL;
 		}
 		if (!f && p->flags & PKT_ICMP_ERROR)
@@ -250,12 +253,14 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 	room->flow = *f;
 	if (p->tcp_fit & TCP_BESIDE) {
 		p->flags &= ~PKT_HALF_OPEN;
-		flow_remove(p);
+		flow_remove(p, FLOW_REPLACED);
 		p->flags |= PKT_HALF_OPEN;
 	}
-	v = flow_inserted(p, flow_insert(p));
-	if (!v)
-		flow_remove(p);
+	v = flow_inserted(p, &room->flow, flow_insert(p));
+	if (v)
+		return v;
+	flow_remove(p, FLOW_MOVED);
+	flow_tell(p, &room->flow, FLOW_EVENT_ESTABLISHED, 0);
 	return v;
 }
 
@@ -281,8 +286,10 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 		reopen_begin(p, f);
 	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();
-	if (p->flags & PKT_HALF_OPEN && handshake_done(f))
-		return flow_promote(p, f);
+	if (p->flags & PKT_HALF_OPEN)
+		return handshake_done(f) ? flow_promote(p, f) : V_NEXT;
+	if (us->packets == 1 && !us->packets_high && !(*flow_flags(f, p->dir) & FLOW_ORIGINAL))
+		flow_tell(p, f, FLOW_EVENT_REPLIED, 0);
 	return V_NEXT;
 }
 

@@ -42,9 +42,11 @@ static __noinline enum verdict flow_reset(struct pkt *p, struct flow *f)
 	if (p->flags & PKT_ICMP_ERROR)
 		return V_DROP;
 	if (p->protocol != IPPROTO_TCP || p->tcp_flags & TCP_SYN) {
-		flow_remove(p);
+		flow_remove(p, FLOW_CHAIN_RESET);
 		return V_DROP;
 	}
+	if (!tcp_closed(f))
+		flow_tell(p, f, FLOW_EVENT_CLOSED, FLOW_CHAIN_RESET);
 	tcp_mark_reset(f);
 	return V_RESET;
 }

@@ -115,11 +115,14 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 		window_pick_up(p, f);
 }
 
-static __always_inline enum verdict flow_inserted(struct pkt *p, long error)
+/* The flow that lies in scratch was put in, or was not. */
+static __always_inline enum verdict flow_inserted(struct pkt *p, const struct flow *f, long error)
 {
 	/* -EEXIST: another CPU was faster with the same flow: this packet goes on with that. */
 	if (!error || error == -EEXIST)
 		return V_NEXT;
+	if (error == -E2BIG)
+		flow_tell_full(p, f);
 	return drop(p, error == -E2BIG ? DROP_CT_FULL : error == -ENOENT ? DROP_CT_MISSING : DROP_INTERNAL);
 }
 

@@ -4,13 +4,14 @@
  * on its way.
  * reads:  pkt.tcp_*, both directions of the flow
  * writes: flow.path[].tcp, flow.path[].flags, flow.dir[].tcp_*, flow.tcp_max_window
- * maps:   tenant_stats
+ * maps:   tenant_stats flow_watch flow_events
  * drops:  none
  */
 #ifndef WEFT_STAGE_TCP_H
 #define WEFT_STAGE_TCP_H
 
 #include "lib/count.h"
+#include "lib/flow_event.h"
 #include "stages/tcp_check.h"
 
 static __always_inline bool tcp_closed(const struct flow *f)
@@ -80,8 +81,11 @@ static __always_inline void tcp_advance_fragment(const struct pkt *p, struct flo
 /* See tcp_check_slowly. */
 __noinline int tcp_advance_slowly(struct pkt *p, struct flow *f)
 {
+	bool closed;
+
 	if (!p || !f)
 		return 0;
+	closed = tcp_closed(f);
 	if (p->tcp_fit & TCP_OUTSIDE)
 		count_outside(p);
 	if (p->tcp_fit & TCP_STAYS) {
@@ -95,6 +99,8 @@ __noinline int tcp_advance_slowly(struct pkt *p, struct flow *f)
 	} else {
 		advance_ack(p, f);
 	}
+	if (!closed && tcp_closed(f))
+		flow_tell(p, f, FLOW_EVENT_CLOSED, 0);
 	return 0;
 }
 

@@ -215,6 +215,31 @@ static const struct schema_kind packet_kind = {
 		       .doc = "without: what the packet would have if it belonged to no flow")),
 };
 
+/* Not configuration either: which flows `ct` is about, in the words of rules. */
+static const struct schema_kind ct_kind = {
+	.name = "ct", .doc = "which flows: those that fit all that is given",
+	.keys = KEYS(
+		SCALAR("network", name, .ref = "network", .doc = "of this network"),
+		SCALAR("port", name, .ref = "port", .doc = "from or to this port of this host"),
+		SCALAR("direction", word, .words = WORDS(WORD("in"), WORD("out")),
+		       .doc = "begun towards a port of this host, or by one; with port: by that one"),
+		SCALAR("protocol", protocol, .doc = "of this protocol"),
+		LIST("source", prefix, .items_min = 1, .doc = "begun from one of these addresses or prefixes"),
+		LIST("destination", prefix, .items_min = 1, .doc = "begun towards one of these"),
+		LIST("address", prefix, .items_min = 1, .doc = "with either end there"),
+		LIST("source_port", l4_ports, .items_min = 1, .doc = "of the end that began it; of an ICMP query its id"),
+		LIST("destination_port", l4_ports, .items_min = 1, .doc = "of the other end"),
+		LIST("either_port", l4_ports, .items_min = 1, .doc = "of either end"),
+		LIST("state", word, .items_min = 1,
+		     .words = WORDS(WORD("syn"), WORD("established"), WORD("fin"), WORD("time_wait"),
+				    WORD("closed"), WORD("unreplied"), WORD("replied")),
+		     .doc = "in one of these states"),
+		SCALAR("half_open", bool, .doc = "handshakes that are not done, or all others"),
+		LIST("verdict", word, .items_min = 1,
+		     .words = WORDS(WORD("allow"), WORD("deny"), WORD("reject"), WORD("stale")),
+		     .doc = "what was decided on the direction that began it; stale: is to be decided anew")),
+};
+
 static const struct schema_kind step_kind = {
 	.name = "step", .lone = "function", .doc = "one function of a chain",
 	.keys = KEYS(
@@ -283,7 +308,7 @@ static const struct schema_kind root_kind = {
 const struct schema_kind *const schema_kinds[] = {
 	&host_kind,  &sf_kind,	  &instance_kind, &tenant_kind, &network_kind, &port_kind,
 	&group_kind, &chain_kind, &acl_kind,	  &insert_kind,
-	&packet_kind, NULL,
+	&packet_kind, &ct_kind,	  NULL,
 };
 
 const struct schema_kind *schema_root(void)

@@ -21,6 +21,7 @@ acl_one_change_100k_ms <= 50
 ct_value_bytes_v4 <= 128
 ct_new_ratio >= 3
 ct_established_ratio_1m >= 5
+ct_sweep_core_percent <= 2
 syn_flood_pps >= 300000
 syn_flood_kept >= 0.9
 syn_flood_neighbour >= 0.95

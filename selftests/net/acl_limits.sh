@@ -153,11 +153,11 @@ fill_ring() {
 	local i slot
 	for ((i = 0; i < 80; i++)); do
 		for slot in 00 01; do
-			bpftool map update pinned "$(root_of h1)/tenant_limits" key hex $slot 00 00 00 value hex 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+			bpftool map update pinned "$(root_of h1)/tenant_limits" key hex $slot 00 00 00 value hex 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
 		done
 		send h1.b1 "$(udp blue 511 4008)" 200
 	done
-	bpftool map update pinned "$(root_of h1)/tenant_limits" key hex 01 00 00 00 value hex 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+	bpftool map update pinned "$(root_of h1)/tenant_limits" key hex 01 00 00 00 value hex 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
 }
 
 run() {

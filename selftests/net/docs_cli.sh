@@ -33,7 +33,7 @@ synopsis_wanted() {
 		".Nm weft Ic \(.object) \(.verb)\t\(.operands)\t" +
 		([.options[] | "Oo Fl -\(.name)\(if .value then " Ar VALUE" else "" end) Oc"] | join(" "))' "$STATE/help.json" |
 		while IFS=$'\t' read -r command operands options; do
-			[ -z "$operands" ] || operands=$(sed -E 's/^\[(.*)\]$/ Op Ar \1/; t; s/^/ Ar /; s/ \[(.*)\]$/ Op Ar \1/' <<< "$operands")
+			[ -z "$operands" ] || operands=$(sed -E 's/^\[([A-Z]*)\] \[(.*)\]$/ Oo Ar \1 Oc Op Ar \2/; t; s/^\[(.*)\]$/ Op Ar \1/; t; s/^/ Ar /; s/ \[(.*)\]$/ Op Ar \1/' <<< "$operands")
 			# Op takes the rest of the line.
 			[ -z "$options" ] || operands=$(sed -E 's/ Op Ar (.*)$/ Oo Ar \1 Oc/' <<< "$operands")
 			echo "$command$operands${options:+ $options}"
@@ -139,7 +139,9 @@ same "$(jq -r '.flags[].name' "$STATE/help.json")" "weft -"
 for object in $objects; do
 	same "$(jq -r --arg o "$object" '(.commands[] | select(.object == $o) | .verb), "help"' "$STATE/help.json")" "weft $object "
 	keys_wanted "$object" | grep -v '	later$' | cut -f 1 > "$STATE/keys"
-	[ ! -s "$STATE/keys" ] || same "$(cat "$STATE/keys")" "weft $object add red/x "
+	verb=add name=red/x
+	[ "$object" != ct ] || verb=show name=red
+	[ ! -s "$STATE/keys" ] || same "$(cat "$STATE/keys")" "weft $object $verb $name "
 done
 while IFS=$'\t' read -r command options; do
 	same "$(tr ' ' '\n' <<< "$options"; jq -r '.flags[].name' "$STATE/help.json")" "weft $command -"
@@ -198,7 +200,10 @@ same $'allow\ndeny\nreject' "$at acl import red $STATE/a.yaml format classbench 
 same $'in\nout' "$at acl check red port web1 direction "
 same $'db1\nweb1' "$at acl check red source port:"
 same $'red' "$at monitor acl "
-same $'red' "$at ct show "
+same "red"$'\n'"$(keys_wanted ct | cut -f 1)" "$at ct show "
+same $'db1\nweb1' "$at ct show red port "
+same $'in\nout' "$at ct flush direction "
+same 'red' "$at ct stat "
 same $'red/db/\nred/web/' "$at neigh add "
 same $'db1\nweb1' "$at fdb add red/web/02:00:00:00:00:99 port "
 # Of this test's alone: other tests' come and go meanwhile.

@@ -13,7 +13,7 @@ same_version() {
 	expect_eq $((denied + 1)) "$drops" "a drop is counted before"
 	expect_load "the same build again" "$WEFT"
 	expect_load "a build with more in it" "$NEXT"
-	expect_eq "3 $("$NEXT" -j version | jq -r .build)" "$(label h1)" "the root says which build it has"
+	expect_eq "4 $("$NEXT" -j version | jq -r .build)" "$(label h1)" "the root says which build it has"
 	expect_eq "$("$WEFT" -j version | jq -r .build)" "$(with "$NEXT" h1 -j status | jq -r .loaded.previous)" "and which it keeps"
 	expect_eq "$drops" "$(WEFT=$NEXT counter_get h2 drops acl_in)" "counters went along"
 	udp_fail h1.pa $B4 9
@@ -21,12 +21,12 @@ same_version() {
 	expect_refused 'has room for' weft_on h1 load
 	expect_load "the build before" "$NEXT" --previous
 	expect_eq $((drops + 1)) "$(counter_get h2 drops acl_in)" "counters came back"
-	expect_eq "3 $("$WEFT" -j version | jq -r .build)" "$(label h1)" "the root has the build before"
+	expect_eq "4 $("$WEFT" -j version | jq -r .build)" "$(label h1)" "the root has the build before"
 	expect_programs
 	expect_refused 'not kept' weft_on h1 load --build 0.0-nothing
 	expect_ok -t "a build by its name" weft_on h1 load --build "$("$NEXT" -j version | jq -r .build)"
 	expect_ok -t "that one runs already" weft_on h1 load --build "$("$NEXT" -j version | jq -r .build)"
-	expect_eq "3 $("$NEXT" -j version | jq -r .build)" "$(label h1)" "the root has it"
+	expect_eq "4 $("$NEXT" -j version | jq -r .build)" "$(label h1)" "the root has it"
 	expect_ok -t "and the other" with "$NEXT" h1 load --build "$("$WEFT" -j version | jq -r .build)"
 	expect_programs
 }

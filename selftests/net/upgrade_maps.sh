@@ -93,9 +93,9 @@ mute() {
 facts() {
 	local host
 	for host in h1 h2; do
-		weft_on $host -j ct show red | jq -c --arg host $host '.[] |
+		weft_on $host -j ct show red | jq -cS --arg host $host '.[] |
 			select(.destination_port == 9000 or .destination_port == 9100 or .destination_port == 10500) |
-			del(.idle_s, .left_s, .tenant, .network) | [$host, .]'
+			del(.idle_s, .left_s, .tenant, .network, .rule, .rule_id) | [$host, .]'
 	done | LC_ALL=C sort
 }
 known() { jq -s "map(select($1)) | length" <<< "$(facts)"; }

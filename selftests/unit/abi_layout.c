@@ -27,6 +27,7 @@
 #include "include/config.h"
 #include "include/device.h"
 #include "include/drop_reasons.h"
+#include "include/flow_event.h"
 #include "include/flow_table.h"
 #include "include/flow_versions.h"
 #include "include/fragment.h"
@@ -73,7 +74,7 @@ struct layout {
 #define TRAFFIC(X) X(from_packets) X(from_bytes) X(to_packets) X(to_bytes) X(drops)
 #define TENANT(X) X(id) X(epoch) X(flags) X(timeout) X(shortest) X(seed)
 #define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(displaced) X(fragments_evicted) \
-	X(default_in) X(default_out) X(logs_suppressed) X(logs_lost) X(hits_lost) X(tcp_outside)
+	X(default_in) X(default_out) X(logs_suppressed) X(logs_lost) X(hits_lost) X(tcp_outside) X(full) X(events_lost)
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(used) X(zone)
 #define FLOW_PATH(X) X(epoch) X(source) X(target) X(mac) X(flags) X(tcp)
 #define FLOW_DIR(X) X(packets) X(bytes) X(packets_high) X(bytes_high) X(last_seen) X(tcp_end) X(tcp_max_end) X(tcp_max_ack)
@@ -129,7 +130,10 @@ struct layout {
 	X(found) X(rule) X(pad)
 #define RULE_HITS_KEY(X) X(rule) X(carried)
 #define RULE_HITS(X) X(packets) X(bytes)
-#define TENANT_LIMITS(X) X(rejects_until) X(logs_until)
+#define TENANT_LIMITS(X) X(rejects_until) X(logs_until) X(full_until)
+#define FLOW_WATCH(X) X(until) X(tenant) X(pad)
+#define FLOW_EVENT(X) X(kind) X(reason) X(family) X(pad) X(tenant) X(time) X(key_words) X(flow)
+#define FLOW_TOLD(X) X(events) X(n) X(pad)
 #define EVENT(X) X(kind) X(tenant) X(time) X(rule) X(port) X(direction) X(action) X(family) X(protocol) \
 	X(source_port) X(destination_port) X(source) X(destination)
 
@@ -149,6 +153,7 @@ struct layout {
 	S(acl_node, ACL_NODE) S(acl_match, ACL_MATCH) S(acl_ranges, ACL_RANGES) S(acl_branch, ACL_BRANCH) \
 	S(acl_words, ACL_WORDS) S(acl_base, ACL_BASE) S(acl_known, ACL_KNOWN) S(acl_named, ACL_NAMED) \
 	S(acl_query, ACL_QUERY) S(acl_rest, ACL_REST_OF)                                                                   \
+	S(flow_watch, FLOW_WATCH) S(flow_event, FLOW_EVENT) S(flow_told, FLOW_TOLD)               \
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
 	S(fragment_range, FRAGMENT_RANGE) S(fragment_entry, FRAGMENT_ENTRY) S(fragment_set, FRAGMENT_SET)     \
 	S(early_key, EARLY_KEY) S(early_frame, EARLY_FRAME)                                                   \
@@ -372,6 +377,8 @@ static const struct map {
 	{ "tenant_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct tenant_traffic), WEFT_TENANTS_MAX },
 	{ "tenant_limits", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct tenant_limits), WEFT_TENANTS_MAX },
 	{ "events", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20 },
+	{ "flow_watch", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct flow_watch), 1 },
+	{ "flow_events", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20 },
 	/* Of a load that changes the version. */
 	{ "turned", BPF_MAP_TYPE_ARRAY, U32, U32, 1 },
 	{ "sides", BPF_MAP_TYPE_PROG_ARRAY, U32, U32, 6 },

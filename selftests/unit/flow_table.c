@@ -42,7 +42,7 @@ static void open_table(struct flow_table *t, int fd, int family)
 {
 	struct error e = { 0 };
 
-	if (flow_table_open(t, fd, family, SEED, true, "ct", &e))
+	if (flow_table_open(t, fd, family, SEED, "ct", &e))
 		fail_msg("%s", e.text);
 }
 
@@ -112,11 +112,22 @@ static bool take_out(struct flow_table *t, uint32_t n)
 	return flow_table_remove(t, &key);
 }
 
+static int append(const void *key, const struct flow *flow, void *arg)
+{
+	entries_add(arg, key, flow);
+	return 0;
+}
+
 static void read_all(const struct flow_table *t, struct entries *list)
 {
+	__u64 key[CT6_KEY_WORDS];
+	struct flow flow;
+	size_t place = 0;
+
 	entries_init(list, flow_key_size(t->family == FAMILY_IPV4 ? INNER_CT4 : INNER_CT6),
 		     sizeof(struct flow));
-	flow_table_read(t, list);
+	while (flow_table_next(t, &place, key, &flow))
+		append(key, &flow, list);
 }
 
 /* What is in it, each once, and each found where it is looked for, with what was put in. */
@@ -306,30 +317,34 @@ static void *hand_churns(void *arg)
 	return NULL;
 }
 
-static void check_keys(const struct flow_table *t)
+static int check_key(const void *key, const struct flow *flow, void *arg)
 {
-	union key key, wanted;
-	struct flow flow;
+	union key wanted = key_of(FAMILY_IPV4, flow->born);
 
-	for (size_t place = 0; flow_table_next(t, &place, &key, &flow);) {
-		wanted = key_of(FAMILY_IPV4, flow.born);
-		assert_memory_equal(&key.v4, &wanted.v4, sizeof(key.v4));
-		assert_int_equal(flow.dir[1].packets, ~flow.born);
-	}
+	(void)arg;
+	assert_memory_equal(key, &wanted.v4, sizeof(wanted.v4));
+	assert_int_equal(flow->dir[1].packets, ~flow->born);
+	return 0;
 }
 
-/* Whatever comes and goes meanwhile, what is read has the key that it was put in under; in a copy too. */
+static void check_keys(const struct flow_table *t)
+{
+	union key key;
+	struct flow flow;
+
+	for (size_t place = 0; flow_table_next(t, &place, &key, &flow);)
+		check_key(&key, &flow, NULL);
+}
+
+/* Whatever comes and goes meanwhile, what is read has the key that it was put in under; by who may only read, too. */
 static void *hand_reads(void *arg)
 {
 	struct hands *h = arg;
-	struct flow_table copy;
 	struct error e = { 0 };
 
 	while (!h->stop) {
 		check_keys(&h->t);
-		assert_int_equal(flow_table_open(&copy, h->fd, FAMILY_IPV4, SEED, false, "ct4", &e), 0);
-		check_keys(&copy);
-		flow_table_close(&copy);
+		assert_int_equal(flow_scan(h->fd, FAMILY_IPV4, "ct4", check_key, NULL, &e), 0);
 	}
 	return NULL;
 }
@@ -396,13 +411,21 @@ static void test_expired(void **unused)
 	flow_table_close(&t);
 }
 
-/* Who may only read has a copy, of a table larger than what is copied at once, and cannot write. */
+static int stop_at_once(const void *key, const struct flow *flow, void *arg)
+{
+	(void)key;
+	(void)flow;
+	return ++*(int *)arg;
+}
+
+/* Who may only read sees all of a table larger than what is read at once, and cannot write. */
 static void test_reader(void **unused)
 {
 	int fd = make_map(FAMILY_IPV4, 5000), reads;
 	struct flow_table t, r;
 	struct error e = { 0 };
-	struct flow flow;
+	struct entries list;
+	int visits = 0;
 	LIBBPF_OPTS(bpf_get_fd_by_id_opts, readonly, .open_flags = BPF_F_RDONLY);
 	uint32_t id, buckets;
 
@@ -414,16 +437,95 @@ static void test_reader(void **unused)
 	open_table(&t, fd, FAMILY_IPV4);
 	for (uint32_t n = 0; n < 5000; n++)
 		assert_int_equal(put(&t, n), FLOW_PUT);
-	assert_int_equal(flow_table_open(&r, reads, FAMILY_IPV4, SEED, false, "ct4", &e), 0);
-	assert_true(get(&r, 7, &flow));
-	assert_int_equal(check_all(&r), 5000);
-	assert_false(get(&r, 5000, &flow));
-	flow_table_close(&r);
-	assert_int_not_equal(flow_table_open(&r, reads, FAMILY_IPV4, SEED, true, "ct4", &e), 0);
+	entries_init(&list, sizeof(struct ct4_key), sizeof(struct flow));
+	assert_int_equal(flow_scan(reads, FAMILY_IPV4, "ct4", append, &list, &e), 0);
+	entries_sort(&list);
+	entries_unique(&list);
+	assert_int_equal(list.n, 5000);
+	for (uint32_t n = 0; n < 5000; n++) {
+		union key key = key_of(FAMILY_IPV4, n);
+		const struct flow *flow = entries_find(&list, &key);
+
+		assert_non_null(flow);
+		assert_int_equal(flow->born, n);
+	}
+	entries_free(&list);
+	assert_int_equal(flow_scan(reads, FAMILY_IPV4, "ct4", stop_at_once, &visits, &e), 1);
+	assert_int_equal(visits, 1);
+	assert_int_equal(flow_scan(reads, FAMILY_IPV6, "ct4", append, &list, &e), -1);
+	assert_non_null(strstr(e.text, "no table of flows"));
+	assert_int_not_equal(flow_table_open(&r, reads, FAMILY_IPV4, SEED, "ct4", &e), 0);
 	assert_non_null(strstr(e.text, "map ct4: cannot be mapped"));
 	flow_table_close(&t);
 	close(reads);
 	close(fd);
+}
+
+/* ---- the sweep ---- */
+
+struct swept {
+	uint32_t asked, gone;
+	struct flow_table *t;
+	bool touch; /* a packet comes between the two looks */
+};
+
+static bool is_odd(uint8_t protocol, const struct flow *flow, void *arg)
+{
+	struct swept *s = arg;
+
+	assert_int_equal(protocol, 6);
+	s->asked++;
+	if (flow->born % 2 && s->touch) {
+		((struct flow *)flow)->born++;
+		s->touch = false;
+		return true;
+	}
+	return flow->born % 2;
+}
+
+static void note_gone(const void *key, const struct flow *flow, void *arg)
+{
+	union key wanted = key_of(FAMILY_IPV6, flow->born);
+	struct swept *s = arg;
+
+	assert_memory_equal(key, &wanted, sizeof(wanted.v6));
+	s->gone++;
+}
+
+static void test_sweep(void **unused)
+{
+	struct swept s = { 0 };
+	struct flow_sweep sweep = { is_odd, note_gone, &s };
+	struct flow_table t;
+	struct entries list;
+	uint32_t in = 0, odd = 0, given = 0;
+	size_t place = 0;
+
+	(void)unused;
+	make_table(&t, FAMILY_IPV6, 1000);
+	s.t = &t;
+	for (uint32_t n = 0; n < 900; n++)
+		if (put(&t, n) == FLOW_PUT) {
+			in++;
+			odd += n % 2;
+		}
+	while (place < (size_t)t.buckets * FLOW_PLACES)
+		given += flow_table_sweep(&t, &place, 64, &sweep);
+	assert_int_equal(given, odd);
+	assert_int_equal(s.gone, odd);
+	assert_int_equal(check_all(&t), in - odd);
+	assert_int_equal(flow_table_sweep(&t, &place, 64, &sweep), 0);
+	/* What is not expired after all when it is claimed stays, and is found. */
+	assert_int_equal(put(&t, 901), FLOW_PUT);
+	s.touch = true;
+	place = 0;
+	assert_int_equal(flow_table_sweep(&t, &place, SIZE_MAX, &sweep), 0);
+	assert_false(s.touch);
+	read_all(&t, &list);
+	assert_int_equal(list.n, in - odd + 1);
+	entries_free(&list);
+	assert_true(take_out(&t, 901));
+	flow_table_close(&t);
 }
 
 int main(void)
@@ -431,7 +533,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fill),	  cmocka_unit_test(test_same_keys),
 		cmocka_unit_test(test_churn),	  cmocka_unit_test(test_expired),
-		cmocka_unit_test(test_reader),
+		cmocka_unit_test(test_reader),	  cmocka_unit_test(test_sweep),
 	};
 
 	return cmocka_run_group_tests_name("flow_table", tests, NULL, NULL);

@@ -100,7 +100,7 @@ static void refused_at_the_other_end(void **state)
 
 static void spend(uint64_t rejects, uint64_t logs)
 {
-	struct tenant_limits limits = { rejects, logs };
+	struct tenant_limits limits = { .rejects_until = rejects, .logs_until = logs };
 	uint32_t tenant = TENANT;
 
 	map_put("tenant_limits", &tenant, &limits);

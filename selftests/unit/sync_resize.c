@@ -11,7 +11,7 @@ static void open_flows(struct flow_table *t)
 	struct error e = { 0 };
 
 	assert_true(fd >= 0);
-	if (flow_table_open(t, fd, FAMILY_IPV4, tenant_at(0).seed, true, "ct4", &e))
+	if (flow_table_open(t, fd, FAMILY_IPV4, tenant_at(0).seed, "ct4", &e))
 		fail_msg("%s", e.text);
 	close(fd);
 }

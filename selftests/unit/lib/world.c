@@ -153,7 +153,7 @@ int program_fd(enum hook hook, enum flavour flavour)
 	return bpf_program__fd(bpf_object__find_program_by_name(*object, name));
 }
 
-uint32_t jiffies_now(void)
+uint64_t jiffies64_now(void)
 {
 	struct {
 		uint64_t jiffies, boottime;
@@ -171,6 +171,11 @@ uint32_t jiffies_now(void)
 	if (bpf_prog_test_run_opts(bpf_program__fd(program), &run))
 		fail_msg("the clock program does not run: %s", strerror(errno));
 	return now.jiffies;
+}
+
+uint32_t jiffies_now(void)
+{
+	return jiffies64_now();
 }
 
 /* ---- devices ---- */

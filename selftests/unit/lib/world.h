@@ -65,6 +65,7 @@ int world_reset(
 
 uint32_t device(enum device_name d);
 uint32_t jiffies_now(void);
+uint64_t jiffies64_now(void);
 
 /* Where a test starts its packet: the hook, and the device it comes in on. */
 struct result world_run(enum hook hook, enum flavour flavour, enum device_name from,

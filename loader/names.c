@@ -5,11 +5,11 @@
 #include <time.h>
 
 #include "loader/alloc.h"
-#include "loader/monitor.h"
+#include "loader/names.h"
 
 #define REFRESH_MS 1000
 
-int64_t monitor_now_ms(void)
+int64_t names_now_ms(void)
 {
 	struct timespec t;
 
@@ -30,6 +30,7 @@ static void index_names(struct names *n)
 
 	n->tenants = identities_by_slot(ids, "tenants", &n->n_tenants);
 	n->ports = identities_by_slot(ids, "ports", &n->n_ports);
+	n->networks = identities_by_slot(ids, "networks", &n->n_networks);
 	n->rules = alloc_zero(HASH_COUNT(ids->by_path), sizeof(*n->rules));
 	for (const struct identity *one = ids->by_path; one; one = one->hh.next) {
 		const char *kind =
@@ -39,13 +40,14 @@ static void index_names(struct names *n)
 			n->rules[n->n_rules++] = (struct rule_name){ (uint32_t)one->id, one->path };
 	}
 	qsort(n->rules, n->n_rules, sizeof(*n->rules), compare_rules);
-	n->read_ms = monitor_now_ms();
+	n->read_ms = names_now_ms();
 }
 
 static void forget(struct names *n)
 {
 	free(n->tenants);
 	free(n->ports);
+	free(n->networks);
 	free(n->rules);
 	*n = (struct names){ .s = n->s };
 }
@@ -75,14 +77,21 @@ static const char *slot_path(const char **paths, size_t n, uint32_t slot)
 	return slot < n ? paths[slot] : NULL;
 }
 
-int names_refresh(struct names *n, const struct event *event, struct error *e)
+static bool knows(const struct names *n, const struct named *named)
+{
+	return (!named->rule || rule_path(n, named->rule)) &&
+	       slot_path(n->tenants, n->n_tenants, named->tenant) &&
+	       (named->port == NAMED_NONE || slot_path(n->ports, n->n_ports, named->port)) &&
+	       (named->network == NAMED_NONE ||
+		slot_path(n->networks, n->n_networks, named->network));
+}
+
+int names_refresh(struct names *n, const struct named *named, struct error *e)
 {
 	const struct command_line *cl = n->s->cl;
 	struct show fresh;
 
-	if ((rule_path(n, event->rule) && slot_path(n->tenants, n->n_tenants, event->tenant) &&
-	     slot_path(n->ports, n->n_ports, event->port)) ||
-	    monitor_now_ms() - n->read_ms < REFRESH_MS)
+	if (knows(n, named) || names_now_ms() - n->read_ms < REFRESH_MS)
 		return 0;
 	if (show_open(&fresh, cl, e))
 		return -1;
@@ -90,7 +99,7 @@ int names_refresh(struct names *n, const struct event *event, struct error *e)
 	show_close(n->s);
 	*n->s = fresh;
 	index_names(n);
-	return 0;
+	return 1;
 }
 
 /* The last part of a path, or what stands for it. */
@@ -112,6 +121,11 @@ const char *names_tenant(const struct names *n, uint32_t slot, char *buf, size_t
 const char *names_port(const struct names *n, uint32_t slot, char *buf, size_t size)
 {
 	return last_part(slot_path(n->ports, n->n_ports, slot), "slot", slot, buf, size);
+}
+
+const char *names_network(const struct names *n, uint32_t slot, char *buf, size_t size)
+{
+	return last_part(slot_path(n->networks, n->n_networks, slot), "slot", slot, buf, size);
 }
 
 const char *names_rule(const struct names *n, uint32_t id, char *buf, size_t size)

@@ -40,7 +40,7 @@ int flows_remove(int fd, enum inner table, uint64_t seed, const struct entries *
 enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol);
 /* Jiffies since the last packet of either direction. */
 uint32_t flow_idle(const struct flow *flow, uint64_t now);
-/* "established", "syn", "unreplied", … */
+/* "established", "syn_sent", "replied", … */
 const char *flow_state_name(const struct flow *flow, uint8_t protocol);
 
 #endif

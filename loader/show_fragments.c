@@ -16,12 +16,9 @@ struct use {
 };
 
 /* The same choice as the datapath makes, which leaves what is over where it is until its place is needed. */
-static bool is_over(const struct fragment_entry *entry, uint32_t age, uint32_t hz)
+static bool is_over(const struct fragment_entry *entry, uint32_t age, const struct tenant *t)
 {
-	uint32_t seconds =
-		entry->family == FAMILY_IPV4 ? FRAGMENT_SECONDS_IPV4 : FRAGMENT_SECONDS_IPV6;
-
-	return age > seconds * hz;
+	return age > t->timeout[entry->family == FAMILY_IPV4 ? CT_FRAGMENT : CT_FRAGMENT_IPV6];
 }
 
 static void count(const struct entries *sets, uint32_t now, uint32_t hz, struct use *use)

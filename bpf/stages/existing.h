@@ -24,7 +24,7 @@ static __always_inline enum fate fate_of(const struct pkt *p, const struct flow 
 	if (chain->flags & CHAIN_RESET)
 		return FATE_RESET;
 	/* A closed connection has ended, though its segments may come for as long as its ends like. */
-	if (!(chain->flags & CHAIN_KEEP) || (p->flow_protocol == IPPROTO_TCP && tcp_closed(f)))
+	if (!(chain->flags & CHAIN_KEEP) || flow_is_closed(f, p->flow_protocol))
 		return FATE_INSERT;
 	return FATE_KEEP;
 }

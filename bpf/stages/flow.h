@@ -47,6 +47,24 @@ static __always_inline enum verdict check_origin(struct pkt *p)
 	return V_NEXT;
 }
 
+/* Asks for a connection: SYN or INIT. */
+static __always_inline bool asks_anew(const struct pkt *p)
+{
+	if (p->protocol == IPPROTO_TCP)
+		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return p->protocol == IPPROTO_SCTP && p->sctp_chunks & SCTP_CHUNK(INIT);
+}
+
+static __always_inline bool flow_is_closed(const struct flow *f, __u8 protocol)
+{
+	__u32 timeout;
+
+	if (!shakes_hands(protocol))
+		return false;
+	timeout = flow_timeout_kind(f, protocol);
+	return timeout == CT_TCP_CLOSED || timeout == CT_TCP_TIME_WAIT || timeout == CT_SCTP_CLOSED;
+}
+
 /* May this packet, which belongs to no flow, begin one? */
 static __always_inline bool may_begin(const struct pkt *p, const struct tenant *t)
 {
@@ -55,6 +73,8 @@ static __always_inline bool may_begin(const struct pkt *p, const struct tenant *
 		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ||
 		       (t->flags & TENANT_LOOSE &&
 			(p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK);
+	case IPPROTO_SCTP:
+		return sctp_begins(p) || (t->flags & TENANT_LOOSE && sctp_goes_on(p));
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return p->flags & PKT_ICMP_QUERY;
@@ -74,7 +94,7 @@ static __always_inline bool is_stateless(const struct pkt *p)
 /* Over: idle too long, or a closed connection whose ports are used anew. */
 static __always_inline bool flow_is_over(const struct flow *f, const struct pkt *p, const struct tenant *t)
 {
-	if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && tcp_closed(f))
+	if (asks_anew(p) && flow_is_closed(f, p->flow_protocol))
 		return true;
 	return flow_expired(f, p->flow_protocol, t);
 }
@@ -113,6 +133,10 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	/* Picked up in the middle (loose): both ends are believed to have shaken hands. */
 	if (p->protocol == IPPROTO_TCP && !(p->tcp_flags & TCP_SYN))
 		window_pick_up(p, f);
+	else if (p->protocol == IPPROTO_SCTP && !sctp_begins(p))
+		sctp_set(f, SCTP_ESTABLISHED);
+	else if (!shakes_hands(p->protocol))
+		us->began = them->began = us->last_seen;
 }
 
 static __always_inline enum verdict flow_inserted(struct pkt *p, long error)
@@ -126,7 +150,8 @@ static __always_inline enum verdict flow_inserted(struct pkt *p, long error)
 /* The flow that lies in scratch. */
 static __always_inline enum verdict flow_store(struct pkt *p, const struct flow *f)
 {
-	bool handshake = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
+	bool handshake = p->protocol == IPPROTO_TCP ? p->tcp_flags & TCP_SYN :
+						      p->protocol == IPPROTO_SCTP && sctp_begins(p);
 	union flow_key key;
 	void *table;
 

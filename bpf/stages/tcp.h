@@ -10,15 +10,9 @@
 #ifndef WEFT_STAGE_TCP_H
 #define WEFT_STAGE_TCP_H
 
+#include "include/flow_state.h"
 #include "lib/count.h"
 #include "stages/tcp_check.h"
-
-static __always_inline bool tcp_closed(const struct flow *f)
-{
-	__u32 state = tcp_timeout(FLOW_TCP_HALF(f->tcp[0]), FLOW_TCP_HALF(f->tcp[1]));
-
-	return state == CT_TCP_CLOSED || state == CT_TCP_TIME_WAIT;
-}
 
 /* The state of an end that has sent a FIN or got a RST concerns the other direction's packets too. */
 static __always_inline void tcp_mark_closing(struct flow *f)

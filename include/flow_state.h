@@ -13,7 +13,7 @@
 #define FLOW_PROTOCOL_SCTP 132
 
 /* Where flows of protocols other than TCP have their state: both directions have the same. */
-#define FLOW_STATE(f) FLOW_TCP_HALF((f)->tcp[0])
+#define FLOW_STATE(f) FLOW_TCP_HALF((f)->path[0].tcp)
 
 /*
  * Of a flow that is none of TCP, SCTP or ICMP: it is no probe. UDP: answered, and still in use two seconds after it
@@ -59,7 +59,7 @@ static inline __attribute__((always_inline)) __u32 tcp_timeout(__u8 a, __u8 b)
 /* Has one end sent what the other has not acknowledged? Not told of a connection whose windows are not known. */
 static inline __attribute__((always_inline)) int tcp_unacknowledged(const struct flow *f)
 {
-	if (f->flags[0] & FLOW_LIBERAL)
+	if (f->path[0].flags & FLOW_LIBERAL)
 		return 0;
 	return (__s32)(f->dir[1].tcp_max_ack - f->dir[0].tcp_end) < 0 ||
 	       (__s32)(f->dir[0].tcp_max_ack - f->dir[1].tcp_end) < 0;
@@ -67,7 +67,7 @@ static inline __attribute__((always_inline)) int tcp_unacknowledged(const struct
 
 static inline __attribute__((always_inline)) __u32 tcp_timeout_of(const struct flow *f)
 {
-	__u32 timeout = tcp_timeout(FLOW_TCP_HALF(f->tcp[0]), FLOW_TCP_HALF(f->tcp[1]));
+	__u32 timeout = tcp_timeout(FLOW_TCP_HALF(f->path[0].tcp), FLOW_TCP_HALF(f->path[1].tcp));
 
 	return timeout == CT_TCP_ESTABLISHED && tcp_unacknowledged(f) ? CT_TCP_UNACKNOWLEDGED : timeout;
 }

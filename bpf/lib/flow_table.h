@@ -293,11 +293,12 @@ static __always_inline void set_spill(struct claim *c, __u32 i, struct shape sha
 /* All but `spill`, which is the table's. */
 static __always_inline void place_fill(struct flow *to, const struct flow *from)
 {
-	to->born = from->born;
-	to->rule = from->rule;
-	*(__u32 *)to->tcp = *(const __u32 *)from->tcp;
 	to->first = from->first;
 	to->first_code = from->first_code;
+	to->rule = from->rule;
+	__builtin_memcpy(to->path, from->path, sizeof(to->path));
+	to->born = from->born;
+	__builtin_memcpy(to->tcp_max_window, from->tcp_max_window, sizeof(to->tcp_max_window));
 	__builtin_memcpy(to->dir, from->dir, sizeof(to->dir));
 }
 

@@ -51,12 +51,11 @@ __noinline int judge_ends(struct pkt *p, struct acl_query *q, __u32 sender, __u3
 
 static __always_inline void flow_remember(struct flow *f, const struct pkt *p, __u32 epoch, enum verdict v)
 {
-	struct flow_dir *us = flow_us(f, p);
-	__u8 *flags = flow_flags(f, p->dir);
+	struct flow_path *us = flow_our_path(f, p);
 
-	*flags &= ~(FLOW_DENIED | FLOW_REJECT);
+	us->flags &= ~(FLOW_DENIED | FLOW_REJECT);
 	if (v)
-		*flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
+		us->flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
 	f->rule = p->rule;
 	us->target = v ? p->reason : p->to;
 	us->source = p->from;
@@ -72,7 +71,9 @@ static __always_inline void flow_remember(struct flow *f, const struct pkt *p, _
 /* Where packets of this direction went; where they are denied, the other's origin is known. */
 static __always_inline __u32 flow_leads_to(const struct flow *f, const struct pkt *p)
 {
-	return *flow_flags(f, p->dir) & FLOW_DENIED ? flow_them(f, p)->source : flow_us(f, p)->target;
+	const struct flow_path *us = flow_our_path(f, p);
+
+	return us->flags & FLOW_DENIED ? flow_their_path(f, p)->source : us->target;
 }
 
 static __always_inline enum verdict flow_create(struct pkt *p, const struct tenant *t, __u32 epoch)
@@ -143,14 +144,14 @@ __noinline int flow_admit(struct pkt *p)
 		 * Judged in this epoch, and between the same ends. Other ends are another question, since ACL in is
 		 * asked of the port that gets the packet: whoever sends picks the MAC that leads there.
 		 */
-		if (flow_us(f, p)->epoch == epoch && flow_leads_to(f, p) == p->to &&
+		if (flow_our_path(f, p)->epoch == epoch && flow_leads_to(f, p) == p->to &&
 		    !(*flow_flags(f, p->dir) & FLOW_DENIED)) {
 			p->rule = f->rule;
 			flow_remember(f, p, epoch, V_NEXT);
 			return V_NEXT;
 		}
 		/* A reply goes back to who began: with another MAC it is somebody's else, whose ACL in was not asked. */
-		if (!original && flow_us(f, p)->epoch == epoch && flow_leads_to(f, p) != p->to)
+		if (!original && flow_our_path(f, p)->epoch == epoch && flow_leads_to(f, p) != p->to)
 			return drop(p, DROP_CT_INVALID);
 	}
 	v = judge_ends(p, &q, original ? p->from : p->to, original ? p->to : p->from, f);
@@ -171,11 +172,11 @@ __noinline int flow_admit(struct pkt *p)
 
 static __always_inline bool flow_is_settled(const struct flow *f, const struct pkt *p, const struct tenant *t)
 {
-	const struct flow_dir *us = flow_us(f, p);
+	const struct flow_path *us = flow_our_path(f, p);
 
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
-	       (jiffies32() - us->last_seen < t->shortest || !flow_expired(f, p->flow_protocol, t)) &&
-	       !(*flow_flags(f, p->dir) & FLOW_CLOSING && asks_anew(p));
+	       (jiffies32() - flow_us(f, p)->last_seen < t->shortest || !flow_expired(f, p->flow_protocol, t)) &&
+	       !(us->flags & FLOW_CLOSING && asks_anew(p));
 }
 
 /* Each packet that is denied counts, also where the rules need not be asked again. */
@@ -204,9 +205,8 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 {
 	const struct tenant *t = tenant_at(p->tenant);
 	struct flow *f = NULL;
-	struct flow_dir *us;
+	const struct flow_path *us;
 	enum verdict v;
-	__u8 flags;
 
 	*flow = NULL;
 	if (!t)
@@ -223,11 +223,10 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 		if (!f)
 			return drop(p, DROP_INTERNAL);
 	}
-	us = flow_us(f, p);
-	flags = *flow_flags(f, p->dir);
+	us = flow_our_path(f, p);
 	p->rule = f->rule;
-	if (flags & FLOW_DENIED)
-		return flow_denied(p, flags & FLOW_REJECT, us->target);
+	if (us->flags & FLOW_DENIED)
+		return flow_denied(p, us->flags & FLOW_REJECT, us->target);
 	p->to = us->target;
 	*flow = f;
 	if (!can_output(p))
@@ -265,7 +264,7 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 
 static __always_inline bool handshake_done(const struct flow *f, __u8 protocol)
 {
-	__u8 a = FLOW_TCP_HALF(f->tcp[0]), b = FLOW_TCP_HALF(f->tcp[1]);
+	__u8 a = FLOW_TCP_HALF(f->path[0].tcp), b = FLOW_TCP_HALF(f->path[1].tcp);
 
 	if (protocol == IPPROTO_SCTP)
 		return sctp_state(f) == SCTP_ESTABLISHED;

@@ -68,6 +68,7 @@ struct {
 
 /* So that this object's BTF knows them, and the test of layouts compares them. */
 const struct flow_2 *show_flow_2 __attribute__((unused));
+const struct tenant_2 *show_tenant_2 __attribute__((unused));
 const struct flow_4 *show_flow_4 __attribute__((unused));
 
 _Static_assert(sizeof(struct flow_4) == sizeof(struct flow), "the present version is 4");

@@ -65,13 +65,6 @@ static inline __attribute__((always_inline)) int tcp_unacknowledged(const struct
 	       (__s32)(f->dir[0].tcp_max_ack - f->dir[1].tcp_end) < 0;
 }
 
-static inline __attribute__((always_inline)) __u32 tcp_timeout_of(const struct flow *f)
-{
-	__u32 timeout = tcp_timeout(FLOW_TCP_HALF(f->path[0].tcp), FLOW_TCP_HALF(f->path[1].tcp));
-
-	return timeout == CT_TCP_ESTABLISHED && tcp_unacknowledged(f) ? CT_TCP_UNACKNOWLEDGED : timeout;
-}
-
 static inline __attribute__((always_inline)) __u32 sctp_timeout(__u8 state)
 {
 	switch (state) {
@@ -99,7 +92,7 @@ static inline __attribute__((always_inline)) __u32 flow_timeout_kind(const struc
 {
 	switch (protocol) {
 	case FLOW_PROTOCOL_TCP:
-		return tcp_timeout_of(f);
+		return tcp_timeout(FLOW_TCP_HALF(f->path[0].tcp), FLOW_TCP_HALF(f->path[1].tcp));
 	case FLOW_PROTOCOL_UDP:
 		return FLOW_STATE(f) ? CT_UDP_REPLIED : CT_UDP;
 	case FLOW_PROTOCOL_SCTP:
@@ -112,6 +105,17 @@ static inline __attribute__((always_inline)) __u32 flow_timeout_kind(const struc
 		return FLOW_STATE(f) ? CT_GRE_REPLIED : CT_GRE;
 	}
 	return CT_OTHER;
+}
+
+/* How long the flow may be idle. What is not acknowledged bounds the time of an open connection, and of one that closes. */
+static inline __attribute__((always_inline)) __u32 flow_idle_limit(const struct flow *f, __u8 protocol, const __u32 *timeouts)
+{
+	__u32 kind = flow_timeout_kind(f, protocol), limit = timeouts[kind];
+
+	if (kind >= CT_TCP_ESTABLISHED && kind <= CT_TCP_LAST_ACK && timeouts[CT_TCP_UNACKNOWLEDGED] < limit &&
+	    tcp_unacknowledged(f))
+		return timeouts[CT_TCP_UNACKNOWLEDGED];
+	return limit;
 }
 
 static inline __attribute__((always_inline)) int flow_replied(const struct flow *f)

@@ -11,8 +11,8 @@
 #define CT_TIMEOUTS(X)                                          \
 	X(TCP_SYN, "tcp_syn", 120)                              \
 	X(TCP_SYN_RECV, "tcp_syn_recv", 60)                     \
-	X(TCP_ESTABLISHED, "tcp_established", 432000)           \
 	X(TCP_UNACKNOWLEDGED, "tcp_unacknowledged", 300)        \
+	X(TCP_ESTABLISHED, "tcp_established", 432000)           \
 	X(TCP_FIN, "tcp_fin", 120)                              \
 	X(TCP_CLOSE_WAIT, "tcp_close_wait", 60)                 \
 	X(TCP_LAST_ACK, "tcp_last_ack", 30)                     \

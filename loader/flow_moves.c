@@ -159,7 +159,7 @@ static int count_table(const struct moves *v, const char *tenant, const struct t
 		size_t *in = NULL, *out = NULL;
 		uint8_t protocol = flow_protocol_of(entries_key(&list, i), kind);
 
-		if (flow_idle(f, v->now) > record->timeout[flow_timeout_of(f, protocol)])
+		if (flow_idle(f, v->now) > flow_may_idle(f, protocol, record))
 			continue;
 		for (int end = 0; end < 2; end++)
 			count_end(v, f->path[end].source, f->born, &in, &out);

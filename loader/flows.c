@@ -96,6 +96,11 @@ enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol)
 	return flow_timeout_kind(flow, protocol);
 }
 
+uint32_t flow_may_idle(const struct flow *flow, uint8_t protocol, const struct tenant *t)
+{
+	return flow_idle_limit(flow, protocol, t->timeout);
+}
+
 /* A packet may have come since it was asked what time it is. */
 #define JUST_NOW 0x10000
 
@@ -118,7 +123,6 @@ static const char *const connection_states[CT_TIMEOUT_COUNT] = {
 	[CT_TCP_SYN] = "syn_sent",
 	[CT_TCP_SYN_RECV] = "syn_recv",
 	[CT_TCP_ESTABLISHED] = "established",
-	[CT_TCP_UNACKNOWLEDGED] = "established",
 	[CT_TCP_FIN] = "fin_wait",
 	[CT_TCP_CLOSE_WAIT] = "close_wait",
 	[CT_TCP_LAST_ACK] = "last_ack",

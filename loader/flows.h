@@ -37,6 +37,8 @@ int flows_remove(int fd, enum inner table, uint64_t seed, const struct entries *
 		 struct error *e);
 
 /* The same choice as the datapath makes. */
+/* Jiffies after which it is gone. */
+uint32_t flow_may_idle(const struct flow *flow, uint8_t protocol, const struct tenant *t);
 enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol);
 /* Jiffies since the last packet of either direction. */
 uint32_t flow_idle(const struct flow *flow, uint64_t now);

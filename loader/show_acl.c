@@ -58,7 +58,7 @@ static void add_flow(struct acl_stats *stats, const struct flow *flow, uint8_t p
 	uint32_t rule = flow->rule;
 	struct living *one;
 
-	if (flow_idle(flow, stats->now) > stats->record.timeout[flow_timeout_of(flow, protocol)])
+	if (flow_idle(flow, stats->now) > flow_may_idle(flow, protocol, &stats->record))
 		return;
 	HASH_FIND(hh, stats->living, &rule, sizeof(rule), one);
 	if (!one) {

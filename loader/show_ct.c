@@ -144,7 +144,7 @@ static void print_flow(const json_t *f)
 static void list_flow(struct listing *l, const void *key, int family, const struct flow *flow)
 {
 	struct ends ends = ends_of(key, family);
-	uint32_t timeout = l->record.timeout[flow_timeout_of(flow, ends.protocol)];
+	uint32_t timeout = flow_may_idle(flow, ends.protocol, &l->record);
 	uint32_t idle = flow_idle(flow, l->now);
 	json_t *one;
 

@@ -262,7 +262,7 @@ static __always_inline bool flow_has_expired(const struct flow *f, __u8 protocol
 	__u32 now = jiffies32();
 	__u32 idle0 = now - f->dir[0].last_seen, idle1 = now - f->dir[1].last_seen;
 
-	return (idle0 < idle1 ? idle0 : idle1) > t->timeout[flow_timeout_kind(f, protocol)];
+	return (idle0 < idle1 ? idle0 : idle1) > flow_idle_limit(f, protocol, t->timeout);
 }
 
 /* Verified once, since it has many outcomes. */

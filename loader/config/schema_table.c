@@ -83,7 +83,7 @@ static const struct schema_kind timeouts_kind = {
 		TIMEOUT("tcp_syn", "2m", "TCP, after a SYN"),
 		TIMEOUT("tcp_syn_recv", "1m", "TCP, after the SYN-ACK"),
 		TIMEOUT("tcp_established", "5d", "TCP, open"),
-		TIMEOUT("tcp_unacknowledged", "5m", "TCP, open, while data waits for its acknowledgement"),
+		TIMEOUT("tcp_unacknowledged", "5m", "TCP, at most, while data waits for its acknowledgement"),
 		TIMEOUT("tcp_fin", "2m", "TCP, after the first FIN"),
 		TIMEOUT("tcp_close_wait", "1m", "TCP, after the acknowledgement of one FIN"),
 		TIMEOUT("tcp_last_ack", "30s", "TCP, after both FINs"),

@@ -55,7 +55,7 @@ passes() {
 state() {
 	local host
 	for host in h1 h2; do
-		weft_on $host -j ct show red | jq -r --argjson p "$1" '.[] | select(.protocol == "sctp" and .source_port == $p) |
+		weft_on $host -j ct show red | jq -r --argjson p "$1" '.[] | select(.protocol == "sctp" and .source_port == $p and .destination_port == 7) |
 			"\(.state)\(if .half_open then "*" else "" end)"'
 	done | xargs
 }

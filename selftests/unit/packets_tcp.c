@@ -198,7 +198,6 @@ static void idle_times(void **state)
 		{ "established", OPEN, OPEN, CT_TCP_ESTABLISHED },
 		{ "half open", SYN_SENT, NONE, CT_TCP_SYN },
 		{ "data not acknowledged", OPEN, OPEN, CT_TCP_UNACKNOWLEDGED, 100 },
-		{ "both SYN sent", SYN_SENT, SYN_SENT, CT_TCP_SYN },
 		{ "SYN-ACK sent", OPEN, SYN_SENT, CT_TCP_SYN_RECV },
 		{ "closing", FIN_SENT, OPEN, CT_TCP_FIN },
 		{ "half closed", OPEN, CLOSED, CT_TCP_CLOSE_WAIT },

@@ -154,7 +154,7 @@ static bool see_older(struct flow *f, const void *key, void *arg)
 	(void)key;
 	for (int i = 0; i < 2; i++)
 		f->dir[i].began -= *(const uint32_t *)arg;
-	return true;
+	return false;
 }
 
 void flows_grow_older(const char *table, uint32_t jiffies)

@@ -150,7 +150,9 @@ void judge_set_loose(struct judge *j, bool loose)
 static void let_a_begin(const void *arg)
 {
 	(void)arg;
-	if (system("nft add rule inet judge f iifname jb ct state new drop"))
+	/* But for the marker. */
+	if (system("nft add rule inet judge f iifname jb ct state new meta l4proto != udp drop &&"
+		   "nft add rule inet judge f iifname jb ct state new udp dport != 9 drop"))
 		fail_msg("nft does not take a rule");
 }
 

@@ -81,7 +81,7 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 	struct tenant_traffic *stats;
 	struct scratch *room = scratch_here();
 	struct flow *f;
-	enum verdict v;
+	long error;
 
 	if (p->flags & PKT_NO_CREATE)
 		return drop(p, DROP_SF_NO_FLOW);
@@ -89,11 +89,11 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 		return drop(p, DROP_INTERNAL);
 	f = &room->flow;
 	flow_begin(f, p, t, epoch);
-	v = flow_store(p, f);
+	error = flow_store(p, f);
 	stats = tenant_counters(p->tenant);
-	if (!v && stats)
+	if (!error && stats)
 		stats->flows++;
-	return v;
+	return flow_inserted(p, error);
 }
 
 __noinline int flow_admit(struct pkt *p)

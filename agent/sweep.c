@@ -24,7 +24,7 @@ static bool has_expired(uint8_t protocol, const struct flow *flow, void *arg)
 {
 	const struct sweep *s = arg;
 
-	return flow_idle(flow, s->now) > s->record.timeout[flow_timeout_of(flow, protocol)];
+	return flow_idle(flow, s->now) > flow_may_idle(flow, protocol, &s->record);
 }
 
 static void tell_gone(struct sweep *s, const void *key, const struct flow *flow)

@@ -68,6 +68,7 @@ struct {
 
 /* So that this object's BTF knows them, and the test of layouts compares them. */
 const struct flow_2 *show_flow_2 __attribute__((unused));
+const struct tenant_2 *show_tenant_2 __attribute__((unused));
 const struct flow_4 *show_flow_4 __attribute__((unused));
 
 _Static_assert(sizeof(struct flow_4) == sizeof(struct flow), "the present version is 4");
@@ -157,7 +158,7 @@ static __always_inline void put_4(struct pkt *p, const struct flow_2 *flow, bool
 
 	if (!room)
 		return;
-	flow_2_to_4(flow, (struct flow_4 *)&room->flow);
+	flow_2_to_4(flow, (struct flow_4 *)&room->flow, p->flow_protocol);
 	if (!half) {
 		flow_insert(p);
 		return;

@@ -14,7 +14,7 @@
 	X(BAD_IPV4, "bad_ipv4", "IPv4 version, header length or total length is wrong")             \
 	X(BAD_IPV6, "bad_ipv6", "IPv6 version or payload length is wrong")                          \
 	X(BAD_EXTENSION, "bad_extension", "IPv6 extension headers too many, too long or out of order") \
-	X(BAD_L4, "bad_l4", "TCP, UDP or ICMP header cut off, or lengths or flags that cannot be")  \
+	X(BAD_L4, "bad_l4", "TCP, UDP, SCTP or ICMP header or chunk cut off, or lengths or flags that cannot be")  \
 	X(FRAGMENT, "fragment", "an IP fragment of a datagram that is refused as a whole")          \
 	X(UNKNOWN_PORT, "unknown_port", "no port is bound to this device and VLAN")                 \
 	X(VLAN_NOT_ALLOWED, "vlan_not_allowed", "a VLAN tag that the port does not have")           \
@@ -69,7 +69,9 @@
 	X(OUTER_FRAGMENT, "outer_fragment", "the first fragment of a tunnel packet: hosts never fragment them") \
 	X(REJECT_LIMITED, "reject_limited", "ACL reject, not answered: the tenant's answers of this second are spent") \
 	X(REJECT_SILENT, "reject_silent", "ACL reject that gets no answer: of a RST, an ICMP error, a broadcast …") \
-	X(CT_TCP_WINDOW, "ct_tcp_window", "TCP segment or RST outside the window of its connection")
+	X(CT_TCP_WINDOW, "ct_tcp_window", "TCP segment or RST outside the window of its connection") \
+	X(CT_SCTP_STATE, "ct_sctp_state", "SCTP chunks that do not fit the flow's state") \
+	X(CT_SCTP_TAG, "ct_sctp_tag", "SCTP packet with another verification tag than its association's")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

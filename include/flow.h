@@ -3,26 +3,7 @@
 #ifndef WEFT_FLOW_H
 #define WEFT_FLOW_H
 
-#include "base.h"
-
-/* Idle times after which a flow is gone; defaults in seconds are nf_conntrack's. */
-#define CT_TIMEOUTS(X)                              \
-	X(TCP_SYN, "tcp_syn", 120)                  \
-	X(TCP_ESTABLISHED, "tcp_established", 432000) \
-	X(TCP_FIN, "tcp_fin", 120)                  \
-	X(TCP_CLOSED, "tcp_closed", 10)             \
-	X(TCP_TIME_WAIT, "tcp_time_wait", 120)      \
-	X(UDP, "udp", 30)                           \
-	X(UDP_REPLIED, "udp_replied", 120)          \
-	X(ICMP, "icmp", 30)                         \
-	X(OTHER, "other", 600)
-
-enum ct_timeout {
-#define X(id, name, seconds) CT_##id,
-	CT_TIMEOUTS(X)
-#undef X
-	CT_TIMEOUT_COUNT
-};
+#include "timeouts.h"
 
 enum tenant_flags {
 	TENANT_ALLOW_IN = 1 << 0,	/* no rule matches: allow (else deny) */
@@ -37,9 +18,9 @@ struct tenant {
 	__u64 id;		/* 0: the slot is free */
 	__u32 epoch;		/* of the policy; a flow judged in another is judged again. Never 0. */
 	__u32 flags;		/* enum tenant_flags */
-	__u32 timeout[CT_TIMEOUT_COUNT];	/* jiffies */
-	__u32 shortest;		/* the least of them: a flow seen more recently is alive without a closer look */
 	__u64 seed;		/* of the hash that places flows: random, kept as long as the tenant */
+	__u32 shortest;		/* the least of `timeout`: a flow seen more recently is alive without a closer look */
+	__u32 timeout[CT_TIMEOUT_COUNT];	/* jiffies */
 };
 
 /* tenant_stats[slot], per CPU */
@@ -48,7 +29,7 @@ struct tenant_traffic {
 	__u64 would_drop_in;	/* passed only since enforcement is `monitor` */
 	__u64 would_drop_out;
 	__u64 reclaimed;	/* expired flows whose place a new one took */
-	__u64 displaced;	/* the same of flows without a reply, when the table was full */
+	__u64 displaced;	/* the same of flows that were not assured (flow_state.h), when the table was full */
 	__u64 fragments_evicted;	/* datagrams in fragments that were not complete when another took their place */
 	__u64 default_in;	/* packets that no rule decided, but the default; counted as struct rule_hits does */
 	__u64 default_out;
@@ -97,7 +78,7 @@ enum flow_flags {
 	FLOW_ORIGINAL = 1 << 0,	/* this direction began the flow */
 	FLOW_DENIED = 1 << 1,	/* the verdict of `epoch` */
 	FLOW_REJECT = 1 << 2,	/* denied, with an answer */
-	FLOW_CLOSING = 1 << 3,	/* TCP: a FIN or RST was seen, from either end */
+	FLOW_CLOSING = 1 << 3,	/* TCP: a FIN or RST was seen, from either end; SCTP: closed */
 	FLOW_LIBERAL = 1 << 4,	/* TCP: its windows are not known well enough to drop by them; in both directions */
 };
 
@@ -112,20 +93,6 @@ enum tcp_half {
 	TCP_HALF_FIN_ACKED,	/* its FIN was acknowledged */
 	TCP_HALF_RESET,		/* the connection was reset */
 };
-
-/* Which timeout a connection has; the order of its ends is all one. A rule that programs and command both need. */
-static inline __attribute__((always_inline)) __u32 tcp_timeout(__u8 a, __u8 b)
-{
-	if (a == TCP_HALF_RESET || b == TCP_HALF_RESET)
-		return CT_TCP_CLOSED;
-	if (a == TCP_HALF_FIN_ACKED && b == TCP_HALF_FIN_ACKED)
-		return CT_TCP_TIME_WAIT;
-	if (a >= TCP_HALF_FIN || b >= TCP_HALF_FIN)
-		return CT_TCP_FIN;
-	if (a == TCP_HALF_ESTABLISHED && b == TCP_HALF_ESTABLISHED)
-		return CT_TCP_ESTABLISHED;
-	return CT_TCP_SYN;
-}
 
 #define FLOW_TARGET(kind, index) ((__u32)(kind) << 28 | (index))
 #define FLOW_TARGET_KIND(target) ((target) >> 28)
@@ -151,8 +118,15 @@ struct flow_dir {
 	__u16 packets_high;
 	__u16 bytes_high;
 	__u32 last_seen;	/* jiffies, low 32 bits */
-	__u32 tcp_end;		/* highest sequence number sent, plus one; before its SYN: see bpf/stages/tcp_check.h */
-	__u32 tcp_max_end;	/* highest sequence number that it allows the other end, plus one */
+	union {
+		__u32 tcp_end;		/* highest sequence number sent, plus one; before its SYN: see bpf/stages/tcp_check.h */
+		__u32 sctp_tag;		/* that its packets must carry, as on the wire; 0: not known */
+		__u32 began;		/* other protocols: jiffies */
+	};
+	union {
+		__u32 tcp_max_end;	/* highest sequence number that it allows the other end, plus one */
+		__u32 sctp_first_tag;	/* while an association is opened: that was given before, and still counts; or 0 */
+	};
 	__u32 tcp_max_ack;	/* highest acknowledgement sent; before one was, the lowest that may be */
 };
 

@@ -7,6 +7,7 @@
 #ifndef WEFT_FLOW_VERSIONS_H
 #define WEFT_FLOW_VERSIONS_H
 
+#include "flow_state.h"
 #include "flow_table.h"
 
 /*
@@ -107,8 +108,17 @@ static inline __attribute__((always_inline)) void flow_windows_begin(struct flow
 	}
 }
 
+/* Version 2 did not tell what is assured, and gave all that was answered the longer time. Of SCTP it knew no tags. */
+static inline __attribute__((always_inline)) void flow_state_begins(const struct flow_2 *from, struct flow_4 *to, __u8 protocol)
+{
+	if (from->dir[0].tcp_state || !from->dir[0].packets || !from->dir[1].packets || protocol == FLOW_PROTOCOL_ICMP ||
+	    protocol == FLOW_PROTOCOL_ICMPV6)
+		return;
+	to->path[0].tcp = to->path[1].tcp = FLOW_ASSURED;
+}
+
 /* Both directions have one rule now: that by which the flow began. */
-static inline __attribute__((always_inline)) void flow_2_to_4(const struct flow_2 *from, struct flow_4 *to)
+static inline __attribute__((always_inline)) void flow_2_to_4(const struct flow_2 *from, struct flow_4 *to, __u8 protocol)
 {
 	to->spill = 0;
 	to->first = from->first;
@@ -119,7 +129,9 @@ static inline __attribute__((always_inline)) void flow_2_to_4(const struct flow_
 		flow_dir_2_to_4(&from->dir[i], &to->path[i], &to->dir[i]);
 		to->tcp_max_window[i] = 0;
 	}
-	if (from->dir[0].tcp_state || from->dir[1].tcp_state)
+	if (protocol != FLOW_PROTOCOL_TCP)
+		flow_state_begins(from, to, protocol);
+	else if (from->dir[0].tcp_state || from->dir[1].tcp_state)
 		flow_windows_begin(to);
 }
 
@@ -159,6 +171,29 @@ static inline __attribute__((always_inline)) void flow_4_to_2(const struct flow_
 	to->spare = 0;
 }
 
+/* Tenants of version 2, whose timeouts were these, in this order. */
+enum ct_timeout_2 {
+	CT_2_TCP_SYN,
+	CT_2_TCP_ESTABLISHED,
+	CT_2_TCP_FIN,
+	CT_2_TCP_CLOSED,
+	CT_2_TCP_TIME_WAIT,
+	CT_2_UDP,
+	CT_2_UDP_REPLIED,
+	CT_2_ICMP,
+	CT_2_OTHER,
+	CT_2_COUNT
+};
+
+struct tenant_2 {
+	__u64 id;
+	__u32 epoch;
+	__u32 flags;
+	__u32 timeout[CT_2_COUNT];
+	__u32 shortest;
+};
+
+weft_static_assert(sizeof(struct tenant_2) == 56);
 weft_static_assert(sizeof(struct flow_2) == 128);
 weft_static_assert(sizeof(struct flow_4) == 112);
 

@@ -5,9 +5,7 @@
 
 #include "base.h"
 
-/* From its first fragment on, whichever that was; nf_defrag's. A datagram that is complete is known a little longer. */
-#define FRAGMENT_SECONDS_IPV4 30
-#define FRAGMENT_SECONDS_IPV6 60
+/* A datagram that is complete is known a little longer; else it has the tenant's time (timeouts.h). */
 #define FRAGMENT_SECONDS_COMPLETE 1
 
 #define FRAGMENT_WAYS 4		/* datagrams in a set */

@@ -41,7 +41,7 @@ static void convert(const struct carried *c, const unsigned char *old, unsigned 
 		memcpy(new + (size_t)cpu * c->new_size, old + (size_t)cpu * c->old_size, common);
 }
 
-static int copy_array(struct carried *c, const char *name, struct error *e)
+static int copy_array(const struct root *root, struct carried *c, const char *name, struct error *e)
 {
 	unsigned char *value = alloc_zero(c->cpus, c->new_size);
 	int err = 0;
@@ -54,7 +54,7 @@ static int copy_array(struct carried *c, const char *name, struct error *e)
 		if (err)
 			break;
 		convert(c, old, value);
-		if (handover_complete(name, value, c->old_size, c->new_size, e)) {
+		if (handover_complete(root, name, old, c->old_size, value, c->new_size, e)) {
 			free(value);
 			return -1;
 		}
@@ -81,7 +81,7 @@ static int copy_hash(const struct carried *c, const char *name, __u32 key_size, 
 	return failed ? -1 : 0;
 }
 
-static int carry_map(struct carried *c, const char *name, struct error *e)
+static int carry_map(const struct root *root, struct carried *c, const char *name, struct error *e)
 {
 	struct bpf_map_info old = { 0 }, new = { 0 };
 	__u32 old_size = sizeof(old), new_size = sizeof(new);
@@ -101,7 +101,7 @@ static int carry_map(struct carried *c, const char *name, struct error *e)
 	}
 	if (new.type == BPF_MAP_TYPE_HASH)
 		return copy_hash(c, name, new.key_size, e);
-	return new.type == BPF_MAP_TYPE_RINGBUF ? 0 : copy_array(c, name, e);
+	return new.type == BPF_MAP_TYPE_RINGBUF ? 0 : copy_array(root, c, name, e);
 }
 
 struct begin {
@@ -124,7 +124,7 @@ static int begin_one(const char *name, void *arg)
 	b->carry->n++;
 	c->new = root_map(b->root, path, b->e);
 	c->old = c->new < 0 ? -1 : root_map(b->root, name, b->e);
-	return c->old < 0 ? -1 : carry_map(c, name, b->e);
+	return c->old < 0 ? -1 : carry_map(b->root, c, name, b->e);
 }
 
 int carry_begin(const struct root *root, struct carry **carry, struct error *e)

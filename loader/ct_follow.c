@@ -98,7 +98,7 @@ static int take_event(struct monitor *m, const void *data, size_t size)
 	    (ev->family != FAMILY_IPV4 && ev->family != FAMILY_IPV6))
 		return 0;
 	flow_view_of(&v, tenant, ev->key_words, ev->family, &ev->flow);
-	v.half_open = !strcmp(flow_view_state(&v), "syn");
+	v.half_open = flow_shakes_hands(v.flow, v.protocol);
 	if (look_names_up(m, ev, v.zone) < 0)
 		return -1;
 	names_tenant(&m->names, ev->tenant, tenant, sizeof(tenant));

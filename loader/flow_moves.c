@@ -159,7 +159,7 @@ static int count_flow(const void *key, const struct flow *f, void *arg)
 	size_t *in = NULL, *out = NULL;
 	uint8_t protocol = flow_protocol_of(key, c->kind);
 
-	if (flow_idle(f, c->v->now) > c->record->timeout[flow_timeout_of(f, protocol)])
+	if (flow_idle(f, c->v->now) > flow_may_idle(f, protocol, c->record))
 		return 0;
 	for (int end = 0; end < 2; end++)
 		count_end(c->v, f->path[end].source, f->born, &in, &out);

@@ -29,7 +29,7 @@ void flow_view_of(struct flow_view *v, const char *tenant, const void *key, int 
 void flow_view_time(struct flow_view *v, const struct tenant *record, uint64_t now)
 {
 	v->record = record;
-	v->timeout = record->timeout[flow_timeout_of(v->flow, v->protocol)];
+	v->timeout = flow_may_idle(v->flow, v->protocol, record);
 	v->idle = flow_idle(v->flow, now);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "include/flow_state.h"
 #include "loader/flow_table.h"
 #include "loader/flows.h"
 
@@ -109,24 +110,14 @@ int flows_read_table(int fd, enum inner table, struct entries *list, struct erro
 	return flows_each_of(fd, table, append, list, e);
 }
 
-static bool replied(const struct flow *flow)
-{
-	return flow_packets(&flow->dir[0]) && flow_packets(&flow->dir[1]);
-}
-
 enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol)
 {
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return tcp_timeout(FLOW_TCP_HALF(flow->path[0].tcp), FLOW_TCP_HALF(flow->path[1].tcp));
-	case IPPROTO_UDP:
-		return replied(flow) ? CT_UDP_REPLIED : CT_UDP;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return CT_ICMP;
-	default:
-		return CT_OTHER;
-	}
+	return flow_timeout_kind(flow, protocol);
+}
+
+uint32_t flow_may_idle(const struct flow *flow, uint8_t protocol, const struct tenant *t)
+{
+	return flow_idle_limit(flow, protocol, t->timeout);
 }
 
 /* A packet may have come since it was asked what time it is. */
@@ -146,17 +137,49 @@ uint32_t flow_idle(const struct flow *flow, uint64_t now)
 	return a < b ? a : b;
 }
 
+/* Of a connection, by the idle time that it has there. */
+static const char *const connection_states[CT_TIMEOUT_COUNT] = {
+	[CT_TCP_SYN] = "syn_sent",
+	[CT_TCP_SYN_RECV] = "syn_recv",
+	[CT_TCP_ESTABLISHED] = "established",
+	[CT_TCP_FIN] = "fin_wait",
+	[CT_TCP_CLOSE_WAIT] = "close_wait",
+	[CT_TCP_LAST_ACK] = "last_ack",
+	[CT_TCP_TIME_WAIT] = "time_wait",
+	[CT_TCP_CLOSED] = "closed",
+	[CT_SCTP_INIT] = "init_sent",
+	[CT_SCTP_COOKIE_WAIT] = "cookie_wait",
+	[CT_SCTP_COOKIE_ECHOED] = "cookie_echoed",
+	[CT_SCTP_ESTABLISHED] = "established",
+	[CT_SCTP_SHUTDOWN_SENT] = "shutdown_sent",
+	[CT_SCTP_SHUTDOWN_RECEIVED] = "shutdown_received",
+	[CT_SCTP_SHUTDOWN_ACK_SENT] = "shutdown_ack_sent",
+	[CT_SCTP_HEARTBEAT_SENT] = "heartbeat_sent",
+	[CT_SCTP_CLOSED] = "closed",
+};
+
+bool flow_shakes_hands(const struct flow *flow, uint8_t protocol)
+{
+	switch (flow_timeout_of(flow, protocol)) {
+	case CT_TCP_SYN:
+	case CT_TCP_SYN_RECV:
+	case CT_SCTP_INIT:
+	case CT_SCTP_COOKIE_WAIT:
+	case CT_SCTP_COOKIE_ECHOED:
+	case CT_SCTP_HEARTBEAT_SENT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 const char *flow_state_name(const struct flow *flow, uint8_t protocol)
 {
-	static const char *const tcp[] = {
-		[CT_TCP_SYN] = "syn",
-		[CT_TCP_ESTABLISHED] = "established",
-		[CT_TCP_FIN] = "fin",
-		[CT_TCP_CLOSED] = "closed",
-		[CT_TCP_TIME_WAIT] = "time_wait",
-	};
+	const char *name = connection_states[flow_timeout_of(flow, protocol)];
 
-	if (protocol == IPPROTO_TCP)
-		return tcp[flow_timeout_of(flow, protocol)];
-	return replied(flow) ? "replied" : "unreplied";
+	if (name)
+		return name;
+	if (flow_is_assured(flow, protocol))
+		return "assured";
+	return flow_replied(flow) ? "replied" : "new";
 }

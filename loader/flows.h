@@ -35,11 +35,16 @@ int flows_each_of(int fd, enum inner table, flow_visit_fn *visit, void *arg, str
 /* Appends all of them. */
 int flows_read_table(int fd, enum inner table, struct entries *list, struct error *e);
 
+/* Is the handshake not done yet? Such flows are in half4 and half6. */
+bool flow_shakes_hands(const struct flow *flow, uint8_t protocol);
+
 /* The same choice as the datapath makes. */
+/* Jiffies after which it is gone. */
+uint32_t flow_may_idle(const struct flow *flow, uint8_t protocol, const struct tenant *t);
 enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol);
 /* Jiffies since the last packet of either direction. */
 uint32_t flow_idle(const struct flow *flow, uint64_t now);
-/* "established", "syn", "unreplied", … */
+/* "established", "syn_sent", "replied", … */
 const char *flow_state_name(const struct flow *flow, uint8_t protocol);
 
 #endif

@@ -15,8 +15,11 @@ bool handover_known(unsigned int from, unsigned int to);
 bool handover_converts(const char *map);
 /* Is it one of those that hold tenants' tables? They begin empty; all others are filled before the turn (map_fit.h). */
 bool handover_carries(const char *map);
-/* A value that was filled from the old map's: what only the new version knows is put into it. */
-int handover_complete(const char *map, void *value, size_t old_size, size_t size, struct error *e);
+/* Their values differ as well. */
+#define HANDOVER_TENANTS "tenant_slots"
+/* A value that was filled from the old map's: what the two versions say in different ways is set right in it. */
+int handover_complete(const struct root *root, const char *map, const void *old, size_t old_size,
+		      void *value, size_t size, struct error *e);
 /* Calls `fn` with the name of each map that a version has and the other has not, until it returns other than 0. */
 int handover_each_gone(unsigned int from, unsigned int to, int (*fn)(const char *name, void *arg),
 		       void *arg);

@@ -86,7 +86,7 @@ static int read_2(const struct carrying *c, enum flow_role role, struct entries 
 		struct flow_4 flow;
 
 		memcpy(&old, entries_value(&raw, i), sizeof(old));
-		flow_2_to_4(&old, &flow);
+		flow_2_to_4(&old, &flow, flow_protocol_of(&key, table_4(c, role)));
 		entries_add(list, &key, &flow);
 	}
 	entries_free(&raw);

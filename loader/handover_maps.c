@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Which maps differ between versions. */
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "include/flow.h"
 #include "loader/handover.h"
 #include "loader/handover_kinds.h"
-
-#define TENANTS "tenant_slots"
 
 /* The ways there are, each of which is one back too. */
 static const struct {
@@ -57,20 +52,7 @@ bool handover_carries(const char *map)
 
 bool handover_converts(const char *map)
 {
-	return handover_carries(map) || !strcmp(map, TENANTS);
-}
-
-int handover_complete(const char *map, void *value, size_t old_size, size_t size, struct error *e)
-{
-	struct tenant *tenant = value;
-
-	/* Version 2 had no seed. */
-	if (strcmp(map, TENANTS) || old_size > offsetof(struct tenant, seed) ||
-	    size < sizeof(*tenant) || !tenant->id)
-		return 0;
-	if (getrandom(&tenant->seed, sizeof(tenant->seed), 0) != sizeof(tenant->seed))
-		return error_set(e, EXIT_REFUSED, "no random numbers: %s", strerror(errno));
-	return 0;
+	return handover_carries(map) || !strcmp(map, HANDOVER_TENANTS);
 }
 
 struct gone {

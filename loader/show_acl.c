@@ -61,7 +61,7 @@ static int add_flow(const void *key, const struct flow *flow, void *arg)
 	uint32_t rule = flow->rule;
 	struct living *one;
 
-	if (flow_idle(flow, stats->now) > stats->record.timeout[flow_timeout_of(flow, protocol)])
+	if (flow_idle(flow, stats->now) > flow_may_idle(flow, protocol, &stats->record))
 		return 0;
 	HASH_FIND(hh, stats->living, &rule, sizeof(rule), one);
 	if (!one) {

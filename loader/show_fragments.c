@@ -16,15 +16,12 @@ struct use {
 };
 
 /* The same choice as the datapath makes, which leaves what is over where it is until its place is needed. */
-static bool is_over(const struct fragment_entry *entry, uint32_t age, uint32_t hz)
+static bool is_over(const struct fragment_entry *entry, uint32_t age, const struct tenant *t)
 {
-	uint32_t seconds =
-		entry->family == FAMILY_IPV4 ? FRAGMENT_SECONDS_IPV4 : FRAGMENT_SECONDS_IPV6;
-
-	return age > seconds * hz;
+	return age > t->timeout[entry->family == FAMILY_IPV4 ? CT_FRAGMENT : CT_FRAGMENT_IPV6];
 }
 
-static void count(const struct entries *sets, uint32_t now, uint32_t hz, struct use *use)
+static void count(const struct entries *sets, uint32_t now, const struct tenant *t, struct use *use)
 {
 	for (size_t i = 0; i < sets->n * FRAGMENT_WAYS; i++) {
 		const struct fragment_set *set = entries_value(sets, i / FRAGMENT_WAYS);
@@ -32,7 +29,7 @@ static void count(const struct entries *sets, uint32_t now, uint32_t hz, struct 
 
 		use->room++;
 		if (entry->state == FRAGMENT_FREE || entry->state == FRAGMENT_COMPLETE ||
-		    is_over(entry, now - entry->since, hz))
+		    is_over(entry, now - entry->since, t))
 			continue;
 		use->datagrams++;
 		use->waiting += entry->state == FRAGMENT_WAITING ||
@@ -69,12 +66,12 @@ static size_t early_of(const struct entries *keys, uint32_t tenant)
 	return n;
 }
 
-static int one_tenant(const struct show *s, const struct model_tenant *tenant, uint32_t now,
-		      const struct entries *early, json_t *all, struct error *e)
+static int one_tenant(const struct show *s, const struct model_tenant *tenant, int slots,
+		      uint32_t now, const struct entries *early, json_t *all, struct error *e)
 {
 	int fd = inner_open(&s->root, tenant->name, INNER_FRAGMENTS), failed;
-	uint32_t hz = s->state.host.hz ? s->state.host.hz : 250;
 	struct use use = { 0 };
+	struct tenant record;
 	struct entries sets;
 
 	if (fd < 0)
@@ -84,9 +81,12 @@ static int one_tenant(const struct show *s, const struct model_tenant *tenant, u
 						   tenant->name, strerror(errno));
 	entries_init(&sets, sizeof(uint32_t), sizeof(struct fragment_set));
 	failed = map_read(fd, "fragments", &sets, e);
+	if (!failed && bpf_map_lookup_elem(slots, &tenant->slot, &record))
+		failed = error_set(e, EXIT_REFUSED, "tenant %s: its slot cannot be read: %s",
+				   tenant->name, strerror(errno));
 	close(fd);
 	if (!failed) {
-		count(&sets, now, hz, &use);
+		count(&sets, now, &record, &use);
 		use.early = early_of(early, tenant->slot);
 		json_object_set_new(all, tenant->name,
 				    json_pack("{s:I, s:I, s:I, s:I}", "datagrams",
@@ -100,17 +100,20 @@ static int one_tenant(const struct show *s, const struct model_tenant *tenant, u
 
 int fragments_in_use(const struct show *s, json_t **all, struct error *e)
 {
+	int slots = root_map(&s->root, "tenant_slots", e), failed;
 	struct entries early;
 	uint64_t now;
-	int failed;
 
 	*all = json_object();
 	read_early(s, &early);
-	failed = flows_now(&s->root, &now, e);
+	failed = slots < 0 || flows_now(&s->root, &now, e);
 	for (size_t i = 0; i < s->model.n_tenants && !failed; i++)
-		failed = one_tenant(s, &s->model.tenants[i], (uint32_t)now, &early, *all, e);
+		failed = one_tenant(s, &s->model.tenants[i], slots, (uint32_t)now, &early, *all,
+				    e);
 	entries_free(&early);
-	return failed;
+	if (slots >= 0)
+		close(slots);
+	return failed ? -1 : 0;
 }
 
 void fragments_print(const json_t *all, bool details)

@@ -48,6 +48,12 @@ static __always_inline bool ctx_tag_beside(const ctx_t *ctx, __u16 *tci, __u16 *
 	return ctx->vlan_present;
 }
 
+/* From anywhere in the frame, which data and data_end may not reach. */
+static __always_inline long ctx_load(ctx_t *ctx, __u32 offset, void *to, __u32 len)
+{
+	return bpf_skb_load_bytes(ctx, offset, to, len);
+}
+
 static __always_inline int ctx_store(ctx_t *ctx, __u32 offset, const void *from, __u32 len)
 {
 	return bpf_skb_store_bytes(ctx, offset, from, len, 0);

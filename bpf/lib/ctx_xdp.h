@@ -31,6 +31,11 @@ static __always_inline __u32 ctx_ifindex(const ctx_t *ctx)
 	return ctx->ingress_ifindex;
 }
 
+static __always_inline long ctx_load(ctx_t *ctx, __u32 offset, void *to, __u32 len)
+{
+	return bpf_xdp_load_bytes(ctx, offset, to, len);
+}
+
 /*
  * A tag that the device keeps beside the frame is not seen here; NICs are told to leave it in the frame. On a veth
  * the frame counts as untagged, with all that follows for it, and the tag is gone when it is sent on.

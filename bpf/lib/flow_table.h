@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The tenant's conntrack tables: established flows in ct4/ct6 (include/flow_table.h), TCP handshakes in half4/half6
- * (least recently used first out, so that a SYN flood fills only that).
+ * The tenant's conntrack tables: established flows in ct4/ct6 (include/flow_table.h), handshakes of TCP and SCTP in
+ * half4/half6 (least recently used first out, so that a flood of SYN or INIT fills only that).
  */
 #ifndef WEFT_BPF_FLOW_TABLE_H
 #define WEFT_BPF_FLOW_TABLE_H
 
+#include "include/flow_state.h"
 #include "lib/count.h"
 #include "lib/flow_event.h"
 #include "lib/flow_key.h"
 #include "lib/scratch.h"
+#include "stages/sctp.h"
 #include "stages/tcp.h"
 
 #define ENOENT 2
@@ -42,7 +44,13 @@ static __always_inline void *tenant_table(void *outer, const struct pkt *p)
 	return bpf_map_lookup_elem(outer, &tenant);
 }
 
-/* ---- half-open TCP ---- */
+/* ---- half-open TCP and SCTP ---- */
+
+static __always_inline bool shakes_hands(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_SCTP;
+}
+
 
 static __always_inline void *half_table(const struct pkt *p)
 {
@@ -235,7 +243,7 @@ static __always_inline struct flow *flow_find(struct pkt *p, const struct tenant
 
 	p->flags &= ~PKT_HALF_OPEN;
 	f = p->family == FAMILY_IPV4 ? ct_find(p, t, true) : ct_find(p, t, false);
-	if (f || p->flow_protocol != IPPROTO_TCP)
+	if (f || !shakes_hands(p->flow_protocol))
 		return f;
 	f = half_find(p);
 	if (f)
@@ -250,27 +258,12 @@ static __always_inline __u32 jiffies32(void)
 	return bpf_jiffies64();
 }
 
-/* Which timeout the flow's state gives it. */
-static __always_inline __u32 flow_timeout(const struct flow *f, __u8 protocol, const struct tenant *t)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return t->timeout[tcp_timeout(FLOW_TCP_HALF(f->path[0].tcp), FLOW_TCP_HALF(f->path[1].tcp))];
-	case IPPROTO_UDP:
-		return t->timeout[f->dir[0].packets && f->dir[1].packets ? CT_UDP_REPLIED : CT_UDP];
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6:
-		return t->timeout[CT_ICMP];
-	}
-	return t->timeout[CT_OTHER];
-}
-
 static __always_inline bool flow_has_expired(const struct flow *f, __u8 protocol, const struct tenant *t)
 {
 	__u32 now = jiffies32();
 	__u32 idle0 = now - f->dir[0].last_seen, idle1 = now - f->dir[1].last_seen;
 
-	return (idle0 < idle1 ? idle0 : idle1) > flow_timeout(f, protocol, t);
+	return (idle0 < idle1 ? idle0 : idle1) > flow_idle_limit(f, protocol, t->timeout);
 }
 
 /* Verified once, since it has many outcomes. */
@@ -285,7 +278,7 @@ struct claim {
 	struct search search;
 	const struct tenant *tenant;
 	const struct flow *flow;
-	__u8 displace;		/* the second round */
+	__u8 displace;		/* enum displaces */
 	__u8 way;		/* enum gives_way, of whose place it was */
 };
 
@@ -311,22 +304,23 @@ static __always_inline void place_fill(struct flow *to, const struct flow *from)
 }
 
 /*
- * May a new flow have this one's place? In the first round if it has expired. In the second, when the table is full,
- * also if nobody has replied to it: a flood of one-way packets, which costs its sender nothing, keeps nobody out. Who is
- * pushed out and goes on begins a new flow; connections and what was replied to are never pushed out. (TCP is not in
- * this table before its handshake is done.)
+ * May a new flow have this one's place? In the first round if it has expired. When the table is full, then also if nobody
+ * has replied to it: a flood of one-way packets, which costs its sender nothing, keeps nobody out; and at last if it was
+ * answered, but is not assured: neither does a flood that somebody answers. Who is pushed out and goes on begins a new flow;
+ * what is assured is never pushed out. (TCP and SCTP are not in this table before their handshake is done.)
  */
 enum gives_way { STAYS = 0, HAS_EXPIRED, IS_DISPLACED };
+enum displaces { DISPLACES_NONE = 0, DISPLACES_UNREPLIED, DISPLACES_UNASSURED, DISPLACE_ROUNDS };
 
-__noinline int flow_gives_way(const struct flow *f, __u8 protocol, const struct tenant *t, bool displace)
+__noinline int flow_gives_way(const struct flow *f, __u8 protocol, const struct tenant *t, __u8 displace)
 {
 	if (!f || !t)
 		return STAYS;
 	if (flow_has_expired(f, protocol, t))
 		return HAS_EXPIRED;
-	if (!displace || protocol == IPPROTO_TCP || (f->dir[0].packets && f->dir[1].packets))
+	if (displace == DISPLACES_NONE || flow_is_assured(f, protocol))
 		return STAYS;
-	return IS_DISPLACED;
+	return displace == DISPLACES_UNASSURED || !flow_replied(f) ? IS_DISPLACED : STAYS;
 }
 
 /* `word`: the end of its key as it was when it was looked at. */
@@ -357,9 +351,8 @@ static __always_inline long claim_bucket(struct claim *c, __u32 i, struct shape 
 	__u32 bucket, first = flow_place(p->place_hash), steps = flow_steps(c->search.buckets);
 	void *b;
 
-	c->displace = i >= steps;
-	if (c->displace)
-		i -= steps;
+	c->displace = i / steps;
+	i %= steps;
 	bucket = flow_bucket(p->place_hash, i, c->search.buckets);
 	b = bpf_map_lookup_elem(c->search.table, &bucket);
 	if (!b)
@@ -405,11 +398,10 @@ static __always_inline int claim_run(struct claim *c, bool ipv4)
 	c->search.table = table;
 	c->search.buckets = table->max_entries;
 	c->search.found = -1;
-	/* Both rounds. */
 	if (ipv4)
-		bpf_loop(2 * flow_steps(c->search.buckets), claim_bucket4, c, 0);
+		bpf_loop(DISPLACE_ROUNDS * flow_steps(c->search.buckets), claim_bucket4, c, 0);
 	else
-		bpf_loop(2 * flow_steps(c->search.buckets), claim_bucket6, c, 0);
+		bpf_loop(DISPLACE_ROUNDS * flow_steps(c->search.buckets), claim_bucket6, c, 0);
 	mine = c->search.found;
 	if (mine < 0)
 		return -E2BIG;

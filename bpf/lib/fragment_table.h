@@ -52,16 +52,22 @@ static __always_inline bool is_datagram(const struct fragment_entry *e, const st
 	       addr6_equal(&p->source, e->source.bytes) && addr6_equal(&p->destination, e->destination.bytes);
 }
 
-static __always_inline __u32 fragment_seconds(const struct fragment_entry *e)
+/* What time it is, and how long datagrams are known, in jiffies: from their first fragment on, whichever that was. */
+struct fragment_clock {
+	__u32 now, hz;
+	const struct tenant *tenant;
+};
+
+static __always_inline __u32 fragment_lives(const struct fragment_entry *e, const struct fragment_clock *c)
 {
 	if (e->state == FRAGMENT_COMPLETE)
-		return FRAGMENT_SECONDS_COMPLETE;
-	return e->family == FAMILY_IPV4 ? FRAGMENT_SECONDS_IPV4 : FRAGMENT_SECONDS_IPV6;
+		return FRAGMENT_SECONDS_COMPLETE * c->hz;
+	return c->tenant->timeout[e->family == FAMILY_IPV4 ? CT_FRAGMENT : CT_FRAGMENT_IPV6];
 }
 
-static __always_inline bool fragment_over(const struct fragment_entry *e, __u32 now, __u32 hz)
+static __always_inline bool fragment_over(const struct fragment_entry *e, const struct fragment_clock *c)
 {
-	return now - e->since > fragment_seconds(e) * hz;
+	return c->now - e->since > fragment_lives(e, c);
 }
 
 #define WORTH_WAITS 2
@@ -75,15 +81,15 @@ static __always_inline bool fragment_waits(const struct fragment_entry *e)
 }
 
 /* The lowest goes first: by what it is, then by age. */
-static __always_inline __u64 fragment_worth(const struct fragment_entry *e, __u32 now, __u32 hz)
+static __always_inline __u64 fragment_worth(const struct fragment_entry *e, const struct fragment_clock *c)
 {
 	__u64 kind = e->state == FRAGMENT_COMPLETE ? 1 : WORTH_WAITS;
 
-	if (e->state == FRAGMENT_FREE || fragment_over(e, now, hz))
+	if (e->state == FRAGMENT_FREE || fragment_over(e, c))
 		return 0;
-	if ((e->state == FRAGMENT_JUDGED || e->state == FRAGMENT_COMING) && now - e->since <= IN_FLIGHT(hz))
+	if ((e->state == FRAGMENT_JUDGED || e->state == FRAGMENT_COMING) && c->now - e->since <= IN_FLIGHT(c->hz))
 		kind = WORTH_JUDGED;
-	return kind << 32 | (__u32)(~0U - (now - e->since));
+	return kind << 32 | (__u32)(~0U - (c->now - e->since));
 }
 
 static __always_inline void fragment_begin(struct fragment_entry *e, const struct pkt *p, __u32 pass, __u32 now)
@@ -104,7 +110,7 @@ static __always_inline void fragment_begin(struct fragment_entry *e, const struc
 
 /* The datagram of the fragment in its locked set; a new one if it is not there; NULL if there is no place for that. */
 static __always_inline struct fragment_entry *fragment_find(struct fragment_set *set, const struct pkt *p, __u32 pass,
-							    __u32 now, __u32 hz, bool *evicted)
+							    const struct fragment_clock *c, bool *evicted)
 {
 	struct fragment_entry *e, *worst = &set->way[0];
 	__u64 least = ~0ULL;
@@ -114,13 +120,13 @@ static __always_inline struct fragment_entry *fragment_find(struct fragment_set 
 
 		e = &set->way[i];
 		if (is_datagram(e, p, pass)) {
-			if (!fragment_over(e, now, hz))
+			if (!fragment_over(e, c))
 				return e;
 			worst = e;
 			least = 0;
 			break;
 		}
-		worth = fragment_worth(e, now, hz);
+		worth = fragment_worth(e, c);
 		if (worth < least) {
 			least = worth;
 			worst = e;
@@ -129,7 +135,7 @@ static __always_inline struct fragment_entry *fragment_find(struct fragment_set 
 	if (least >> 32 == WORTH_JUDGED && p->fragment == FRAGMENT_LATER)
 		return NULL;
 	*evicted = least >> 32 >= WORTH_WAITS;
-	fragment_begin(worst, p, pass, now);
+	fragment_begin(worst, p, pass, c->now);
 	return worst;
 }
 

@@ -26,11 +26,31 @@
 #define IPPROTO_ICMP 1
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_GRE 47
 #define IPPROTO_ICMPV6 58
 #define IPPROTO_SCTP 132
 
 enum tcp_flag { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32 };
 
+/* Chunks of SCTP that matter here, by their types. */
+enum sctp_type {
+	SCTP_TYPE_DATA = 0,
+	SCTP_TYPE_INIT = 1,
+	SCTP_TYPE_INIT_ACK = 2,
+	SCTP_TYPE_HEARTBEAT = 4,
+	SCTP_TYPE_HEARTBEAT_ACK = 5,
+	SCTP_TYPE_ABORT = 6,
+	SCTP_TYPE_SHUTDOWN = 7,
+	SCTP_TYPE_SHUTDOWN_ACK = 8,
+	SCTP_TYPE_ERROR = 9,
+	SCTP_TYPE_COOKIE_ECHO = 10,
+	SCTP_TYPE_COOKIE_ACK = 11,
+	SCTP_TYPE_SHUTDOWN_COMPLETE = 14,
+};
+
+#define SCTP_CHUNK(type) (1 << SCTP_TYPE_##type)
+
+/* Of TCP and SCTP. */
 enum tcp_fit {
 	TCP_STAYS = 1 << 0,	/* passes, and the flow does not move with it */
 	TCP_OUTSIDE = 1 << 1,	/* outside its window, passed by `liberal` */
@@ -75,11 +95,23 @@ struct pkt {
 	__u8 reason;		/* enum drop_reason, with V_DROP and V_REJECT */
 	__be16 source_port;	/* ICMP query: the id on the asker's side */
 	__be16 destination_port;
-	__u32 tcp_seq;
-	__u32 tcp_ack;
+	union {
+		__u32 tcp_seq;
+		__u32 sctp_tag;		/* verification tag, as on the wire */
+	};
+	union {
+		__u32 tcp_ack;
+		__u32 sctp_init_tag;	/* that an INIT or INIT ACK gives */
+	};
 	__u16 payload;		/* TCP payload bytes; of a super-packet at most 65,515, since an IP header says how many */
-	__u16 tcp_window;	/* as it stands in the segment, unscaled */
-	__u8 tcp_scale;		/* SYN: the window scale it offers, or FLOW_TCP_UNSCALED */
+	union {
+		__u16 tcp_window;	/* as it stands in the segment, unscaled */
+		__u16 sctp_chunks;	/* SCTP_CHUNK of all that are in it, of types below 16 */
+	};
+	union {
+		__u8 tcp_scale;		/* SYN: the window scale it offers, or FLOW_TCP_UNSCALED */
+		__u8 sctp_reflected;	/* ABORT or SHUTDOWN COMPLETE: the tag is the other end's (flag T) */
+	};
 	__u8 tcp_fit;		/* flow: enum tcp_fit */
 	__u8 ttl;
 	__u8 kept;		/* existing: a bit for each direction in which it is for the flow's age */

@@ -11,6 +11,7 @@
 #define WEFT_STAGE_ADMIT_H
 
 #include "lib/scratch.h"
+#include "stages/assure.h"
 #include "stages/existing.h"
 #include "stages/reopen.h"
 
@@ -177,8 +178,8 @@ static __always_inline bool flow_is_settled(const struct flow *f, const struct p
 	const struct flow_path *us = flow_our_path(f, p);
 
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
-	       jiffies32() - flow_us(f, p)->last_seen < t->shortest &&
-	       !(us->flags & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
+	       (jiffies32() - flow_us(f, p)->last_seen < t->shortest || !flow_expired(f, p->flow_protocol, t)) &&
+	       !(us->flags & FLOW_CLOSING && asks_anew(p));
 }
 
 /* Each packet that is denied counts, also where the rules need not be asked again. */
@@ -191,12 +192,14 @@ static __always_inline enum verdict flow_denied(struct pkt *p, bool answered, __
 	return answered ? V_REJECT : V_DROP;
 }
 
-/* Does the packet fit the connection's state and windows? */
+/* Does the packet fit the connection's state and windows, or tags? */
 static __always_inline enum verdict flow_check(struct pkt *p, const struct flow *f)
 {
-	/* Of a segment in pieces the first tells. */
-	if (p->flow_protocol != IPPROTO_TCP || (!WEFT_XDP && p->fragment == FRAGMENT_LATER))
+	/* Of a packet in pieces the first tells. */
+	if (!shakes_hands(p->flow_protocol) || (!WEFT_XDP && p->fragment == FRAGMENT_LATER))
 		return V_NEXT;
+	if (p->flow_protocol == IPPROTO_SCTP)
+		return p->flags & PKT_ICMP_ERROR ? sctp_icmp_check(p, f) : sctp_check(p, f);
 	return p->flags & PKT_ICMP_ERROR ? icmp_check(p, f) : tcp_check(p, f);
 }
 
@@ -264,10 +267,12 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 	return v;
 }
 
-static __always_inline bool handshake_done(const struct flow *f)
+static __always_inline bool handshake_done(const struct flow *f, __u8 protocol)
 {
 	__u8 a = FLOW_TCP_HALF(f->path[0].tcp), b = FLOW_TCP_HALF(f->path[1].tcp);
 
+	if (protocol == IPPROTO_SCTP)
+		return sctp_state(f) == SCTP_ESTABLISHED;
 	return a >= TCP_HALF_ESTABLISHED && b >= TCP_HALF_ESTABLISHED && a != TCP_HALF_RESET &&
 	       b != TCP_HALF_RESET;
 }
@@ -282,12 +287,16 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 	us = flow_us(f, p);
 	if (p->protocol == IPPROTO_TCP)
 		tcp_advance(p, f);
-	if (p->tcp_fit & TCP_STAYS && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && may_reopen(p))
+	else if (p->protocol == IPPROTO_SCTP)
+		sctp_advance_whole(p, f);
+	else
+		assure(p, f);
+	if (p->tcp_fit & TCP_STAYS && may_reopen(p) && begins_beside(p))
 		reopen_begin(p, f);
 	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();
 	if (p->flags & PKT_HALF_OPEN)
-		return handshake_done(f) ? flow_promote(p, f) : V_NEXT;
+		return handshake_done(f, p->protocol) ? flow_promote(p, f) : V_NEXT;
 	if (us->packets == 1 && !us->packets_high && !(*flow_flags(f, p->dir) & FLOW_ORIGINAL))
 		flow_tell(p, f, FLOW_EVENT_REPLIED, 0);
 	return V_NEXT;

@@ -15,11 +15,11 @@
 #if !WEFT_XDP
 /*
  * The end of what was judged: behind it is payload, a workload's own tunnel for instance, whose inner checksum may be
- * unfinished. What an ICMP error quotes was judged to its end.
+ * unfinished. What an ICMP error quotes was judged to its end, and so were the chunks of SCTP.
  */
 static __always_inline __s32 judged_end(const struct pkt *p)
 {
-	if (p->flags & PKT_ICMP_ERROR)
+	if (p->flags & PKT_ICMP_ERROR || (p->family && p->protocol == IPPROTO_SCTP))
 		return p->l2 + p->len;
 	return p->family ? p->l4 + p->l4_len : p->l3;
 }

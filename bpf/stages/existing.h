@@ -24,7 +24,7 @@ static __always_inline enum fate fate_of(const struct pkt *p, const struct flow 
 	if (chain->flags & CHAIN_RESET)
 		return FATE_RESET;
 	/* A closed connection has ended, though its segments may come for as long as its ends like. */
-	if (!(chain->flags & CHAIN_KEEP) || (p->flow_protocol == IPPROTO_TCP && tcp_closed(f)))
+	if (!(chain->flags & CHAIN_KEEP) || flow_is_closed(f, p->flow_protocol))
 		return FATE_INSERT;
 	return FATE_KEEP;
 }
@@ -45,7 +45,7 @@ static __noinline enum verdict flow_reset(struct pkt *p, struct flow *f)
 		flow_remove(p, FLOW_CHAIN_RESET);
 		return V_DROP;
 	}
-	if (!tcp_closed(f))
+	if (!flow_is_closed(f, IPPROTO_TCP))
 		flow_tell(p, f, FLOW_EVENT_CLOSED, FLOW_CHAIN_RESET);
 	tcp_mark_reset(f);
 	return V_RESET;

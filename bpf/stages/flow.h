@@ -47,6 +47,14 @@ static __always_inline enum verdict check_origin(struct pkt *p)
 	return V_NEXT;
 }
 
+/* Asks for a connection: SYN or INIT. */
+static __always_inline bool asks_anew(const struct pkt *p)
+{
+	if (p->protocol == IPPROTO_TCP)
+		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return p->protocol == IPPROTO_SCTP && p->sctp_chunks & SCTP_CHUNK(INIT);
+}
+
 /* May this packet, which belongs to no flow, begin one? */
 static __always_inline bool may_begin(const struct pkt *p, const struct tenant *t)
 {
@@ -55,6 +63,8 @@ static __always_inline bool may_begin(const struct pkt *p, const struct tenant *
 		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ||
 		       (t->flags & TENANT_LOOSE &&
 			(p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK);
+	case IPPROTO_SCTP:
+		return sctp_begins(p) || (t->flags & TENANT_LOOSE && sctp_goes_on(p));
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return p->flags & PKT_ICMP_QUERY;
@@ -74,7 +84,7 @@ static __always_inline bool is_stateless(const struct pkt *p)
 /* Over: idle too long, or a closed connection whose ports are used anew. */
 static __always_inline bool flow_is_over(const struct flow *f, const struct pkt *p, const struct tenant *t)
 {
-	if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && tcp_closed(f))
+	if (asks_anew(p) && flow_is_closed(f, p->flow_protocol))
 		return true;
 	return flow_expired(f, p->flow_protocol, t);
 }
@@ -113,6 +123,10 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	/* Picked up in the middle (loose): both ends are believed to have shaken hands. */
 	if (p->protocol == IPPROTO_TCP && !(p->tcp_flags & TCP_SYN))
 		window_pick_up(p, f);
+	else if (p->protocol == IPPROTO_SCTP && !sctp_begins(p))
+		sctp_set(f, SCTP_ESTABLISHED);
+	else if (!shakes_hands(p->protocol))
+		f->dir[0].began = f->dir[1].began = jiffies32();
 }
 
 /* The flow that lies in scratch was put in, or was not. */
@@ -129,7 +143,8 @@ static __always_inline enum verdict flow_inserted(struct pkt *p, const struct fl
 /* The flow that lies in scratch: 0, -EEXIST, or why not. */
 static __always_inline long flow_store(struct pkt *p, const struct flow *f)
 {
-	bool handshake = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
+	bool handshake = p->protocol == IPPROTO_TCP ? p->tcp_flags & TCP_SYN :
+						      p->protocol == IPPROTO_SCTP && sctp_begins(p);
 	union flow_key key;
 	void *table;
 

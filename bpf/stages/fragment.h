@@ -5,7 +5,7 @@
  * tunnel, and back from a function. TC alone.
  * reads:  struct pkt
  * writes: a later fragment's fields of L4; the datagram's entry
- * maps:   fragments early tenant_stats
+ * maps:   fragments early tenants tenant_stats
  * drops:  fragment fragment_bad fragment_tiny fragment_overlap fragment_duplicate fragment_scattered fragment_early
  *         fragment_table
  */
@@ -105,7 +105,8 @@ static __always_inline void count_evicted(const struct pkt *p)
 __noinline int fragment_tracked(ctx_t *ctx, struct pkt *p, __u32 pass)
 {
 	const struct host_config *us = this_host();
-	__u32 now = bpf_jiffies64(), stamp = 0, waiting = 0;
+	struct fragment_clock clock = { .now = bpf_jiffies64() };
+	__u32 stamp = 0, waiting = 0;
 	struct fragment_entry *e;
 	struct fragment_set *set;
 	bool evicted = false;
@@ -113,17 +114,19 @@ __noinline int fragment_tracked(ctx_t *ctx, struct pkt *p, __u32 pass)
 
 	if (!p || !us)
 		return V_DROP;
+	clock.hz = us->hz;
+	clock.tenant = tenant_at(p->tenant);
 	set = fragment_set_of(p);
-	if (!set || !set_lock(set))
+	if (!clock.tenant || !set || !set_lock(set))
 		return drop(p, DROP_FRAGMENT_TABLE);
-	e = fragment_find(set, p, pass, now, us->hz, &evicted);
+	e = fragment_find(set, p, pass, &clock, &evicted);
 	if (!e) {
 		v = drop(p, DROP_FRAGMENT_EARLY);
 	} else {
 		stamp = e->stamp;
 		if (fragment_wakes(e, p))
 			waiting = fragment_wake(e);
-		v = waiting ? V_HELD : fragment_meets(p, e, now);
+		v = waiting ? V_HELD : fragment_meets(p, e, clock.now);
 	}
 	set_unlock(set);
 	if (evicted)

@@ -40,7 +40,7 @@ static __always_inline __u32 l4_least(__u8 protocol)
 	case IPPROTO_TCP:
 		return TCP_HEADER_MIN;
 	case IPPROTO_SCTP:
-		return 12;
+		return SCTP_HEADER;
 	case IPPROTO_UDP:
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * parse_l4: TCP, UDP, SCTP, ICMP and ICMPv6 headers into struct pkt; others go by their number.
+ * parse_l4: TCP, UDP, SCTP (parse_sctp.h), ICMP and ICMPv6 headers into struct pkt; others go by their number.
  * reads:  the packet, pkt.l4, pkt.protocol
  * writes: ports, flags, sequence numbers, type and code, the flow's protocol
  * maps:   none
@@ -9,6 +9,7 @@
 #ifndef WEFT_STAGE_PARSE_L4_H
 #define WEFT_STAGE_PARSE_L4_H
 
+#include "stages/parse_sctp.h"
 #include "stages/tcp_options.h"
 
 #define HEADERS_SKIP_MAX 128	/* bytes of IPv6 extension headers that are looked through */
@@ -22,6 +23,7 @@ struct quoted {
 	__be16 source, destination;
 	union {
 		__be32 seq;	/* TCP */
+		__u32 tag;	/* SCTP */
 		__be16 id;	/* ICMP */
 	};
 };
@@ -106,6 +108,8 @@ static __always_inline enum verdict parse_quote(ctx_t *ctx, struct pkt *p, __u32
 		p->destination_port = l4->source;
 		if (p->flow_protocol == IPPROTO_TCP)
 			p->tcp_seq = bpf_ntohl(l4->seq);
+		else if (p->flow_protocol == IPPROTO_SCTP)
+			p->sctp_tag = l4->tag;
 		break;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
@@ -173,16 +177,8 @@ static __always_inline enum verdict parse_l4(ctx_t *ctx, struct pkt *p, __u32 le
 		p->l4_len = sizeof(*udp);
 		return V_NEXT;
 	}
-	case IPPROTO_SCTP: {
-		const struct ports *ports = at(ctx, p->l4, sizeof(*ports));
-
-		if (!ports || len < 12)
-			return drop(p, DROP_BAD_L4);
-		p->source_port = ports->source;
-		p->destination_port = ports->destination;
-		p->l4_len = 12;
-		return V_NEXT;
-	}
+	case IPPROTO_SCTP:
+		return parse_sctp(ctx, p, len);
 	case IPPROTO_ICMP:
 		return p->family == FAMILY_IPV4 ? parse_icmp(ctx, p, len) : drop(p, DROP_BAD_L4);
 	case IPPROTO_ICMPV6:

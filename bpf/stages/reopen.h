@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * reopen: a SYN with the ports of an established connection. If both ends have forgotten that one (a host that crashed and
+ * reopen: a SYN, or INIT, with the ports of an established connection. If both ends have forgotten that one (a host that crashed and
  * uses its ports again), they shake hands anew, and only we remember. So the handshake is followed beside it, in the half-open
  * table, and takes its place once both ends have acknowledged; until then nothing is taken from the established one, and what
  * fits that belongs to it. A forged SYN gets no answer but a challenge ACK, and its entry ends as other handshakes do.
@@ -39,7 +39,10 @@ __noinline int reopen_begin(struct pkt *p, const struct flow *established)
 		f->dir[i].packets_high = f->dir[i].bytes_high = 0;
 		f->dir[i].last_seen = jiffies32();
 	}
-	syn_learn(p, f);
+	if (p->protocol == IPPROTO_TCP)
+		syn_learn(p, f);
+	else
+		sctp_begin_beside(p, f);
 	return bpf_map_update_elem(table, &key, f, BPF_ANY);
 }
 
@@ -53,14 +56,14 @@ static __noinline struct flow *reopen_find(struct pkt *p)
 	__u8 fit = p->tcp_fit, reason = p->reason;
 	struct flow *f = half_find(p);
 
-	if (!f || !t || flow_expired(f, IPPROTO_TCP, t))
+	if (!f || !t || flow_expired(f, p->protocol, t))
 		return NULL;
 	/* The other end's SYN is no answer to this one's. */
-	if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !is_original(p, f))
+	if (asks_anew(p) && !is_original(p, f))
 		return NULL;
 	p->flags |= PKT_HALF_OPEN;
 	p->tcp_fit = TCP_BESIDE;
-	if (!tcp_check_slowly(p, f) && !(p->tcp_fit & TCP_STAYS))
+	if (!(p->protocol == IPPROTO_TCP ? tcp_check_slowly(p, f) : sctp_check(p, f)) && !(p->tcp_fit & TCP_STAYS))
 		return f;
 	p->flags &= ~PKT_HALF_OPEN;
 	p->tcp_fit = fit;
@@ -70,7 +73,12 @@ static __noinline struct flow *reopen_find(struct pkt *p)
 
 static __always_inline bool may_reopen(const struct pkt *p)
 {
-	return p->protocol == IPPROTO_TCP && !(p->flags & PKT_HALF_OPEN);
+	return shakes_hands(p->protocol) && !(p->flags & PKT_HALF_OPEN);
+}
+
+static __always_inline bool begins_beside(const struct pkt *p)
+{
+	return asks_anew(p) || (p->protocol == IPPROTO_SCTP && sctp_begins(p));
 }
 
 #endif

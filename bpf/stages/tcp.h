@@ -10,16 +10,10 @@
 #ifndef WEFT_STAGE_TCP_H
 #define WEFT_STAGE_TCP_H
 
+#include "include/flow_state.h"
 #include "lib/count.h"
 #include "lib/flow_event.h"
 #include "stages/tcp_check.h"
-
-static __always_inline bool tcp_closed(const struct flow *f)
-{
-	__u32 state = tcp_timeout(FLOW_TCP_HALF(f->path[0].tcp), FLOW_TCP_HALF(f->path[1].tcp));
-
-	return state == CT_TCP_CLOSED || state == CT_TCP_TIME_WAIT;
-}
 
 /* The state of an end that has sent a FIN or got a RST concerns the other direction's packets too. */
 static __always_inline void tcp_mark_closing(struct flow *f)
@@ -85,7 +79,7 @@ __noinline int tcp_advance_slowly(struct pkt *p, struct flow *f)
 
 	if (!p || !f)
 		return 0;
-	closed = tcp_closed(f);
+	closed = flow_is_closed(f, IPPROTO_TCP);
 	if (p->tcp_fit & TCP_OUTSIDE)
 		count_outside(p);
 	if (p->tcp_fit & TCP_STAYS) {
@@ -99,7 +93,7 @@ __noinline int tcp_advance_slowly(struct pkt *p, struct flow *f)
 	} else {
 		advance_ack(p, f);
 	}
-	if (!closed && tcp_closed(f))
+	if (!closed && flow_is_closed(f, IPPROTO_TCP))
 		flow_tell(p, f, FLOW_EVENT_CLOSED, 0);
 	return 0;
 }

@@ -45,10 +45,10 @@ filters() {
 	expect_seen 1 protocol tcp state established
 	expect_seen 1 protocol tcp source $A4 destination $B4 destination_port 7 half_open false
 	expect_seen 1 half_open true
-	expect_seen 1 half_open true state syn destination 10.0.1.77
+	expect_seen 1 half_open true state syn_sent destination 10.0.1.77
 	expect_seen 1 protocol icmp
 	expect_seen 1 protocol 1
-	expect_seen 2 protocol udp state unreplied source_port 4000-4999
+	expect_seen 2 protocol udp state new source_port 4000-4999
 	expect_seen 1 protocol udp state replied source 10.0.1.0/24
 	expect_seen 1 protocol udp either_port 9100
 	expect_seen 2 either_port 4003,4004
@@ -67,7 +67,7 @@ filters() {
 	expect_seen "$(seen)" verdict allow
 	expect_seen 0 verdict deny,reject
 	expect_eq "$(weft_on h1 -j ct show protocol udp | jq length)" "$(seen protocol udp)" "a filter without a tenant"
-	expect_output '^red/web udp 10.0.1.1:4003 > 10.0.1.2:9000 unreplied allow packets 1/0 bytes [0-9]+/0 idle .*s left [0-9]+s$' \
+	expect_output '^red/web udp 10.0.1.1:4003 > 10.0.1.2:9000 new allow packets 1/0 bytes [0-9]+/0 idle .*s left [0-9]+s$' \
 		weft_on h1 ct show red source_port 4003
 	expect_eq '"udp"' "$(weft_on h2 -j ct show red source_port 4003 | jq -c '.[].rule')" "the rule that let it in has a name"
 	expect_eq "$(weft_on h1 -j ct show red protocol icmp | jq -cS 'map(del(.idle_s, .left_s))')" \
@@ -125,17 +125,17 @@ stat() {
 	send h1.pa "$(u4_many 6000 10)"
 	udp_ok h1.pa $B4 7 --sport 5999
 	send h1.pa "eth('$B', '$A', ip4('$A4', '10.0.1.77', tcp(4006, 7, SYN)))"
-	expect_eq '{"capacity":4096,"expired":0,"flows":11,"states":{"replied":1,"unreplied":10}}' \
+	expect_eq '{"capacity":4096,"expired":0,"flows":11,"states":{"new":10,"replied":1}}' \
 		"$(weft_on h1 -j ct stat red | jq -cS .tenants.red.tables.ct4)" "stat counts by table and state"
 	expect_eq '[11,1,0]' "$(stat_of '.tenants.red | [.flows, .half_open, .expired]')" "and adds up"
 	expect_eq $((new + 12)) "$(stat_of .tenants.red.counters.new)" "with what was made"
-	expect_eq '{"capacity":64,"expired":0,"flows":1,"states":{"syn":1}}' \
+	expect_eq '{"capacity":64,"expired":0,"flows":1,"states":{"syn_sent":1}}' \
 		"$(weft_on h1 -j ct stat red | jq -cS .tenants.red.tables.half4)" "handshakes apart"
 	expect_eq '["ct_full","ct_invalid"]' "$(weft_on h1 -j ct stat | jq -c '[.drops | keys[] | select(. == "ct_full" or . == "ct_invalid")]')" \
 		"of the whole host also what was dropped"
 	expect_eq "$(weft_on h1 -j ct stat | jq '[.tenants[].flows] | add')" "$(weft_on h1 -j ct stat | jq .total.flows)" "and the total"
 	expect_output '^red: flows 11, half-open 1, expired and not removed yet 0$' weft_on h1 ct stat red
-	expect_output 'ct4 11 of 4096 .*unreplied 10' weft_on h1 ct stat red
+	expect_output 'ct4 11 of 4096 .*new 10' weft_on h1 ct stat red
 	expect_output '^total: ' weft_on h1 ct stat
 	expect_refused 'no such tenant' weft_on h1 ct stat blue
 }
@@ -203,7 +203,7 @@ follow_filtered() {
 	send h1.pa "$(u4 7104 9100)"
 	expect_ok -t "--count ends it" wait_gone "$FOLLOWER"
 	expect_eq "7102 7104" "$(jq -r .source_port "$LOG" | xargs)" "what fits alone is told"
-	expect_output '^[0-9T:.-]+Z new red/web udp 10.0.1.1:7105 > 10.0.1.2:9000 unreplied allow packets 0/0 bytes 0/0$' \
+	expect_output '^[0-9T:.-]+Z new red/web udp 10.0.1.1:7105 > 10.0.1.2:9000 new allow packets 0/0 bytes 0/0$' \
 		text_of 7105
 }
 

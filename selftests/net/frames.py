@@ -146,6 +146,31 @@ def tcp(source, destination, flags=SYN, seq=1000, ack=0, data=b"", offset=5, win
                  6, 16)
 
 
+def crc32c(data):
+    """SCTP's (RFC 9260, appendix A)."""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def chunk(type, body=b"", flags=0, length=None):
+    body = bytes.fromhex(body) if isinstance(body, str) else body
+    length = 4 + len(body) if length is None else length
+    return struct.pack("!BBH", type, flags, length) + body + bytes(-len(body) % 4)
+
+
+def init(tag, type=1):
+    return chunk(type, struct.pack("!IIHHI", tag, 65536, 10, 10, 1))
+
+
+def sctp(source, destination, tag, *chunks):
+    head, body = struct.pack("!HHI", source, destination, tag), b"".join(chunks)
+    return Layer(head + struct.pack("<I", crc32c(head + bytes(4) + body)) + body, 132)
+
+
 def icmp(type, code=0, id=1, seq=1, data=b"x" * 20):
     body = struct.pack("!BBHHH", type, code, 0, id, seq) + data
     return Layer(body[:2] + struct.pack("!H", checksum(body)) + body[4:], 1)

@@ -93,9 +93,10 @@ mute() {
 facts() {
 	local host
 	for host in h1 h2; do
-		weft_on $host -j ct show red | jq -cS --arg host $host '.[] |
+		weft_on $host -j ct show red | jq -cS --arg host $host 'def old_names: {syn_sent: "syn", syn_recv: "syn", new: "unreplied", assured: "replied"};
+			.[] |
 			select(.destination_port == 9000 or .destination_port == 9100 or .destination_port == 10500) |
-			del(.idle_s, .left_s, .tenant, .network, .rule, .rule_id) | [$host, .]'
+			del(.idle_s, .left_s, .tenant, .network, .rule, .rule_id) | .state |= (old_names[.] // .) | [$host, .]'
 	done | LC_ALL=C sort
 }
 known() { jq -s "map(select($1)) | length" <<< "$(facts)"; }
@@ -190,6 +191,10 @@ expect_version_4() {
 	expect_ok -t "$1: no queue is left" test ! -e "$(root_of h1)/recent4" -a ! -e "$(root_of h1)/tenants/red/recent4"
 	expect_eq "0 0" "$(bpftool -j map dump pinned "$(root_of h1)/tenant_slots" | jq -r '[.[].formatted.value | select(.id != 0)] |
 		"\(map(select(.seed == 0)) | length) \(length - (map(.seed) | unique | length))"')" "$1: each tenant has a seed of its own"
+	# By their places in include/timeouts.h: 9 is udp, an hour in both tenants, 14 sctp_established, 210 s, which version 2 had not.
+	expect_eq "true 2" "$(bpftool -j map dump pinned "$(root_of h1)/tenant_slots" | jq -r '[.[].formatted.value | select(.id != 0)] |
+		"\(all(.[]; (.timeout | min) > 0 and .shortest == (.timeout | min))) \(map(select(.timeout[9] * 210 == .timeout[14] * 3600)) | length)"')" \
+		"$1: idle times are those that were set, and the new ones' defaults"
 	expect_programs
 	# Tables that version 2 did not have, of fragments and of hits of rules, come with the next apply.
 	expect_output '^maps: .* brought up to date|^nothing to change' weft_on h1 apply "$STATE/apply.yaml"

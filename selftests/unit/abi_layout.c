@@ -72,7 +72,8 @@ struct layout {
 #define FLOOD_KEY(X) X(vni) X(n)
 #define FLOOD_TARGET(X) X(kind) X(index)
 #define TRAFFIC(X) X(from_packets) X(from_bytes) X(to_packets) X(to_bytes) X(drops)
-#define TENANT(X) X(id) X(epoch) X(flags) X(timeout) X(shortest) X(seed)
+#define TENANT(X) X(id) X(epoch) X(flags) X(seed) X(shortest) X(timeout)
+#define TENANT_2(X) X(id) X(epoch) X(flags) X(timeout) X(shortest)
 #define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(displaced) X(fragments_evicted) \
 	X(default_in) X(default_out) X(logs_suppressed) X(logs_lost) X(hits_lost) X(tcp_outside) X(full) X(events_lost)
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(used) X(zone)
@@ -157,7 +158,7 @@ struct layout {
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
 	S(fragment_range, FRAGMENT_RANGE) S(fragment_entry, FRAGMENT_ENTRY) S(fragment_set, FRAGMENT_SET)     \
 	S(early_key, EARLY_KEY) S(early_frame, EARLY_FRAME)                                                   \
-	S(flow_dir_2, FLOW_DIR_2) S(flow_2, FLOW_2) S(flow_path_4, FLOW_PATH) S(flow_dir_4, FLOW_DIR) S(flow_4, FLOW_4)
+	S(tenant_2, TENANT_2) S(flow_dir_2, FLOW_DIR_2) S(flow_2, FLOW_2) S(flow_path_4, FLOW_PATH) S(flow_dir_4, FLOW_DIR) S(flow_4, FLOW_4)
 
 #define MEMBER(member) { #member, offsetof(TYPE, member), sizeof(((TYPE *)0)->member) },
 
@@ -483,7 +484,7 @@ static const char *const released[] = {
 	"fragment_bad", "fragment_tiny", "fragment_overlap", "fragment_duplicate", "fragment_scattered",
 	"fragment_early", "fragment_table", "outer_fragment",
 	"reject_limited", "reject_silent",
-	"ct_tcp_window",
+	"ct_tcp_window", "ct_sctp_state", "ct_sctp_tag",
 };
 
 static const struct {

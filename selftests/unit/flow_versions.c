@@ -88,7 +88,7 @@ static void there_and_back(void **state)
 			deny(&before, 1, 200);
 		memset(&after, 0xff, sizeof(after));
 		memset(&between, 0xff, sizeof(between));
-		flow_2_to_4(&before, &between);
+		flow_2_to_4(&before, &between, FLOW_PROTOCOL_TCP);
 		flow_4_to_2(&between, &after, 77);
 		assert_memory_equal(&before, &after, sizeof(before));
 	}
@@ -123,7 +123,7 @@ static void every_field(void **state)
 		deny(&old, 1, 21);
 		old.dir[!original].rule = 7;
 		memset(&new, 0xff, sizeof(new));
-		flow_2_to_4(&old, &new);
+		flow_2_to_4(&old, &new, FLOW_PROTOCOL_TCP);
 		same_direction(&old, &new, 0);
 		same_direction(&old, &new, 1);
 		assert_int_equal(new.rule, RULE);
@@ -134,19 +134,35 @@ static void every_field(void **state)
 	}
 }
 
-/* Other protocols have none of that. */
+/* Other protocols have none of that: what was answered is assured, but no ping. */
 static void not_tcp(void **state)
 {
-	struct flow_2 old = version_2(0);
-	struct flow_4 new;
+	static const struct {
+		uint8_t protocol, packets, tcp_state, becomes;
+	} cases[] = {
+		{ FLOW_PROTOCOL_UDP, 1, 0, FLOW_ASSURED }, { FLOW_PROTOCOL_UDP, 0, 0, 0 },
+		{ FLOW_PROTOCOL_SCTP, 1, 0, SCTP_ESTABLISHED }, { FLOW_PROTOCOL_ICMP, 1, 0, 0 },
+		{ FLOW_PROTOCOL_ICMPV6, 1, 0, 0 }, { FLOW_PROTOCOL_GRE, 1, 0, FLOW_ASSURED },
+		/* It was of version 4 before. */
+		{ FLOW_PROTOCOL_SCTP, 1, SCTP_SHUTDOWN_SENT, SCTP_SHUTDOWN_SENT },
+	};
 
 	(void)state;
-	old.dir[0].tcp_state = old.dir[1].tcp_state = 0;
-	old.dir[0].tcp_end = old.dir[1].tcp_end = 0;
-	flow_2_to_4(&old, &new);
-	for (int i = 0; i < 2; i++)
-		assert_true(!new.path[i].tcp && new.path[i].flags == old.dir[i].flags && !new.dir[i].tcp_max_ack &&
-			    !new.dir[i].tcp_max_end && !new.tcp_max_window[i]);
+	for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+		struct flow_2 old = version_2(0), back;
+		struct flow_4 new;
+
+		old.dir[0].tcp_state = old.dir[1].tcp_state = cases[n].tcp_state;
+		old.dir[1].packets = cases[n].packets;
+		flow_2_to_4(&old, &new, cases[n].protocol);
+		for (int i = 0; i < 2; i++)
+			assert_true(new.path[i].tcp == cases[n].becomes && new.path[i].flags == old.dir[i].flags &&
+				    new.dir[i].tcp_end == old.dir[i].tcp_end && !new.dir[i].tcp_max_ack &&
+				    !new.dir[i].tcp_max_end && !new.tcp_max_window[i]);
+		flow_4_to_2(&new, &back, 77);
+		flow_2_to_4(&back, &new, cases[n].protocol);
+		assert_int_equal(new.path[0].tcp, cases[n].becomes);
+	}
 }
 
 static void keys(void **state)

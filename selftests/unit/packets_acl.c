@@ -277,7 +277,7 @@ static void check_verdict(enum flavour flavour, const struct answer *a, int acti
 
 static void check_flow(const struct question *q, const struct answer *a)
 {
-	const char *table = q->protocol == TCP ? q->family == 4 ? "half4" : "half6"
+	const char *table = q->protocol == TCP || q->protocol == SCTP ? q->family == 4 ? "half4" : "half6"
 			    : q->family == 4   ? "ct4"
 					       : "ct6";
 	struct flow f;

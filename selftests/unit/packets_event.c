@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 
 #include "include/flow_event.h"
+#include "include/flow_state.h"
 #include "selftests/unit/lib/world.h"
 
 /* ---- what is told ---- */
@@ -191,6 +192,8 @@ static void full(void **state)
 {
 	struct tenant_limits spent = { 0 };
 	uint32_t tenant = TENANT;
+	uint8_t key[40];
+	struct flow f;
 
 	for_each_flavour(flavour)
 	{
@@ -201,8 +204,18 @@ static void full(void **state)
 		follow_nobody();
 		world_case("a full table", flavour);
 		for (int i = 0; i < 4; i++) {
-			send_one(flavour, (struct packet){ A, B, 4, UDP, 1000 + i, 53 }, SENT, DROP_NONE);
-			send_one(flavour, (struct packet){ B, A, 4, UDP, 53, 1000 + i }, SENT, DROP_NONE);
+			struct packet packet = { A, B, 4, UDP, 1000 + i, 53 };
+
+			send_one(flavour, packet, SENT, DROP_NONE);
+			if (!i)
+				flow_only("ct4", key);
+		}
+		/* Four that are assured: the first's key leads to the others'. */
+		for (int i = 0; i < 4; i++) {
+			((struct ct4_key *)key)->low_port = htons((uint16_t)(1000 + i));
+			case_assert(flow_get("ct4", key, &f));
+			f.path[0].tcp = f.path[1].tcp = FLOW_ASSURED;
+			flow_set("ct4", key, &f);
 		}
 		for (int i = 0; i < 5; i++)
 			send_one(flavour, (struct packet){ A, B, 4, UDP, 2000 + i, 53 }, DROPPED, DROP_CT_FULL);

@@ -86,7 +86,7 @@ static const struct begin_case {
 	  "fd000001000000000000000000000001 fd000001000000000000000000000002 03e8 0050 06 01 0500",
 	  1,
 	  SYN },
-	{ "SCTP", { A, B, 4, SCTP, 1000, 80 }, "ct4", "0a000101 0a000102 03e8 0050 84 01 0500", 0 },
+	{ "SCTP", { A, B, 4, SCTP, 1000, 80 }, "half4", "0a000101 0a000102 03e8 0050 84 01 0500", 0 },
 	{ "another protocol",
 	  { A, B, 4, 47, .payload = 8 },
 	  "ct4",
@@ -135,8 +135,8 @@ static void keys_differ(void **state)
 {
 	static const struct packet packets[] = {
 		{ A, B, 4, UDP, 1000, 2000 },  { A, B, 4, UDP, 2000, 1000 },
-		{ A, B, 4, SCTP, 1000, 2000 }, { A, B, 4, ICMP4, 0x0800, 9 },
-		{ B, A, 4, ICMP4, 0x0800, 9 },
+		{ A, B, 4, 50 },               { A, B, 4, ICMP4, 0x0800, 9 },
+		{ B, A, 4, ICMP4, 0x0800, 9 }, { A, B, 4, 47 },
 	};
 
 	(void)state;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "include/flow_state.h"
 #include "include/flow_table.h"
 #include "selftests/unit/lib/world.h"
 
@@ -51,18 +52,36 @@ static const struct idle_case {
 	const char *name;
 	struct packet begin, reply;
 	bool replied; /* the reply goes before the flow is left alone */
+	bool assured; /* and another packet, when it is old enough */
 	enum ct_timeout timeout;
 } idle[] = {
-	{ "UDP", { A, B, 4, UDP, 1000, 53 }, { B, A, 4, UDP, 53, 1000 }, false, CT_UDP },
+	{ "UDP", { A, B, 4, UDP, 1000, 53 }, { B, A, 4, UDP, 53, 1000 }, false, false, CT_UDP },
 	{ "UDP with a reply",
 	  { A, B, 4, UDP, 1000, 53 },
 	  { B, A, 4, UDP, 53, 1000 },
 	  true,
+	  false,
+	  CT_UDP },
+	{ "UDP, assured",
+	  { A, B, 4, UDP, 1000, 53 },
+	  { B, A, 4, UDP, 53, 1000 },
+	  true,
+	  true,
 	  CT_UDP_REPLIED },
-	{ "UDP6", { A, B, 6, UDP, 1000, 53 }, { B, A, 6, UDP, 53, 1000 }, false, CT_UDP },
-	{ "ping", { A, B, 4, ICMP4, 0x0800, 7 }, { B, A, 4, ICMP4, 0x0000, 7 }, true, CT_ICMP },
-	{ "ping6", { A, B, 6, ICMP6, 0x8000, 7 }, { B, A, 6, ICMP6, 0x8100, 7 }, true, CT_ICMP },
-	{ "another protocol", { A, B, 4, 47 }, { B, A, 4, 47 }, true, CT_OTHER },
+	{ "UDP6", { A, B, 6, UDP, 1000, 53 }, { B, A, 6, UDP, 53, 1000 }, false, false, CT_UDP },
+	{ "UDP6, assured",
+	  { A, B, 6, UDP, 1000, 53 },
+	  { B, A, 6, UDP, 53, 1000 },
+	  true,
+	  true,
+	  CT_UDP_REPLIED },
+	{ "ping", { A, B, 4, ICMP4, 0x0800, 7 }, { B, A, 4, ICMP4, 0x0000, 7 }, true, true, CT_ICMP },
+	{ "ping6", { A, B, 6, ICMP6, 0x8000, 7 }, { B, A, 6, ICMP6, 0x8100, 7 }, true, true, CT_ICMPV6 },
+	{ "GRE", { A, B, 4, 47 }, { B, A, 4, 47 }, false, false, CT_GRE },
+	{ "GRE, answered", { A, B, 4, 47 }, { B, A, 4, 47 }, true, true, CT_GRE_REPLIED },
+	{ "ESP", { A, B, 4, 50 }, { B, A, 4, 50 }, true, true, CT_OTHER },
+	{ "ESP6", { A, B, 6, 50 }, { B, A, 6, 50 }, false, false, CT_OTHER },
+	{ "another protocol", { A, B, 4, 99 }, { B, A, 4, 99 }, true, false, CT_OTHER },
 };
 
 static void idle_times(void **state)
@@ -82,7 +101,12 @@ static void idle_times(void **state)
 			send_one(flavour, c->begin, SENT, DROP_NONE);
 			if (c->replied)
 				send_one(flavour, c->reply, SENT, DROP_NONE);
+			if (c->assured) {
+				flows_grow_older(table, 3 * HZ);
+				send_one(flavour, c->begin, SENT, DROP_NONE);
+			}
 			f = flow_only(table, NULL);
+			case_assert(FLOW_STATE(&f) == (c->assured && c->timeout != CT_ICMP && c->timeout != CT_ICMPV6));
 			make_idle(&f, limit - 1000);
 			flow_change(table, &f);
 			send_one(flavour, c->reply, SENT, DROP_NONE);
@@ -126,6 +150,12 @@ static void short_timeout(void **state)
 
 /* ---- a full table ---- */
 
+static void assure(enum flavour flavour, uint8_t family, const char *table, uint16_t port)
+{
+	flows_grow_older(table, 3 * HZ);
+	send_one(flavour, (struct packet){ A, B, family, UDP, port, 53 }, SENT, DROP_NONE);
+}
+
 static void full_table(void **state)
 {
 	for (int family = 4; family <= 6; family += 2)
@@ -148,6 +178,7 @@ static void full_table(void **state)
 					 DROP_NONE);
 				if (!i)
 					flow_only(table, first);
+				assure(flavour, family, table, 1000 + i);
 			}
 			send_one(flavour, (struct packet){ A, B, family, UDP, 1004, 53 }, DROPPED,
 				 DROP_CT_FULL);
@@ -174,8 +205,16 @@ static void full_table(void **state)
 			case_assert(flow_count(table) == 4 && displaced() == 1);
 			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1004 }, DROPPED, DROP_ACL_IN);
 			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1005 }, SENT, DROP_NONE);
-			send_one(flavour, (struct packet){ A, B, family, UDP, 1006, 53 }, DROPPED,
+
+			world_case("one was answered, but is not assured", flavour);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1006, 53 }, SENT, DROP_NONE);
+			case_assert(flow_count(table) == 4 && displaced() == 2);
+			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1005 }, DROPPED, DROP_ACL_IN);
+			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1006 }, SENT, DROP_NONE);
+			assure(flavour, family, table, 1006);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1007, 53 }, DROPPED,
 				 DROP_CT_FULL);
+			case_assert(displaced() == 2);
 		}
 }
 
@@ -295,6 +334,66 @@ static void syn_flood(void **state)
 	}
 }
 
+/* INIT and HEARTBEAT do the same, and an association that is open stays. */
+static void init_flood(void **state)
+{
+	static const char *const handshake[] = {
+		"01000014 a1a1a1a1 00010000 000a000a 00000001",
+		"02000014 b2b2b2b2 00010000 000a000a 00000001",
+		"0a000008 c00c1e00",
+		"0b000004",
+	};
+	static const char data[] = "00030014 00000001 00000000 00000000 64617461";
+
+	for_each_flavour(flavour)
+	{
+		world_reset(state);
+		allow_into_b();
+		world_case("an association", flavour);
+		for (int i = 0; i < 4; i++) {
+			struct packet p = { A, B, 4, SCTP, 1000, 80, .seq = i ? 0xb2b2b2b2 : 0, .options = handshake[i] };
+
+			if (i & 1)
+				p = (struct packet){ B, A, 4, SCTP, 80, 1000, .seq = 0xa1a1a1a1, .options = handshake[i] };
+			send_one(flavour, p, SENT, DROP_NONE);
+		}
+		case_assert(flow_count("ct4") == 1 && !flow_count("half4"));
+		world_case("a flood of INIT and HEARTBEAT", flavour);
+		for (int i = 0; i < 4 * FLOWS_MAX; i++)
+			send_one(flavour,
+				 i & 1 ? (struct packet){ A, B, 4, SCTP, 2000 + i, 80 } :
+					 (struct packet){ A, B, 4, SCTP, 2000 + i, 80, .seq = 1 + i,
+							  .options = "0400000c 00010008 12345678" },
+				 SENT, DROP_NONE);
+		case_assert(flow_count("half4") && flow_count("half4") <= FLOWS_MAX && flow_count("ct4") == 1);
+		send_one(flavour, (struct packet){ B, A, 4, SCTP, 80, 1000, .seq = 0xa1a1a1a1, .options = data }, SENT,
+			 DROP_NONE);
+		send_one(flavour, (struct packet){ B, A, 4, SCTP, 80, 1000, .seq = 0xa1a1a1a2, .options = data }, DROPPED,
+			 DROP_CT_SCTP_TAG);
+	}
+}
+
+/* A flood of one-way UDP pushes out what nobody has answered, and leaves what is assured. */
+static void udp_flood(void **state)
+{
+	for_each_flavour(flavour)
+	{
+		world_reset(state);
+		allow_into_b();
+		send_one(flavour, (struct packet){ A, B, 4, UDP, 1000, 53 }, SENT, DROP_NONE);
+		send_one(flavour, (struct packet){ B, A, 4, UDP, 53, 1000 }, SENT, DROP_NONE);
+		assure(flavour, 4, "ct4", 1000);
+		world_case("a flood of one-way UDP", flavour);
+		for (int i = 0; i < 4 * FLOWS_MAX; i++)
+			send_one(flavour, (struct packet){ A, B, 4, UDP, 2000 + i, 53 }, SENT, DROP_NONE);
+		case_assert(displaced() >= FLOWS_MAX);
+		send_one(flavour, (struct packet){ B, A, 4, UDP, 53, 1000 }, SENT, DROP_NONE);
+		/* Who comes meanwhile, and is answered, gets his answer. */
+		send_one(flavour, (struct packet){ A, B, 4, UDP, 1001, 53 }, SENT, DROP_NONE);
+		send_one(flavour, (struct packet){ B, A, 4, UDP, 53, 1001 }, SENT, DROP_NONE);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +405,8 @@ int main(void)
 		cmocka_unit_test_setup(one_bucket, world_reset),
 		cmocka_unit_test_setup(missing_table, world_reset),
 		cmocka_unit_test_setup(syn_flood, world_reset),
+		cmocka_unit_test_setup(init_flood, world_reset),
+		cmocka_unit_test_setup(udp_flood, world_reset),
 	};
 
 	return cmocka_run_group_tests(tests, world_open, world_close);

@@ -136,6 +136,7 @@ static void claimed(void **state)
 			send_one(flavour, (struct packet){ A, B, family, UDP, 1000, 53 });
 			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1000 });
 			f = flow_only(l.table, l.key);
+			f.path[0].tcp = f.path[1].tcp = 1; /* assured */
 			for (uint8_t i = 0; i < BUCKETS * FLOW_PLACES; i++) {
 				memcpy(other, l.key, l.key_size);
 				other[0] ^= i + 1;

@@ -193,13 +193,16 @@ static void idle_times(void **state)
 		const char *name;
 		uint8_t client, server;
 		enum ct_timeout timeout;
+		uint32_t data; /* of the client, that the server has not acknowledged */
 	} cases[] = {
 		{ "established", OPEN, OPEN, CT_TCP_ESTABLISHED },
 		{ "half open", SYN_SENT, NONE, CT_TCP_SYN },
-		{ "SYN-ACK sent", OPEN, SYN_SENT, CT_TCP_SYN },
+		{ "data not acknowledged", OPEN, OPEN, CT_TCP_UNACKNOWLEDGED, 100 },
+		{ "SYN-ACK sent", OPEN, SYN_SENT, CT_TCP_SYN_RECV },
 		{ "closing", FIN_SENT, OPEN, CT_TCP_FIN },
-		{ "half closed", OPEN, CLOSED, CT_TCP_FIN },
-		{ "closing both ways", CLOSED, FIN_SENT, CT_TCP_FIN },
+		{ "half closed", OPEN, CLOSED, CT_TCP_CLOSE_WAIT },
+		{ "closing both ways", CLOSED, FIN_SENT, CT_TCP_LAST_ACK },
+		{ "both FIN sent", FIN_SENT, FIN_SENT, CT_TCP_LAST_ACK },
 		{ "time wait", CLOSED, CLOSED, CT_TCP_TIME_WAIT },
 		{ "reset", GONE, GONE, CT_TCP_CLOSED },
 	};
@@ -222,6 +225,7 @@ static void idle_times(void **state)
 			flow.path[1].tcp = cases[i].server;
 			flow.path[0].flags |= FLOW_CLOSING;
 			flow.path[1].flags |= FLOW_CLOSING;
+			flow.dir[0].tcp_end += cases[i].data;
 			flow.dir[0].last_seen = flow.dir[1].last_seen =
 				jiffies_now() - limit + 1000;
 			flow_change("ct4", &flow);
@@ -263,6 +267,8 @@ static void no_flow(void **state)
 			other = packet_frame((struct packet){ A, B, 4, UDP, 1 + i, 2 });
 			expect(HOOK_PORT, flavour, DEVICE_A, &other, SENT, DROP_NONE);
 			other = packet_frame((struct packet){ B, A, 4, UDP, 2, 1 + i });
+			expect(HOOK_PORT, flavour, DEVICE_B, &other, SENT, DROP_NONE);
+			flows_grow_older("ct4", 3 * HZ);
 			expect(HOOK_PORT, flavour, DEVICE_B, &other, SENT, DROP_NONE);
 		}
 		expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);

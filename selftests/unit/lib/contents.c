@@ -180,6 +180,8 @@ static void put_tenant(void)
 
 	for (int i = 0; i < CT_TIMEOUT_COUNT; i++)
 		t.timeout[i] = 10000 * (i + 1);
+	t.timeout[CT_FRAGMENT] = 30 * HZ;
+	t.timeout[CT_FRAGMENT_IPV6] = 60 * HZ;
 	t.seed = 0x5eed5eed5eed5eedull;
 	tenant_put(&t);
 }

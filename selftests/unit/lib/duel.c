@@ -42,11 +42,9 @@ struct frame duel_frame(const struct bout *b, const struct segment *s)
 					     .options = s->options });
 }
 
-enum drop_reason duel_ours(const struct bout *b, const struct segment *s)
+enum drop_reason duel_ours_of(enum flavour flavour, enum who from, const struct frame *f)
 {
-	struct frame f = duel_frame(b, s);
-	struct result r =
-		world_run(HOOK_PORT, b->flavour, s->from == A ? DEVICE_A : DEVICE_B, &f);
+	struct result r = world_run(HOOK_PORT, flavour, from == A ? DEVICE_A : DEVICE_B, f);
 
 	if (r.outcome == SENT)
 		return DROP_NONE;
@@ -55,6 +53,13 @@ enum drop_reason duel_ours(const struct bout *b, const struct segment *s)
 			return reason;
 	fail_msg("neither sent nor dropped for a reason");
 	return DROP_REASONS;
+}
+
+enum drop_reason duel_ours(const struct bout *b, const struct segment *s)
+{
+	struct frame f = duel_frame(b, s);
+
+	return duel_ours_of(b->flavour, s->from, &f);
 }
 
 bool duel_kernel_passes(const struct bout *b, const struct segment *s)

@@ -6,7 +6,7 @@
 #include "judge.h"
 #include "world.h"
 
-/* Every difference that we mean; docs/CONNTRACK.md has the same names, with the reasons, and no others. */
+/* Every difference of TCP that we mean; docs/CONNTRACK.md has the same names, with the reasons, and no others. */
 #define DIFFERENCES(X)                               \
 	X(OLD_SEGMENT, "old-segment") \
 	X(BEYOND_WINDOW, "beyond-window") \
@@ -50,6 +50,7 @@ struct judge *duel_judge(void);
 struct frame duel_frame(const struct bout *b, const struct segment *s);
 /* What we say of it: DROP_NONE if it passes. */
 enum drop_reason duel_ours(const struct bout *b, const struct segment *s);
+enum drop_reason duel_ours_of(enum flavour flavour, enum who from, const struct frame *f);
 bool duel_kernel_passes(const struct bout *b, const struct segment *s);
 /* Our flow: false if there is none; *half tells in which table. */
 bool duel_flow(const struct bout *b, struct flow *f, bool *half);

@@ -130,6 +130,52 @@ static void put_quote(struct frame *f, const struct packet *quoted)
 	put(f, q.data + 14, (quoted->family == 4 ? 20 : 40) + 8);
 }
 
+static void put_payload(struct frame *f, uint32_t len)
+{
+	for (uint32_t i = 0; i < len; i++)
+		put8(f, 'a' + i % 26);
+}
+
+/* An INIT, if nothing else is said, that is as long as the payload. */
+static void put_init(struct frame *f, uint32_t len)
+{
+	put16(f, 0x0100);
+	put16(f, len);
+	put32(f, 0x0a0b0c0d);
+	put32(f, 65536);
+	put32(f, 0x000a000a);
+	put32(f, 1);
+	put_payload(f, len - 20);
+}
+
+static void put_sctp(struct frame *f, const struct packet *p)
+{
+	put16(f, p->sport);
+	put16(f, p->dport);
+	put32(f, p->seq);
+	put32(f, 0);
+	if (p->options) {
+		f->len += hex_bytes(p->options, f->data + f->len, 1024);
+		put_payload(f, p->payload);
+	} else {
+		put_init(f, p->payload > 20 ? p->payload : 20);
+	}
+}
+
+/* CRC32c (RFC 9260, appendix A), which SCTP stores with its lowest byte first. */
+static void sum_sctp(struct frame *f, uint32_t l4)
+{
+	uint32_t crc = ~0u;
+
+	for (uint32_t i = l4; i < f->len; i++) {
+		crc ^= f->data[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	for (int i = 0; i < 4; i++)
+		f->data[l4 + 8 + i] = ~crc >> 8 * i;
+}
+
 static void put_l4(struct frame *f, const struct packet *p)
 {
 	uint8_t options[40];
@@ -165,14 +211,10 @@ static void put_l4(struct frame *f, const struct packet *p)
 		put16(f, 0);
 		break;
 	case SCTP:
-		put16(f, p->sport);
-		put16(f, p->dport);
-		put32(f, 0);
-		put32(f, 0);
-		break;
+		put_sctp(f, p);
+		return;
 	}
-	for (uint32_t i = 0; i < p->payload; i++)
-		put8(f, 'a' + i % 26);
+	put_payload(f, p->payload);
 }
 
 static void put_arp(struct frame *f, const struct packet *p)
@@ -219,6 +261,8 @@ static void put_ip(struct frame *f, const struct packet *p)
 	} else {
 		set16(f, l3 + 4, f->len - l3 - 40);
 	}
+	if (p->protocol == SCTP)
+		sum_sctp(f, l4);
 	if (at)
 		set16(f, l4 + at, sum_fold(l4_sum(f, l3, l4, p->protocol, f->len)));
 }

@@ -47,7 +47,7 @@ struct packet {
 	uint8_t protocol; /* 0: TCP is not the default, one must be said; ARP: the operation */
 	uint16_t sport, dport;
 	uint8_t flags; /* TCP */
-	uint32_t seq, ack;
+	uint32_t seq, ack; /* SCTP: `seq` is the verification tag */
 	uint16_t payload; /* bytes after the L4 header */
 	uint16_t tag, inner_tag; /* TCI; 0: none */
 	const char *extensions; /* hex, between the IPv6 header and L4 */
@@ -55,7 +55,7 @@ struct packet {
 	const struct packet *quote; /* what an ICMP error quotes: its IP header and 8 bytes */
 	const char *edit;
 	int32_t window; /* TCP; 0: 8192, NO_WINDOW: 0 */
-	const char *options; /* TCP: hex, whole words */
+	const char *options; /* hex; TCP: whole words; SCTP: the chunks, else an INIT */
 };
 
 enum { NO_WINDOW = -1 };

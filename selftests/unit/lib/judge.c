@@ -121,15 +121,44 @@ static void in_judge(struct judge *j, void (*act)(const void *), const void *arg
 	close(home);
 }
 
-static void set_loose(const void *arg)
+struct setting {
+	const char *name;
+	uint32_t value;
+};
+
+static void set(const void *arg)
 {
-	if (write_text(SYSCTL_CONNTRACK "tcp_loose", *(const bool *)arg ? "1" : "0"))
-		fail_msg("nf_conntrack_tcp_loose: %s", strerror(errno));
+	const struct setting *s = arg;
+	char path[128], text[16];
+
+	snprintf(path, sizeof(path), SYSCTL_CONNTRACK "%s", s->name);
+	snprintf(text, sizeof(text), "%u", s->value);
+	if (write_text(path, text))
+		fail_msg("%s: %s", path, strerror(errno));
+}
+
+void judge_set(struct judge *j, const char *name, uint32_t value)
+{
+	in_judge(j, set, &(struct setting){ name, value });
 }
 
 void judge_set_loose(struct judge *j, bool loose)
 {
-	in_judge(j, set_loose, &loose);
+	judge_set(j, "tcp_loose", loose);
+}
+
+static void let_a_begin(const void *arg)
+{
+	(void)arg;
+	/* But for the marker. */
+	if (system("nft add rule inet judge f iifname jb ct state new meta l4proto != udp drop &&"
+		   "nft add rule inet judge f iifname jb ct state new udp dport != 9 drop"))
+		fail_msg("nft does not take a rule");
+}
+
+void judge_let_a_begin(struct judge *j)
+{
+	in_judge(j, let_a_begin, NULL);
 }
 
 static void send_frame(struct judge *j, bool from_a, const struct frame *f)

@@ -17,4 +17,9 @@ bool judge_passes(struct judge *j, bool from_a, const struct frame *f);
 /* nf_conntrack_tcp_loose, for connections that begin from now on. */
 void judge_set_loose(struct judge *j, bool loose);
 
+/* nf_conntrack's setting of that name, for what comes from now on. */
+void judge_set(struct judge *j, const char *name, uint32_t value);
+/* From now on B begins nothing: what it sends passes only in a flow. */
+void judge_let_a_begin(struct judge *j);
+
 #endif

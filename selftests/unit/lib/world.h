@@ -133,6 +133,8 @@ void flow_change(const char *table, const struct flow *f); /* of the only flow *
 /* One of several, by its key. */
 bool flow_get(const char *table, const void *key, struct flow *f);
 void flow_set(const char *table, const void *key, const struct flow *f);
+/* As if those of a table with buckets, without connections, had begun so many jiffies earlier. */
+void flows_grow_older(const char *table, uint32_t jiffies);
 void flows_clear(void);
 /* No datagram is known, no frame waits; a table of so many sets. */
 void fragments_clear(uint32_t sets);

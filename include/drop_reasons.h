@@ -69,7 +69,9 @@
 	X(OUTER_FRAGMENT, "outer_fragment", "the first fragment of a tunnel packet: hosts never fragment them") \
 	X(REJECT_LIMITED, "reject_limited", "ACL reject, not answered: the tenant's answers of this second are spent") \
 	X(REJECT_SILENT, "reject_silent", "ACL reject that gets no answer: of a RST, an ICMP error, a broadcast …") \
-	X(CT_TCP_WINDOW, "ct_tcp_window", "TCP segment or RST outside the window of its connection")
+	X(CT_TCP_WINDOW, "ct_tcp_window", "TCP segment or RST outside the window of its connection") \
+	X(SYN_COOKIE, "syn_cookie", "SYN proxy: an ACK without a flow and without a valid cookie, or a SYN that none could be made for") \
+	X(SYN_PROXY, "syn_proxy", "SYN proxy: of a connection that its workload has not answered yet, or whose record is gone")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -30,6 +30,8 @@ enum tenant_flags {
 	TENANT_MONITOR = 1 << 2,	/* ACL denies are counted as would_drop and passed */
 	TENANT_LOOSE = 1 << 3,		/* a TCP segment without SYN may start a flow */
 	TENANT_LIBERAL = 1 << 4,	/* TCP segments outside their window are counted and passed */
+	TENANT_SYN_AUTO = 1 << 5,	/* SYNs get cookies while the half-open table is under pressure */
+	TENANT_SYN_ALWAYS = 1 << 6,	/* they always do */
 };
 
 /* tenant_slots[slot] */
@@ -56,6 +58,9 @@ struct tenant_traffic {
 	__u64 logs_lost;	/* and ones that found no room in `events` */
 	__u64 hits_lost;	/* judgements that rule_hits could not take */
 	__u64 tcp_outside;	/* TCP segments outside their window that `liberal` passed */
+	__u64 syn_cookies_sent;		/* SYNs that the SYN proxy has answered */
+	__u64 syn_cookies_valid;	/* ACKs that have brought a cookie back and began a connection */
+	__u64 syn_cookies_invalid;	/* ACKs that might have, and had none or an old one */
 };
 
 /* In `used` of a key. */
@@ -97,6 +102,7 @@ enum flow_flags {
 	FLOW_REJECT = 1 << 2,	/* denied, with an answer */
 	FLOW_CLOSING = 1 << 3,	/* TCP: a FIN or RST was seen, from either end */
 	FLOW_LIBERAL = 1 << 4,	/* TCP: its windows are not known well enough to drop by them; in both directions */
+	FLOW_PROXIED = 1 << 5,	/* TCP: the SYN proxy answered the client (include/syn_proxy.h); in both directions */
 };
 
 /*

@@ -54,6 +54,11 @@ static __always_inline int ctx_store(ctx_t *ctx, __u32 offset, const void *from,
 	return bpf_skb_store_bytes(ctx, offset, from, len, 0);
 }
 
+static __always_inline int ctx_load(ctx_t *ctx, __u32 offset, void *to, __u32 len)
+{
+	return bpf_skb_load_bytes(ctx, offset, to, len);
+}
+
 static __always_inline int verdict_to_action(enum verdict v, const struct pkt *p)
 {
 	switch (v) {

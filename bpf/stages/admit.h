@@ -12,6 +12,7 @@
 
 #include "lib/scratch.h"
 #include "stages/existing.h"
+#include "stages/proxied.h"
 #include "stages/reopen.h"
 
 /*
@@ -87,11 +88,30 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 		return drop(p, DROP_INTERNAL);
 	f = &room->flow;
 	flow_begin(f, p, t, epoch);
+	if (p->proxy == PROXY_OPENS) {
+		if (!proxied_put(p))
+			return drop(p, DROP_CT_FULL);
+		f->flags[0] |= FLOW_PROXIED;
+		f->flags[1] |= FLOW_PROXIED;
+	}
 	v = flow_store(p, f);
 	stats = tenant_counters(p->tenant);
 	if (!v && stats)
 		stats->flows++;
+	if (!v && stats && p->proxy == PROXY_OPENS)
+		stats->syn_cookies_valid++;
 	return v;
+}
+
+static __always_inline enum verdict cookie_forged(struct pkt *p)
+{
+	struct tenant_traffic *stats = tenant_counters(p->tenant);
+
+	if (p->reason != DROP_CT_INVALID)
+		return V_DROP;
+	if (stats)
+		stats->syn_cookies_invalid++;
+	return drop(p, DROP_SYN_COOKIE);
 }
 
 __noinline int flow_admit(struct pkt *p)
@@ -130,6 +150,13 @@ __noinline int flow_admit(struct pkt *p)
 		}
 		if (!f && p->flags & PKT_ICMP_ERROR)
 			return drop(p, DROP_ICMP_UNRELATED);
+		if (WEFT_XDP && !f && has_syn_proxy(t) && is_syn(p) && !can_send(p, p->from))
+			return V_UP;
+		if (!f && has_syn_proxy(t) && cookie_opens(p)) {
+			if (WEFT_XDP)
+				return V_UP;
+			q.tcp_flags = p->tcp_flags;
+		}
 		if (!f && !may_begin(p, t))
 			q.ct_state = CT_STATE_INVALID;
 	}
@@ -161,9 +188,11 @@ __noinline int flow_admit(struct pkt *p)
 		flow_remember(f, p, epoch, v);
 		return v;
 	}
+	if (p->proxy == PROXY_FORGED && v == V_DROP)
+		return cookie_forged(p);
 	if (v || p->flags & PKT_STATELESS)
 		return v;
-	return flow_create(p, t, epoch);
+	return wants_cookie(p) ? V_COOKIE : flow_create(p, t, epoch);
 }
 
 /* ---- the fast part ---- */
@@ -174,7 +203,7 @@ static __always_inline bool flow_is_settled(const struct flow *f, const struct p
 
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
 	       jiffies32() - us->last_seen < t->shortest &&
-	       !(*flow_flags(f, p->dir) & FLOW_CLOSING && p->tcp_flags & TCP_SYN);
+	       !(*flow_flags(f, p->dir) & (FLOW_CLOSING | FLOW_PROXIED) && p->tcp_flags & TCP_SYN);
 }
 
 /* Each packet that is denied counts, also where the rules need not be asked again. */
@@ -229,8 +258,13 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	*flow = f;
 	if (!can_output(p))
 		return V_UP;
+	if (flags & FLOW_PROXIED) {
+		v = proxied_numbers(p, f);
+		if (v)
+			return v;
+	}
 	v = flow_check(p, f);
-	if ((v || p->tcp_fit) && may_reopen(p)) {
+	if ((v || p->tcp_fit) && may_reopen(p, flags)) {
 		f = reopen_find(p);
 		if (f) {
 			*flow = f;
@@ -243,6 +277,7 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 /* A handshake is done: the flow moves to where nothing evicts it. */
 static __noinline int flow_promote(struct pkt *p, struct flow *f)
 {
+	const struct tenant *t = tenant_at(p->tenant);
 	struct scratch *room = scratch_here();
 	enum verdict v;
 
@@ -257,6 +292,8 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 	v = flow_inserted(p, flow_insert(p));
 	if (!v)
 		flow_remove(p);
+	if (!v && t && !(room->flow.flags[0] & FLOW_PROXIED))
+		handshake_relieves(p, t);
 	return v;
 }
 
@@ -278,7 +315,7 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 	us = flow_us(f, p);
 	if (p->protocol == IPPROTO_TCP)
 		tcp_advance(p, f);
-	if (p->tcp_fit & TCP_STAYS && (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && may_reopen(p))
+	if (p->tcp_fit & TCP_STAYS && is_syn(p) && may_reopen(p, *flow_flags(f, p->dir)))
 		reopen_begin(p, f);
 	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();

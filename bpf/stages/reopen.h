@@ -69,9 +69,10 @@ static __noinline struct flow *reopen_find(struct pkt *p)
 	return NULL;
 }
 
-static __always_inline bool may_reopen(const struct pkt *p)
+/* Not beside a connection of the SYN proxy, whose numbers are not the client's: there the challenge ACK ends it first. */
+static __always_inline bool may_reopen(const struct pkt *p, __u8 flags)
 {
-	return p->protocol == IPPROTO_TCP && !(p->flags & PKT_HALF_OPEN);
+	return p->protocol == IPPROTO_TCP && !(p->flags & PKT_HALF_OPEN) && !(flags & FLOW_PROXIED);
 }
 
 #endif

@@ -5,7 +5,7 @@
  * all devices at once. From then on a flow that only the old tables know is taken over when a packet of it comes; the
  * loader carries the idle ones over meanwhile, and then puts the new programs in the places.
  *
- * Tables stand here by their version: those of version 2 have its number, those of version 3, the present one, have the
+ * Tables stand here by their version: those of version 2 have its number, those of version 4, the present one, have the
  * names that all programs know. The loader puts in what is the old build's or the new one's.
  */
 #include "lib/weft.h"
@@ -16,7 +16,7 @@
 #include "stages/tunnel.h"
 #include "include/flow_versions.h"
 
-/* Which way: from version 2 to 3, or back. */
+/* Which way: from version 2 to 4, or back. */
 const volatile bool backward = false;
 
 TENANT_TABLE(ct4_2, BPF_MAP_TYPE_HASH, struct ct4_key, struct flow_2, BPF_F_NO_PREALLOC);
@@ -58,7 +58,7 @@ struct {
 	__type(value, __u32);
 } sides SEC(".maps");
 
-/* Room for a flow of version 2 on its way into a table; for one of version 3, struct scratch has it. */
+/* Room for a flow of version 2 on its way into a table; for one of version 4, struct scratch has it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -68,9 +68,9 @@ struct {
 
 /* So that this object's BTF knows them, and the test of layouts compares them. */
 const struct flow_2 *show_flow_2 __attribute__((unused));
-const struct flow_3 *show_flow_3 __attribute__((unused));
+const struct flow_4 *show_flow_4 __attribute__((unused));
 
-_Static_assert(sizeof(struct flow_3) == sizeof(struct flow), "the present version is 3");
+_Static_assert(sizeof(struct flow_4) == sizeof(struct flow), "the present version is 4");
 
 /* ---- tables of version 2 ---- */
 
@@ -139,17 +139,17 @@ static __always_inline void put_2(const struct pkt *p, const struct flow *flow, 
 	tables_2(p, &t);
 	if (!room || !t.ct || !t.half)
 		return;
-	flow_3_to_2((const struct flow_3 *)flow, room, bpf_get_prandom_u32());
+	flow_4_to_2((const struct flow_4 *)flow, room, bpf_get_prandom_u32());
 	if (half)
 		bpf_map_update_elem(t.half, &key, room, BPF_NOEXIST);
 	else if (!bpf_map_update_elem(t.ct, &key, room, BPF_NOEXIST))
 		queue_2(p, key, room->stamp);
 }
 
-/* ---- tables of version 3 ---- */
+/* ---- tables of version 4 ---- */
 
 /* flow_find() was here, and has found nothing. */
-static __always_inline void put_3(struct pkt *p, const struct flow_2 *flow, bool half)
+static __always_inline void put_4(struct pkt *p, const struct flow_2 *flow, bool half)
 {
 	struct scratch *room = scratch_here();
 	union flow_key key;
@@ -157,7 +157,7 @@ static __always_inline void put_3(struct pkt *p, const struct flow_2 *flow, bool
 
 	if (!room)
 		return;
-	flow_2_to_3(flow, (struct flow_3 *)&room->flow);
+	flow_2_to_4(flow, (struct flow_4 *)&room->flow);
 	if (!half) {
 		flow_insert(p);
 		return;
@@ -189,7 +189,7 @@ __noinline int take_over(struct pkt *p)
 	if (backward && three && !two)
 		put_2(p, three, p->flags & PKT_HALF_OPEN);
 	else if (!backward && two && !three)
-		put_3(p, two, half);
+		put_4(p, two, half);
 	return 0;
 }
 

@@ -18,7 +18,7 @@
 #endif
 
 /* The layout of all maps together. A loader of another version converts them or refuses (flow_versions.h). */
-#define WEFT_ABI 3
+#define WEFT_ABI 4
 
 #define WEFT_NAME_LEN 32	/* names are [a-z0-9][a-z0-9._-]{0,31}; not NUL-terminated at full length */
 

@@ -106,8 +106,7 @@ enum flow_flags {
 };
 
 /*
- * What one end of a TCP connection has done (as in pf). Segments of an established connection in which no
- * end has sent FIN or RST touch one direction's line alone; FLOW_CLOSING, in both, tells the rest.
+ * What one end of a TCP connection has done (as in pf). FLOW_CLOSING, in both directions, tells that an end has sent FIN or RST.
  */
 enum tcp_half {
 	TCP_HALF_NONE = 0,
@@ -136,9 +135,19 @@ static inline __attribute__((always_inline)) __u32 tcp_timeout(__u8 a, __u8 b)
 #define FLOW_TARGET_KIND(target) ((target) >> 28)
 #define FLOW_TARGET_INDEX(target) ((target) & 0x0fffffff)
 
+/* What was decided for one direction, and how far its end is: read by each packet, written by few. */
+struct flow_path {
+	__u32 epoch;		/* tenant epoch of the verdict; 0 is always stale */
+	__u32 source;		/* FLOW_TARGET: where packets of this direction come from */
+	__u32 target;		/* FLOW_TARGET: where they go; if FLOW_DENIED, the enum drop_reason */
+	__u8 mac[6];		/* destination MAC that `target` was found for */
+	__u8 flags;		/* enum flow_flags */
+	__u8 tcp;		/* FLOW_TCP of the end that sends */
+};
+
 /*
- * One direction of a flow, which packets of this direction alone write. Packets and bytes have 48 bits (281 TB), in two
- * parts: 64 would not fit.
+ * What one direction's packets alone write, each of them. Packets and bytes have 48 bits (281 TB), in two parts: 64
+ * would not fit.
  */
 struct flow_dir {
 	__u32 packets;
@@ -146,25 +155,17 @@ struct flow_dir {
 	__u16 packets_high;
 	__u16 bytes_high;
 	__u32 last_seen;	/* jiffies, low 32 bits */
-	__u32 epoch;		/* tenant epoch of the verdict; 0 is always stale */
-	__u32 source;		/* FLOW_TARGET: where packets of this direction come from */
-	__u32 target;		/* FLOW_TARGET: where they go; if FLOW_DENIED, the enum drop_reason */
 	__u32 tcp_end;		/* highest sequence number sent, plus one; before its SYN: see bpf/stages/tcp_check.h */
 	__u32 tcp_max_end;	/* highest sequence number that it allows the other end, plus one */
 	__u32 tcp_max_ack;	/* highest acknowledgement sent; before one was, the lowest that may be */
-	__u16 tcp_max_window;	/* largest that it announced, to be scaled; of a SYN before the answer: bytes */
-	__u8 mac[6];		/* destination MAC that `target` was found for */
 };
 
 /*
- * What is known of a connection. It stands in a place of a table behind its key (include/flow_table.h), what both
- * directions' packets read beside that, so that a packet meets two neighbouring cache lines.
+ * What is known of a connection. It stands in a place of a table behind its key (include/flow_table.h). An IPv4 flow and its
+ * key fill the two cache lines of a flow: what packets read stands in the first, beside the key, what they write in the
+ * second; so two CPUs with a direction each take turns with one line, not with both.
  */
 struct flow {
-	__u32 born;		/* the tenant's epoch when it began; anew if it turns to another MAC */
-	__u32 rule;		/* id of the deciding rule, low 32 bits; 0: the default */
-	__u8 tcp[2];		/* of each end: FLOW_TCP */
-	__u8 flags[2];		/* enum flow_flags of each direction */
 	/*
 	 * Four bytes that are changed as one: `spill` is the table's, not the flow's (include/flow_table.h); flags of the
 	 * first packet are written once, when the flow begins.
@@ -177,7 +178,11 @@ struct flow {
 		};
 		__u32 spill_word;
 	};
-	struct flow_dir dir[2];	/* [0]: from the low endpoint, [1]: from the high one */
+	__u32 rule;		/* id of the deciding rule, low 32 bits; 0: the default */
+	struct flow_path path[2];	/* [0]: from the low endpoint, [1]: from the high one */
+	__u32 born;		/* the tenant's epoch when it began; anew if it turns to another MAC */
+	__u16 tcp_max_window[2];	/* largest that each end announced, to be scaled; of a SYN before the answer: bytes */
+	struct flow_dir dir[2];	/* as `path` */
 };
 
 /*
@@ -220,7 +225,8 @@ static inline __attribute__((always_inline)) int flow_is_older(__u32 born, __u32
 
 weft_static_assert(sizeof(struct ct4_key) == 16);
 weft_static_assert(sizeof(struct ct6_key) == 40);
-weft_static_assert(sizeof(struct flow_dir) == 48);
+weft_static_assert(sizeof(struct flow_path) == 20);
+weft_static_assert(sizeof(struct flow_dir) == 28);
 weft_static_assert(sizeof(struct flow) == 112);
 
 #endif

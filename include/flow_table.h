@@ -92,7 +92,9 @@ static inline __attribute__((always_inline)) __u32 flow_place(__u64 hash)
 	return hash & (FLOW_PLACES - 1);
 }
 
+/* See struct flow: the lines are 64 bytes, and places begin one. */
 weft_static_assert(sizeof(struct ct4_place) == 128);
+weft_static_assert(__builtin_offsetof(struct ct4_place, flow.born) == 64);
 weft_static_assert(sizeof(struct ct6_place) == 160);
 
 #endif

@@ -162,7 +162,7 @@ static int count_table(const struct moves *v, const char *tenant, const struct t
 		if (flow_idle(f, v->now) > record->timeout[flow_timeout_of(f, protocol)])
 			continue;
 		for (int end = 0; end < 2; end++)
-			count_end(v, f->dir[end].source, f->born, &in, &out);
+			count_end(v, f->path[end].source, f->born, &in, &out);
 	}
 	entries_free(&list);
 	if (fd >= 0)

@@ -140,9 +140,12 @@ static void key_words(const struct flow_table *t, const void *key, __u64 *words)
 /* All but `spill`, which is the table's. */
 static void copy_flow(struct flow *to, const struct flow *from)
 {
-	memcpy(to, from, offsetof(struct flow, spill));
 	to->first = from->first;
 	to->first_code = from->first_code;
+	to->rule = from->rule;
+	memcpy(to->path, from->path, sizeof(to->path));
+	to->born = from->born;
+	memcpy(to->tcp_max_window, from->tcp_max_window, sizeof(to->tcp_max_window));
 	memcpy(to->dir, from->dir, sizeof(to->dir));
 }
 
@@ -367,14 +370,14 @@ static void catch_up_end(struct flow *to, const struct flow *from, int end)
 	later(&to->dir[end].tcp_end, from->dir[end].tcp_end);
 	later(&to->dir[end].tcp_max_end, from->dir[end].tcp_max_end);
 	later(&to->dir[end].tcp_max_ack, from->dir[end].tcp_max_ack);
-	if (to->dir[end].tcp_max_window < from->dir[end].tcp_max_window)
-		to->dir[end].tcp_max_window = from->dir[end].tcp_max_window;
+	if (to->tcp_max_window[end] < from->tcp_max_window[end])
+		to->tcp_max_window[end] = from->tcp_max_window[end];
 	/* Halves only go on. */
-	if (FLOW_TCP_HALF(to->tcp[end]) < FLOW_TCP_HALF(from->tcp[end]))
-		to->tcp[end] = from->tcp[end];
-	to->flags[end] |= from->flags[end] & FLOW_CLOSING;
-	if (!(from->flags[end] & FLOW_LIBERAL))
-		to->flags[end] &= ~FLOW_LIBERAL;
+	if (FLOW_TCP_HALF(to->path[end].tcp) < FLOW_TCP_HALF(from->path[end].tcp))
+		to->path[end].tcp = from->path[end].tcp;
+	to->path[end].flags |= from->path[end].flags & FLOW_CLOSING;
+	if (!(from->path[end].flags & FLOW_LIBERAL))
+		to->path[end].flags &= ~FLOW_LIBERAL;
 }
 
 void flow_table_catch_up(struct flow_table *t, const void *key, const struct flow *from)

@@ -99,7 +99,7 @@ enum ct_timeout flow_timeout_of(const struct flow *flow, uint8_t protocol)
 {
 	switch (protocol) {
 	case IPPROTO_TCP:
-		return tcp_timeout(FLOW_TCP_HALF(flow->tcp[0]), FLOW_TCP_HALF(flow->tcp[1]));
+		return tcp_timeout(FLOW_TCP_HALF(flow->path[0].tcp), FLOW_TCP_HALF(flow->path[1].tcp));
 	case IPPROTO_UDP:
 		return replied(flow) ? CT_UDP_REPLIED : CT_UDP;
 	case IPPROTO_ICMP:

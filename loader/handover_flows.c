@@ -22,17 +22,17 @@
 #include "loader/programs.h"
 #include "loader/table_copy.h"
 
-_Static_assert(sizeof(struct flow_3) == sizeof(struct flow),
-	       "lists hold flows as version 3 has them");
+_Static_assert(sizeof(struct flow_4) == sizeof(struct flow),
+	       "lists hold flows as version 4 has them");
 
 /* A family's tables; those of a slot at a time. */
 struct carrying {
 	struct handover_outers outers;
 	uint32_t slot;
 	int old[FLOW_ROLES], new[FLOW_ROLES]; /* -1: none */
-	int tenants; /* tenant_slots of version 3: the seeds */
+	int tenants; /* tenant_slots of version 4: the seeds */
 	struct handover_names *names;
-	struct flow_table table; /* new[ROLE_CT], if that is of version 3 */
+	struct flow_table table; /* new[ROLE_CT], if that is of version 4 */
 	size_t lost;
 };
 
@@ -41,7 +41,7 @@ union any_key {
 	__u64 words[CT6_KEY_WORDS];
 };
 
-static enum inner table_3(const struct carrying *c, enum flow_role role)
+static enum inner table_4(const struct carrying *c, enum flow_role role)
 {
 	if (c->outers.family)
 		return role == ROLE_CT ? INNER_CT6 : INNER_HALF6;
@@ -50,7 +50,7 @@ static enum inner table_3(const struct carrying *c, enum flow_role role)
 
 static size_t key_size(const struct carrying *c)
 {
-	return flow_key_size(table_3(c, ROLE_CT));
+	return flow_key_size(table_4(c, ROLE_CT));
 }
 
 static const char *new_name(const struct carrying *c, enum flow_role role)
@@ -65,11 +65,11 @@ static union any_key key_for(const struct carrying *c, unsigned int version, con
 
 	memcpy(made.bytes, key, key_size(c));
 	made.words[end] =
-		version == 2 ? FLOW_KEY_END_2(made.words[end]) : FLOW_KEY_END_3(made.words[end]);
+		version == 2 ? FLOW_KEY_END_2(made.words[end]) : FLOW_KEY_END_4(made.words[end]);
 	return made;
 }
 
-/* ---- what is read and written is as version 3 has it: that is what this command can read ---- */
+/* ---- what is read and written is as version 4 has it: that is what this command can read ---- */
 
 static int read_2(const struct carrying *c, enum flow_role role, struct entries *list,
 		  struct error *e)
@@ -81,12 +81,12 @@ static int read_2(const struct carrying *c, enum flow_role role, struct entries 
 	err = map_read(c->old[role], handover_kind(c->outers.from, c->outers.family, role)->name,
 		       &raw, e);
 	for (size_t i = 0; i < raw.n && !err; i++) {
-		union any_key key = key_for(c, 3, entries_key(&raw, i));
+		union any_key key = key_for(c, 4, entries_key(&raw, i));
 		struct flow_2 old;
-		struct flow_3 flow;
+		struct flow_4 flow;
 
 		memcpy(&old, entries_value(&raw, i), sizeof(old));
-		flow_2_to_3(&old, &flow);
+		flow_2_to_4(&old, &flow);
 		entries_add(list, &key, &flow);
 	}
 	entries_free(&raw);
@@ -97,12 +97,12 @@ static int read_flows(const struct carrying *c, enum flow_role role, struct entr
 		      struct error *e)
 {
 	return c->outers.from == 2 ? read_2(c, role, list, e)
-				   : flows_read_table(c->old[role], table_3(c, role), list, e);
+				   : flows_read_table(c->old[role], table_4(c, role), list, e);
 }
 
-static bool is_table_3(const struct carrying *c, enum flow_role role)
+static bool is_table_4(const struct carrying *c, enum flow_role role)
 {
-	return c->outers.to == 3 && role == ROLE_CT;
+	return c->outers.to == 4 && role == ROLE_CT;
 }
 
 static bool has_flow(const struct carrying *c, enum flow_role role, const union any_key *key)
@@ -114,7 +114,7 @@ static bool has_flow(const struct carrying *c, enum flow_role role, const union 
 
 	if (c->new[role] < 0)
 		return false;
-	if (is_table_3(c, role))
+	if (is_table_4(c, role))
 		return flow_table_get(&c->table, key, &found.now);
 	return !bpf_map_lookup_elem(c->new[role], key, &found);
 }
@@ -130,10 +130,10 @@ static int put_flow(struct carrying *c, enum flow_role role, const void *of,
 	/* The packets' own hand may have taken it over, and led it on into the other table. */
 	if (has_flow(c, role == ROLE_CT ? ROLE_HALF : ROLE_CT, &key))
 		return 0;
-	if (is_table_3(c, role))
+	if (is_table_4(c, role))
 		return flow_table_put(&c->table, &key, flow, NULL, NULL) == FLOW_PUT_FULL;
 	if (c->outers.to == 2) {
-		flow_3_to_2((const struct flow_3 *)flow, &two, stamp);
+		flow_4_to_2((const struct flow_4 *)flow, &two, stamp);
 		value = &two;
 	}
 	if (!bpf_map_update_elem(c->new[role], &key, value, BPF_NOEXIST) || errno == EEXIST)
@@ -192,11 +192,11 @@ static int carry_table(struct carrying *c, enum flow_role role, struct error *e)
 
 /* ---- */
 
-static int open_table_3(struct carrying *c, struct error *e)
+static int open_table_4(struct carrying *c, struct error *e)
 {
 	struct tenant tenant;
 
-	if (c->outers.to != 3 || c->new[ROLE_CT] < 0)
+	if (c->outers.to != 4 || c->new[ROLE_CT] < 0)
 		return 0;
 	if (bpf_map_lookup_elem(c->tenants, &c->slot, &tenant))
 		return error_set(e, EXIT_PARTLY, "map tenant_slots: slot %u cannot be read: %s",
@@ -225,7 +225,7 @@ static int carry_slot(const struct root *root, struct carrying *c, struct error 
 	for (int role = 0; role < FLOW_ROLES && !err; role++)
 		err = handover_outers_table(&c->outers, role, true, c->slot, &c->old[role], e) ||
 		      handover_outers_table(&c->outers, role, false, c->slot, &c->new[role], e);
-	err = err || open_table_3(c, e) || carry_table(c, ROLE_CT, e) ||
+	err = err || open_table_4(c, e) || carry_table(c, ROLE_CT, e) ||
 	      carry_table(c, ROLE_HALF, e) ||
 	      handover_pin(root, &c->outers, c->names, c->old[ROLE_CT], c->new[ROLE_CT], c->new, e);
 	close_slot(c);

@@ -27,7 +27,7 @@ static const struct inner_kind kinds_2[FAMILIES][FLOW_ROLES] = {
 	},
 };
 
-static const struct inner_kind *kind_3(int family, enum flow_role role)
+static const struct inner_kind *kind_4(int family, enum flow_role role)
 {
 	static const enum inner kinds[FAMILIES][2] = {
 		{ INNER_CT4, INNER_HALF4 },
@@ -39,5 +39,5 @@ static const struct inner_kind *kind_3(int family, enum flow_role role)
 
 const struct inner_kind *handover_kind(unsigned int version, int family, enum flow_role role)
 {
-	return version == 2 ? &kinds_2[family][role] : kind_3(family, role);
+	return version == 2 ? &kinds_2[family][role] : kind_4(family, role);
 }

@@ -63,15 +63,15 @@ static double seconds(const struct listing *l, uint32_t jiffies)
 /* Which of the two began the flow. */
 static int original(const struct flow *flow)
 {
-	return flow->flags[1] & FLOW_ORIGINAL && !(flow->flags[0] & FLOW_ORIGINAL);
+	return flow->path[1].flags & FLOW_ORIGINAL && !(flow->path[0].flags & FLOW_ORIGINAL);
 }
 
 static const char *verdict_of(const struct listing *l, const struct flow *flow, int dir)
 {
-	if (flow->dir[dir].epoch != l->record.epoch)
+	if (flow->path[dir].epoch != l->record.epoch)
 		return "stale";
-	return flow->flags[dir] & FLOW_REJECT   ? "reject"
-	       : flow->flags[dir] & FLOW_DENIED ? "deny"
+	return flow->path[dir].flags & FLOW_REJECT   ? "reject"
+	       : flow->path[dir].flags & FLOW_DENIED ? "deny"
 						: "allow";
 }
 

@@ -64,8 +64,8 @@ static struct flow made_liberal(const struct flow *flow)
 {
 	struct flow liberal = *flow;
 
-	liberal.flags[0] |= FLOW_LIBERAL;
-	liberal.flags[1] |= FLOW_LIBERAL;
+	liberal.path[0].flags |= FLOW_LIBERAL;
+	liberal.path[1].flags |= FLOW_LIBERAL;
 	return liberal;
 }
 

@@ -84,17 +84,26 @@ static __always_inline struct flow_dir *flow_direction(const struct flow *f, __u
 	return (struct flow_dir *)&f->dir[dir & 1];
 }
 
-/* What both directions' packets read of it: its flags, and the state of its end of a TCP connection. */
-static __always_inline __u8 *flow_flags(const struct flow *f, __u32 dir)
+static __always_inline struct flow_path *flow_path(const struct flow *f, __u32 dir)
 {
 	asm volatile("" : "+r"(dir));
-	return (__u8 *)&f->flags[dir & 1];
+	return (struct flow_path *)&f->path[dir & 1];
+}
+
+static __always_inline __u8 *flow_flags(const struct flow *f, __u32 dir)
+{
+	return &flow_path(f, dir)->flags;
 }
 
 static __always_inline __u8 *flow_tcp(const struct flow *f, __u32 dir)
 {
+	return &flow_path(f, dir)->tcp;
+}
+
+static __always_inline __u16 *flow_window(const struct flow *f, __u32 dir)
+{
 	asm volatile("" : "+r"(dir));
-	return (__u8 *)&f->tcp[dir & 1];
+	return (__u16 *)&f->tcp_max_window[dir & 1];
 }
 
 /* This packet's direction, and the other one. */
@@ -106,6 +115,16 @@ static __always_inline struct flow_dir *flow_us(const struct flow *f, const stru
 static __always_inline struct flow_dir *flow_them(const struct flow *f, const struct pkt *p)
 {
 	return flow_direction(f, p->dir ^ 1);
+}
+
+static __always_inline struct flow_path *flow_our_path(const struct flow *f, const struct pkt *p)
+{
+	return flow_path(f, p->dir);
+}
+
+static __always_inline struct flow_path *flow_their_path(const struct flow *f, const struct pkt *p)
+{
+	return flow_path(f, p->dir ^ 1);
 }
 
 #endif

@@ -254,7 +254,7 @@ static __always_inline __u32 flow_timeout(const struct flow *f, __u8 protocol, c
 {
 	switch (protocol) {
 	case IPPROTO_TCP:
-		return t->timeout[tcp_timeout(FLOW_TCP_HALF(f->tcp[0]), FLOW_TCP_HALF(f->tcp[1]))];
+		return t->timeout[tcp_timeout(FLOW_TCP_HALF(f->path[0].tcp), FLOW_TCP_HALF(f->path[1].tcp))];
 	case IPPROTO_UDP:
 		return t->timeout[f->dir[0].packets && f->dir[1].packets ? CT_UDP_REPLIED : CT_UDP];
 	case IPPROTO_ICMP:
@@ -300,11 +300,12 @@ static __always_inline void set_spill(struct claim *c, __u32 i, struct shape sha
 /* All but `spill`, which is the table's. */
 static __always_inline void place_fill(struct flow *to, const struct flow *from)
 {
-	to->born = from->born;
-	to->rule = from->rule;
-	*(__u32 *)to->tcp = *(const __u32 *)from->tcp;
 	to->first = from->first;
 	to->first_code = from->first_code;
+	to->rule = from->rule;
+	__builtin_memcpy(to->path, from->path, sizeof(to->path));
+	to->born = from->born;
+	__builtin_memcpy(to->tcp_max_window, from->tcp_max_window, sizeof(to->tcp_max_window));
 	__builtin_memcpy(to->dir, from->dir, sizeof(to->dir));
 }
 

@@ -51,12 +51,11 @@ __noinline int judge_ends(struct pkt *p, struct acl_query *q, __u32 sender, __u3
 
 static __always_inline void flow_remember(struct flow *f, const struct pkt *p, __u32 epoch, enum verdict v)
 {
-	struct flow_dir *us = flow_us(f, p);
-	__u8 *flags = flow_flags(f, p->dir);
+	struct flow_path *us = flow_our_path(f, p);
 
-	*flags &= ~(FLOW_DENIED | FLOW_REJECT);
+	us->flags &= ~(FLOW_DENIED | FLOW_REJECT);
 	if (v)
-		*flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
+		us->flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
 	f->rule = p->rule;
 	us->target = v ? p->reason : p->to;
 	us->source = p->from;
@@ -72,7 +71,9 @@ static __always_inline void flow_remember(struct flow *f, const struct pkt *p, _
 /* Where packets of this direction went; where they are denied, the other's origin is known. */
 static __always_inline __u32 flow_leads_to(const struct flow *f, const struct pkt *p)
 {
-	return *flow_flags(f, p->dir) & FLOW_DENIED ? flow_them(f, p)->source : flow_us(f, p)->target;
+	const struct flow_path *us = flow_our_path(f, p);
+
+	return us->flags & FLOW_DENIED ? flow_their_path(f, p)->source : us->target;
 }
 
 static __always_inline enum verdict flow_create(struct pkt *p, const struct tenant *t, __u32 epoch)
@@ -91,8 +92,8 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 	if (p->proxy == PROXY_OPENS) {
 		if (!proxied_put(p))
 			return drop(p, DROP_CT_FULL);
-		f->flags[0] |= FLOW_PROXIED;
-		f->flags[1] |= FLOW_PROXIED;
+		f->path[0].flags |= FLOW_PROXIED;
+		f->path[1].flags |= FLOW_PROXIED;
 	}
 	v = flow_store(p, f);
 	stats = tenant_counters(p->tenant);
@@ -169,14 +170,14 @@ __noinline int flow_admit(struct pkt *p)
 		 * Judged in this epoch, and between the same ends. Other ends are another question, since ACL in is
 		 * asked of the port that gets the packet: whoever sends picks the MAC that leads there.
 		 */
-		if (flow_us(f, p)->epoch == epoch && flow_leads_to(f, p) == p->to &&
+		if (flow_our_path(f, p)->epoch == epoch && flow_leads_to(f, p) == p->to &&
 		    !(*flow_flags(f, p->dir) & FLOW_DENIED)) {
 			p->rule = f->rule;
 			flow_remember(f, p, epoch, V_NEXT);
 			return V_NEXT;
 		}
 		/* A reply goes back to who began: with another MAC it is somebody's else, whose ACL in was not asked. */
-		if (!original && flow_us(f, p)->epoch == epoch && flow_leads_to(f, p) != p->to)
+		if (!original && flow_our_path(f, p)->epoch == epoch && flow_leads_to(f, p) != p->to)
 			return drop(p, DROP_CT_INVALID);
 	}
 	v = judge_ends(p, &q, original ? p->from : p->to, original ? p->to : p->from, f);
@@ -199,11 +200,11 @@ __noinline int flow_admit(struct pkt *p)
 
 static __always_inline bool flow_is_settled(const struct flow *f, const struct pkt *p, const struct tenant *t)
 {
-	const struct flow_dir *us = flow_us(f, p);
+	const struct flow_path *us = flow_our_path(f, p);
 
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
-	       jiffies32() - us->last_seen < t->shortest &&
-	       !(*flow_flags(f, p->dir) & (FLOW_CLOSING | FLOW_PROXIED) && p->tcp_flags & TCP_SYN);
+	       jiffies32() - flow_us(f, p)->last_seen < t->shortest &&
+	       !(us->flags & (FLOW_CLOSING | FLOW_PROXIED) && p->tcp_flags & TCP_SYN);
 }
 
 /* Each packet that is denied counts, also where the rules need not be asked again. */
@@ -230,9 +231,8 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 {
 	const struct tenant *t = tenant_at(p->tenant);
 	struct flow *f = NULL;
-	struct flow_dir *us;
+	const struct flow_path *us;
 	enum verdict v;
-	__u8 flags;
 
 	*flow = NULL;
 	if (!t)
@@ -249,22 +249,21 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 		if (!f)
 			return drop(p, DROP_INTERNAL);
 	}
-	us = flow_us(f, p);
-	flags = *flow_flags(f, p->dir);
+	us = flow_our_path(f, p);
 	p->rule = f->rule;
-	if (flags & FLOW_DENIED)
-		return flow_denied(p, flags & FLOW_REJECT, us->target);
+	if (us->flags & FLOW_DENIED)
+		return flow_denied(p, us->flags & FLOW_REJECT, us->target);
 	p->to = us->target;
 	*flow = f;
 	if (!can_output(p))
 		return V_UP;
-	if (flags & FLOW_PROXIED) {
+	if (us->flags & FLOW_PROXIED) {
 		v = proxied_numbers(p, f);
 		if (v)
 			return v;
 	}
 	v = flow_check(p, f);
-	if ((v || p->tcp_fit) && may_reopen(p, flags)) {
+	if ((v || p->tcp_fit) && may_reopen(p, us->flags)) {
 		f = reopen_find(p);
 		if (f) {
 			*flow = f;
@@ -292,14 +291,14 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 	v = flow_inserted(p, flow_insert(p));
 	if (!v)
 		flow_remove(p);
-	if (!v && t && !(room->flow.flags[0] & FLOW_PROXIED))
+	if (!v && t && !(room->flow.path[0].flags & FLOW_PROXIED))
 		handshake_relieves(p, t);
 	return v;
 }
 
 static __always_inline bool handshake_done(const struct flow *f)
 {
-	__u8 a = FLOW_TCP_HALF(f->tcp[0]), b = FLOW_TCP_HALF(f->tcp[1]);
+	__u8 a = FLOW_TCP_HALF(f->path[0].tcp), b = FLOW_TCP_HALF(f->path[1].tcp);
 
 	return a >= TCP_HALF_ESTABLISHED && b >= TCP_HALF_ESTABLISHED && a != TCP_HALF_RESET &&
 	       b != TCP_HALF_RESET;

@@ -79,7 +79,7 @@ __noinline int existing_leaving(struct pkt *p)
 	fate = fate_of(p, f, port);
 	if (fate == FATE_RESET)
 		return flow_reset(p, f);
-	if (fate == FATE_KEEP && mac_equal(flow_us(f, p)->mac, p->destination_mac))
+	if (fate == FATE_KEEP && mac_equal(flow_our_path(f, p)->mac, p->destination_mac))
 		keep_out(p, port->chain, FROM_WORKLOAD);
 	return V_NEXT;
 }

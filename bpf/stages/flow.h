@@ -103,17 +103,17 @@ static __always_inline __u32 flow_birth(const struct pkt *p, __u32 epoch)
 
 static __always_inline void flow_begin(struct flow *f, struct pkt *p, const struct tenant *t, __u32 epoch)
 {
-	struct flow_dir *us = flow_us(f, p), *them = flow_them(f, p);
+	struct flow_path *us = flow_our_path(f, p), *them = flow_their_path(f, p);
 
 	__builtin_memset(f, 0, sizeof(*f));
+	f->dir[0].last_seen = f->dir[1].last_seen = jiffies32();
 	us->epoch = them->epoch = epoch;
-	us->last_seen = them->last_seen = jiffies32();
 	us->target = p->to;
 	them->target = p->from;
 	us->source = p->from;
 	them->source = p->to;
 	f->rule = p->rule;
-	*flow_flags(f, p->dir) = FLOW_ORIGINAL;
+	us->flags = FLOW_ORIGINAL;
 	f->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;
 	f->first_code = p->icmp_code;
 	f->born = flow_birth(p, epoch);

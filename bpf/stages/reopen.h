@@ -30,12 +30,11 @@ __noinline int reopen_begin(struct pkt *p, const struct flow *established)
 	key = key_of(p);
 	f = &room->flow;
 	*f = *established;
-	f->flags[0] &= ~(FLOW_CLOSING | FLOW_LIBERAL);
-	f->flags[1] &= ~(FLOW_CLOSING | FLOW_LIBERAL);
-	f->tcp[0] = f->tcp[1] = 0;
 	f->first = p->tcp_flags;
-	f->born = flow_birth(p, flow_us(f, p)->epoch);
+	f->born = flow_birth(p, flow_our_path(f, p)->epoch);
 	for (int i = 0; i < 2; i++) {
+		f->path[i].flags &= ~(FLOW_CLOSING | FLOW_LIBERAL);
+		f->path[i].tcp = 0;
 		f->dir[i].packets = f->dir[i].bytes = 0;
 		f->dir[i].packets_high = f->dir[i].bytes_high = 0;
 		f->dir[i].last_seen = jiffies32();

@@ -249,7 +249,7 @@ static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *
 	r->ready = 1;
 	scales = scales_of(r);
 	tcp_advance_slowly(p, f);
-	client_window = flow_window(f, p->dir ^ 1);
+	client_window = *flow_window(f, p->dir ^ 1);
 	segment_begin(&s, p, TCP_ACK, ack, seq + 1, client_window);
 	if (segment_write(ctx, p, &s, p->payload))
 		return drop(p, DROP_SYN_PROXY);

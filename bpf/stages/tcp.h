@@ -3,7 +3,7 @@
  * tcp: the connection's state, one half an end, as in pf; advanced when a segment, which tcp_check has let pass, really goes
  * on its way.
  * reads:  pkt.tcp_*, both directions of the flow
- * writes: flow.tcp, flow.flags, flow.dir[].tcp_*
+ * writes: flow.path[].tcp, flow.path[].flags, flow.dir[].tcp_*, flow.tcp_max_window
  * maps:   tenant_stats
  * drops:  none
  */
@@ -15,7 +15,7 @@
 
 static __always_inline bool tcp_closed(const struct flow *f)
 {
-	__u32 state = tcp_timeout(FLOW_TCP_HALF(f->tcp[0]), FLOW_TCP_HALF(f->tcp[1]));
+	__u32 state = tcp_timeout(FLOW_TCP_HALF(f->path[0].tcp), FLOW_TCP_HALF(f->path[1].tcp));
 
 	return state == CT_TCP_CLOSED || state == CT_TCP_TIME_WAIT;
 }
@@ -23,14 +23,14 @@ static __always_inline bool tcp_closed(const struct flow *f)
 /* The state of an end that has sent a FIN or got a RST concerns the other direction's packets too. */
 static __always_inline void tcp_mark_closing(struct flow *f)
 {
-	f->flags[0] |= FLOW_CLOSING;
-	f->flags[1] |= FLOW_CLOSING;
+	f->path[0].flags |= FLOW_CLOSING;
+	f->path[1].flags |= FLOW_CLOSING;
 }
 
 static __always_inline void tcp_mark_reset(struct flow *f)
 {
-	half_set(&f->tcp[0], TCP_HALF_RESET);
-	half_set(&f->tcp[1], TCP_HALF_RESET);
+	half_set(&f->path[0].tcp, TCP_HALF_RESET);
+	half_set(&f->path[1].tcp, TCP_HALF_RESET);
 	tcp_mark_closing(f);
 }
 

@@ -4,7 +4,7 @@
  * (G. van Rooij, Real Stateful TCP Packet Filtering in IP Filter, 2001). Each direction writes its own line alone, but for
  * the handshake.
  * reads:  pkt.tcp_*, pkt.payload, both directions of the flow
- * writes: flow.dir[].tcp_*, flow.tcp
+ * writes: flow.dir[].tcp_*, flow.tcp_max_window, flow.path[].tcp
  * maps:   none
  * drops:  none
  */
@@ -39,15 +39,15 @@ static __always_inline __u32 segment_end(const struct pkt *p)
 }
 
 /* Bytes of the largest window that the end has announced. */
-static __always_inline __u32 window_of(const struct flow_dir *dir, __u8 tcp)
+static __always_inline __u32 window_of(const struct flow *f, __u32 dir)
 {
-	return (__u32)dir->tcp_max_window << FLOW_TCP_SCALE(tcp);
+	return (__u32)*flow_window(f, dir) << FLOW_TCP_SCALE(*flow_tcp(f, dir));
 }
 
 /* Conditions III and IV: it acknowledges what was sent, and not what was acknowledged long ago. */
 static __always_inline bool ack_fits(const struct pkt *p, const struct flow *f)
 {
-	__u32 sent = flow_them(f, p)->tcp_end, behind = window_of(flow_us(f, p), *flow_tcp(f, p->dir));
+	__u32 sent = flow_them(f, p)->tcp_end, behind = window_of(f, p->dir);
 
 	if (behind < TCP_ACK_BEHIND)
 		behind = TCP_ACK_BEHIND;
@@ -60,10 +60,8 @@ static __always_inline bool ack_fits(const struct pkt *p, const struct flow *f)
  */
 static __always_inline bool seq_fits(const struct pkt *p, const struct flow *f, __u32 sent)
 {
-	const struct flow_dir *them = flow_them(f, p);
-
-	return !seq_after(p->tcp_seq, them->tcp_max_end) &&
-	       !seq_after(sent - window_of(them, *flow_tcp(f, p->dir ^ 1)), segment_end(p));
+	return !seq_after(p->tcp_seq, flow_them(f, p)->tcp_max_end) &&
+	       !seq_after(sent - window_of(f, p->dir ^ 1), segment_end(p));
 }
 
 /* Who was allowed less than a segment, and sent a whole one, may yet repeat all before that. */
@@ -79,14 +77,15 @@ static __always_inline bool seq_fits_after_excess(const struct pkt *p, const str
 static __always_inline void window_learn(const struct pkt *p, struct flow *f)
 {
 	__u32 edge = p->tcp_ack + ((__u32)p->tcp_window << FLOW_TCP_SCALE(*flow_tcp(f, p->dir))), end = segment_end(p);
+	__u16 *window = flow_window(f, p->dir);
 	struct flow_dir *us = flow_us(f, p);
 
 	if (seq_after(end, us->tcp_end))
 		us->tcp_end = end;
 	if (seq_after(p->tcp_ack, us->tcp_max_ack))
 		us->tcp_max_ack = p->tcp_ack;
-	if (p->tcp_window > us->tcp_max_window)
-		us->tcp_max_window = p->tcp_window;
+	if (p->tcp_window > *window)
+		*window = p->tcp_window;
 	/* A closed window is tried with a byte beyond it. */
 	if (!p->tcp_window)
 		edge++;
@@ -103,13 +102,13 @@ static __always_inline __u16 scaled_down(__u16 bytes, __u32 scale)
 static __always_inline void scales_settle(const struct pkt *p, struct flow *f)
 {
 	__u8 *us = flow_tcp(f, p->dir), *them = flow_tcp(f, p->dir ^ 1);
-	struct flow_dir *received = flow_them(f, p);
+	__u16 *window = flow_window(f, p->dir ^ 1);
 
 	if (FLOW_TCP_SCALE(*us) == FLOW_TCP_UNSCALED || FLOW_TCP_SCALE(*them) == FLOW_TCP_UNSCALED) {
 		*us = FLOW_TCP_HALF(*us);
 		*them = FLOW_TCP_HALF(*them);
 	}
-	received->tcp_max_window = scaled_down(received->tcp_max_window, FLOW_TCP_SCALE(*them));
+	*window = scaled_down(*window, FLOW_TCP_SCALE(*them));
 }
 
 /*
@@ -120,26 +119,26 @@ static __always_inline void syn_learn(const struct pkt *p, struct flow *f)
 {
 	__u8 *our_tcp = flow_tcp(f, p->dir), *their_tcp = flow_tcp(f, p->dir ^ 1);
 	struct flow_dir *us = flow_us(f, p), *them = flow_them(f, p);
-	__u16 window = p->tcp_window ? p->tcp_window : 1;
+	__u16 *our_window = flow_window(f, p->dir), window = p->tcp_window ? p->tcp_window : 1;
 	bool first = FLOW_TCP_HALF(*our_tcp) == TCP_HALF_NONE;
 	bool both = FLOW_TCP_HALF(*their_tcp) != TCP_HALF_NONE;
 	bool again = !first && them->tcp_max_ack == p->tcp_seq + 1;
-	__u32 theirs = window_of(them, *their_tcp), end = segment_end(p);
+	__u32 theirs = window_of(f, p->dir ^ 1), end = segment_end(p);
 
 	if (first || (!both && p->tcp_scale != FLOW_TCP_UNSCALED))
 		*our_tcp = FLOW_TCP(TCP_HALF_SYN, p->tcp_scale);
 	/* Sent again it may leave out its data, which the other end may have got all the same. */
 	if (!again || seq_after(end, us->tcp_end))
 		us->tcp_end = end;
-	us->tcp_max_window = window;
+	*our_window = window;
 	them->tcp_max_ack = p->tcp_seq + 1;
 	if (!both)
 		return;
 	if (first) {
-		theirs = them->tcp_max_window;
+		theirs = *flow_window(f, p->dir ^ 1);
 		scales_settle(p, f);
 	}
-	us->tcp_max_window = scaled_down(window, FLOW_TCP_SCALE(*our_tcp));
+	*our_window = scaled_down(window, FLOW_TCP_SCALE(*our_tcp));
 	if (p->tcp_flags & TCP_ACK)
 		us->tcp_max_ack = p->tcp_ack;
 	/* A SYN's own window is never scaled. */
@@ -155,9 +154,10 @@ static __always_inline void window_pick_up(const struct pkt *p, struct flow *f)
 {
 	struct flow_dir *us = flow_us(f, p), *them = flow_them(f, p);
 
-	f->tcp[0] = f->tcp[1] = FLOW_TCP(TCP_HALF_ESTABLISHED, FLOW_TCP_SCALE_MAX);
-	f->flags[0] |= FLOW_LIBERAL;
-	f->flags[1] |= FLOW_LIBERAL;
+	for (int i = 0; i < 2; i++) {
+		f->path[i].tcp = FLOW_TCP(TCP_HALF_ESTABLISHED, FLOW_TCP_SCALE_MAX);
+		f->path[i].flags |= FLOW_LIBERAL;
+	}
 	us->tcp_end = us->tcp_max_end = them->tcp_max_ack = p->tcp_seq;
 	us->tcp_max_ack = them->tcp_end = them->tcp_max_end = p->tcp_ack;
 	window_learn(p, f);

@@ -117,7 +117,7 @@ versions() {
 	flows=$(WEFT=$OLD flows_of h1)
 	expect_ok -t "there are flows" test -n "$flows"
 	expect_ok weft_on h1 load
-	expect_eq "$flows" "$(flows_of h1)" "version 3 has them"
+	expect_eq "$flows" "$(flows_of h1)" "version 4 has them"
 	tcp_ok h1.p0 10.0.1.2 5432
 	flows=$(flows_of h1)
 	expect_ok weft_on h1 load --previous

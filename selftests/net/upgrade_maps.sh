@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# upgrade_maps: maps of version 2 become maps of version 3 under traffic (lib/upgrade.sh), and version 2 again: no packet is
+# upgrade_maps: maps of version 2 become maps of version 4 under traffic (lib/upgrade.sh), and version 2 again: no packet is
 # lost and no flow, be it in use, idle, half open or denied, nor what it has counted; and none if the load is killed on the
 # way, at whatever moment. What a full table holds stays, as far as the other version has room.
 # timeout: 300
@@ -184,9 +184,9 @@ version_2() {
 	expect_refused 'weft load' weft_on h1 save
 }
 
-# What version 3 puts beside the rest.
-expect_version_3() {
-	expect_eq "3 $("$WEFT" -j version | jq -r .build)" "$(label h1)" "$1: the root is of version 3"
+# What version 4 puts beside the rest.
+expect_version_4() {
+	expect_eq "4 $("$WEFT" -j version | jq -r .build)" "$(label h1)" "$1: the root is of version 4"
 	expect_ok -t "$1: no queue is left" test ! -e "$(root_of h1)/recent4" -a ! -e "$(root_of h1)/tenants/red/recent4"
 	expect_eq "0 0" "$(bpftool -j map dump pinned "$(root_of h1)/tenant_slots" | jq -r '[.[].formatted.value | select(.id != 0)] |
 		"\(map(select(.seed == 0)) | length) \(length - (map(.seed) | unique | length))"')" "$1: each tenant has a seed of its own"
@@ -209,12 +209,12 @@ there_and_back() {
 	expect_refused 'without cap_sys_admin' in_ns h1 setpriv --bounding-set -sys_admin "$WEFT" -r "$(root_of h1)" load
 	expect_eq 2 "$(label h1 | cut -d' ' -f1)" "the root is of version 2 still"
 	WEFT=$OLD half_open 5001
-	expect_change "$OLD" "$WEFT" "from version 2 to 3" "$WEFT"
-	expect_version_3 "there"
+	expect_change "$OLD" "$WEFT" "from version 2 to 4" "$WEFT"
+	expect_version_4 "there"
 	expect_small "there"
 	half_done 5001
-	expect_eq 4 "$(known '.[1].source_port == 5001 and (.[1].half_open | not)')" "handshakes go on in version 3"
-	expect_flows "version 3"
+	expect_eq 4 "$(known '.[1].source_port == 5001 and (.[1].half_open | not)')" "handshakes go on in version 4"
+	expect_flows "version 4"
 	tcp_ok h1.pa $B4 7
 	udp_fail h1.pa $B4 9
 	expect_refused 'load --previous' weft_on h1 rollback 1
@@ -225,8 +225,8 @@ there_and_back() {
 	expect_output 'nothing to change' weft_on h1 apply "$STATE/apply.yaml"
 
 	# The build before can do nothing with this root; the one that knows both puts it back.
-	expect_refused 'version 3' with "$OLD" h1 load
-	expect_refused 'version 3' with "$OLD" h1 status
+	expect_refused 'version 4' with "$OLD" h1 load
+	expect_refused 'version 4' with "$OLD" h1 status
 	half_open 5002
 	expect_change "$WEFT" "$OLD" "back to version 2" "$WEFT" --previous
 	expect_version_2 "back"
@@ -234,28 +234,28 @@ there_and_back() {
 	WEFT=$OLD half_done 5002
 	expect_eq 4 "$(WEFT=$OLD known '.[1].source_port == 5002 and (.[1].half_open | not)')" "handshakes go on in version 2"
 	WEFT=$OLD expect_flows "version 2"
-	expect_change "$OLD" "$WEFT" "to version 3 with the programs that were kept" "$WEFT" --previous
-	expect_version_3 "again"
+	expect_change "$OLD" "$WEFT" "to version 4 with the programs that were kept" "$WEFT" --previous
+	expect_version_4 "again"
 	expect_small "again"
-	expect_flows "version 3"
+	expect_flows "version 4"
 }
 
-# Version 3 takes more flows than version 2 has room for: those seen last go back.
+# Version 4 takes more flows than version 2 has room for: those seen last go back.
 more_than_fit() {
 	local flows
 	flood $((SMALL + SMALL / 8))
 	flows=$(weft_on h1 -j ct show small | jq length)
-	expect_ok -t "a table of version 3 has $flows flows" test "$flows" -gt $SMALL
+	expect_ok -t "a table of version 4 has $flows flows" test "$flows" -gt $SMALL
 	expect_output 'found no room' weft_on h1 load --previous
 	expect_eq $SMALL "$(with "$OLD" h1 -j ct show small | jq length)" "version 2 has those for which it has room"
-	expect_ok -t "and on to version 3" weft_on h1 load --previous
+	expect_ok -t "and on to version 4" weft_on h1 load --previous
 	expect_eq $SMALL "$(weft_on h1 -j ct show small | jq length)" "which has them all"
 }
 
 load_by() { "$TOOLS/killat" "$@" "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" load --previous; }
 
 # Kills a load N steps before its end; the next one ends what it has begun, or undoes it, and then changes the version once
-# more. From version 3 to 2 in tc mode, the other way in xdp mode.
+# more. From version 4 to 2 in tc mode, the other way in xdp mode.
 killed() {
 	local steps n before=(5 35 700 1600)
 	small_flows | grep ^h1: > "$STATE/small.before"
@@ -274,7 +274,7 @@ killed() {
 		expect_ok -t "the next one goes on" weft_on h1 load
 	done
 	churn_end "loads killed"
-	expect_version_3 "after all those deaths"
+	expect_version_4 "after all those deaths"
 	expect_flows "after all those deaths"
 	small_flows | grep ^h1: > "$STATE/small.after"
 	expect_ok -t "and the full table has what it had" cmp -s "$STATE/small.before" "$STATE/small.after"

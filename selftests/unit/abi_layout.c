@@ -75,15 +75,15 @@ struct layout {
 #define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(displaced) X(fragments_evicted) \
 	X(default_in) X(default_out) X(logs_suppressed) X(logs_lost) X(hits_lost) X(tcp_outside)
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(used) X(zone)
-#define FLOW_DIR(X) X(packets) X(bytes) X(packets_high) X(bytes_high) X(last_seen) X(epoch) X(source) X(target) \
-	X(tcp_end) X(tcp_max_end) X(tcp_max_ack) X(tcp_max_window) X(mac)
-#define FLOW(X) X(born) X(rule) X(tcp) X(flags) X(spill_word) X(dir)
+#define FLOW_PATH(X) X(epoch) X(source) X(target) X(mac) X(flags) X(tcp)
+#define FLOW_DIR(X) X(packets) X(bytes) X(packets_high) X(bytes_high) X(last_seen) X(tcp_end) X(tcp_max_end) X(tcp_max_ack)
+#define FLOW(X) X(spill_word) X(rule) X(path) X(born) X(tcp_max_window) X(dir)
 #define CT4_PLACE(X) X(key) X(flow)
 #define CT6_PLACE(X) X(key) X(pad) X(flow)
 #define CT_BUCKET(X) X(place)
 #define FLOW_DIR_2(X) X(packets) X(bytes) X(last_seen) X(epoch) X(target) X(rule) X(tcp_end) X(tcp_max_end) \
 	X(tcp_max_window) X(tcp_scale) X(tcp_state) X(mac) X(flags) X(reason) X(source)
-#define FLOW_3(X) X(born) X(rule) X(tcp) X(flags) X(spill) X(first) X(first_code) X(dir)
+#define FLOW_4(X) X(spill) X(first) X(first_code) X(rule) X(path) X(born) X(tcp_max_window) X(dir)
 #define FLOW_2(X) X(dir) X(first) X(first_code) X(stamp) X(pad) X(nat) X(born) X(spare)
 #define CHAIN_STEP(X) X(leaving_ifindex) X(towards_ifindex) X(flags)
 #define CHAIN(X) X(id) X(tenant) X(tag) X(steps) X(flags) X(vnis) X(step)
@@ -124,7 +124,7 @@ struct layout {
 	S(network, NETWORK) S(fdb_key, FDB_KEY) S(fdb_entry, FDB_ENTRY) S(neigh_key, NEIGH_KEY)               \
 	S(neigh_entry, NEIGH_ENTRY) S(flood_key, FLOOD_KEY) S(flood_target, FLOOD_TARGET)                     \
 	S(traffic, TRAFFIC) S(tenant, TENANT) S(tenant_traffic, TENANT_TRAFFIC) S(ct4_key, CT_KEY)            \
-	S(ct6_key, CT_KEY) S(flow_dir, FLOW_DIR) S(flow, FLOW) S(ct4_place, CT4_PLACE) S(ct6_place, CT6_PLACE)               \
+	S(ct6_key, CT_KEY) S(flow_path, FLOW_PATH) S(flow_dir, FLOW_DIR) S(flow, FLOW) S(ct4_place, CT4_PLACE) S(ct6_place, CT6_PLACE)               \
 	S(ct4_bucket, CT_BUCKET) S(ct6_bucket, CT_BUCKET) S(chain_step, CHAIN_STEP) S(chain, CHAIN)      \
 	S(sf_key, SF_KEY) S(sf_return, SF_RETURN) S(chain_state, CHAIN_STATE)                                 \
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
@@ -133,7 +133,7 @@ struct layout {
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
 	S(fragment_range, FRAGMENT_RANGE) S(fragment_entry, FRAGMENT_ENTRY) S(fragment_set, FRAGMENT_SET)     \
 	S(early_key, EARLY_KEY) S(early_frame, EARLY_FRAME)                                                   \
-	S(flow_dir_2, FLOW_DIR_2) S(flow_2, FLOW_2) S(flow_dir_3, FLOW_DIR) S(flow_3, FLOW_3)
+	S(flow_dir_2, FLOW_DIR_2) S(flow_2, FLOW_2) S(flow_path_4, FLOW_PATH) S(flow_dir_4, FLOW_DIR) S(flow_4, FLOW_4)
 
 #define MEMBER(member) { #member, offsetof(TYPE, member), sizeof(((TYPE *)0)->member) },
 
@@ -421,7 +421,7 @@ static void test_limits(void **state)
 	FITS(WEFT_CHAINS_MAX, port, chain);
 	FITS(WEFT_CHAINS_MAX, sf_return, chain);
 	FITS(CHAIN_STEPS, sf_return, step);
-	FITS(DROP_REASONS, flow_dir, target);
+	FITS(DROP_REASONS, flow_path, target);
 	FITS(WEFT_PORTS_MAX, acl_entry, port);
 	assert_true(WEFT_PORTS_MAX <= FLOW_TARGET_INDEX(~0u));
 	assert_true(WEFT_HOSTS_MAX <= FLOW_TARGET_INDEX(~0u));

@@ -84,6 +84,9 @@ static struct flow flow_of(uint32_t n)
 	return (struct flow){ .born = n,
 			      .spill = 0xffff,
 			      .first = 2,
+			      .rule = n ^ 1,
+			      .path = { { .target = n ^ 2 }, { .tcp = 3 } },
+			      .tcp_max_window = { 4, 5 },
 			      .dir = { { .packets = n }, { .packets = ~n } } };
 }
 
@@ -136,6 +139,8 @@ static size_t check_all(const struct flow_table *t)
 		assert_true(flow_table_get(t, &key, &found));
 		assert_memory_equal(listed, &found, sizeof(found));
 		assert_int_equal(found.spill, 0);
+		assert_true(found.rule == (listed->born ^ 1) && found.path[0].target == (listed->born ^ 2));
+		assert_true(found.path[1].tcp == 3 && found.tcp_max_window[1] == 5);
 		assert_int_equal(found.first, 2);
 		assert_int_equal(found.dir[0].packets, listed->born);
 		assert_int_equal(found.dir[1].packets, ~listed->born);

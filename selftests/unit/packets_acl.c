@@ -289,8 +289,8 @@ static void check_flow(const struct question *q, const struct answer *a)
 		return;
 	}
 	f = flow_only(table, NULL);
-	original = !(f.flags[0] & FLOW_ORIGINAL);
-	case_assert(f.flags[original] == FLOW_ORIGINAL && f.rule == a->rule);
+	original = !(f.path[0].flags & FLOW_ORIGINAL);
+	case_assert(f.path[original].flags == FLOW_ORIGINAL && f.rule == a->rule);
 	case_assert(f.dir[original].packets == 1);
 }
 

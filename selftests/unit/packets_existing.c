@@ -211,9 +211,9 @@ static void set_tcp(const char *table, uint8_t state)
 {
 	struct flow f = flow_only(table, NULL);
 
-	f.tcp[0] = f.tcp[1] = FLOW_TCP(state, 0);
-	f.flags[0] |= FLOW_CLOSING;
-	f.flags[1] |= FLOW_CLOSING;
+	f.path[0].tcp = f.path[1].tcp = FLOW_TCP(state, 0);
+	f.path[0].flags |= FLOW_CLOSING;
+	f.path[1].flags |= FLOW_CLOSING;
 	flow_change(table, &f);
 }
 
@@ -390,8 +390,8 @@ static void reset_answers(void **state)
 			last.ack = 0;
 			expect_rst(&r.out, remote ? 50 : 0, last);
 			f = flow_only(k->table, NULL);
-			case_assert(FLOW_TCP_HALF(f.tcp[0]) == TCP_HALF_RESET &&
-				    FLOW_TCP_HALF(f.tcp[1]) == TCP_HALF_RESET);
+			case_assert(FLOW_TCP_HALF(f.path[0].tcp) == TCP_HALF_RESET &&
+				    FLOW_TCP_HALF(f.path[1].tcp) == TCP_HALF_RESET);
 			/* Each further segment too; only a SYN is new. */
 			send_frame(flavour, k->back, SENT, DROP_CHAIN_RESET);
 			send_frame(flavour, k->there, SENT, DROP_CHAIN_RESET);

@@ -105,25 +105,25 @@ static void beginning(void **state)
 			struct frame f = packet_frame(c->packet);
 			uint8_t key[40], wanted[40];
 			uint32_t n = hex_bytes(c->key, wanted, sizeof(wanted));
-			const struct flow_dir *us, *them;
+			const struct flow_path *us, *them;
 			struct flow flow;
 
 			flows_clear();
 			world_case(c->name, flavour);
 			send_one(flavour, c->packet, SENT, DROP_NONE);
 			flow = flow_only(c->table, key);
-			us = &flow.dir[c->original];
-			them = &flow.dir[!c->original];
+			us = &flow.path[c->original];
+			them = &flow.path[!c->original];
 			case_assert(!memcmp(key, wanted, n));
-			case_assert(flow.flags[c->original] == FLOW_ORIGINAL && !flow.flags[!c->original]);
+			case_assert(us->flags == FLOW_ORIGINAL && !them->flags);
 			case_assert(us->epoch == 1 && them->epoch == 1 && flow.rule == 77);
 			case_assert(us->target ==
 				    FLOW_TARGET(TARGET_PORT, c->packet.to == A ? 1 : 2));
 			case_assert(!memcmp(us->mac, people[c->packet.to].mac, 6));
-			case_assert(us->packets == 1 && us->bytes == f.len && !them->packets &&
-				    !them->bytes);
+			case_assert(flow.dir[c->original].packets == 1 && flow.dir[c->original].bytes == f.len &&
+				    !flow.dir[!c->original].packets && !flow.dir[!c->original].bytes);
 			case_assert(flow.first == c->first && flow.first_code == c->first_code);
-			case_assert(jiffies_now() - us->last_seen < 1000);
+			case_assert(jiffies_now() - flow.dir[c->original].last_seen < 1000);
 		}
 }
 
@@ -184,7 +184,7 @@ static void replies(void **state)
 			f = flow_only(family ? "ct6" : "ct4", NULL);
 			/* An error is no packet of the flow's own. */
 			case_assert(f.dir[0].packets == 1 && f.dir[1].packets == 2);
-			case_assert(f.dir[1].target == FLOW_TARGET(TARGET_PORT, 1) &&
+			case_assert(f.path[1].target == FLOW_TARGET(TARGET_PORT, 1) &&
 				    f.rule == 31);
 			world_case("what is like a reply", flavour);
 			for (int i = 0; i < 6; i++)
@@ -244,11 +244,11 @@ static void judged_again(void **state)
 		tenant_bump();
 		send_one(flavour, (struct packet){ BACK_4 }, SENT, DROP_NONE);
 		f = flow_only("ct4", NULL);
-		case_assert(f.dir[1].epoch == 2 && f.dir[0].epoch == 1 &&
-			    f.flags[0] == FLOW_ORIGINAL);
+		case_assert(f.path[1].epoch == 2 && f.path[0].epoch == 1 &&
+			    f.path[0].flags == FLOW_ORIGINAL);
 		send_one(flavour, (struct packet){ OUT_4 }, SENT, DROP_NONE);
 		f = flow_only("ct4", NULL);
-		case_assert(f.dir[1].epoch == 2 && f.dir[0].epoch == 2 && f.dir[0].packets == 2 &&
+		case_assert(f.path[1].epoch == 2 && f.path[0].epoch == 2 && f.dir[0].packets == 2 &&
 			    f.dir[1].packets == 2);
 
 		world_case("a change that ends it, reply first", flavour);
@@ -256,14 +256,14 @@ static void judged_again(void **state)
 		tenant_bump();
 		send_one(flavour, (struct packet){ BACK_4 }, DROPPED, DROP_ACL_IN);
 		f = flow_only("ct4", NULL);
-		case_assert(f.flags[1] == FLOW_DENIED && f.dir[1].target == DROP_ACL_IN &&
-			    f.dir[1].epoch == 3);
-		case_assert(f.flags[0] == FLOW_ORIGINAL && f.dir[0].epoch == 2);
+		case_assert(f.path[1].flags == FLOW_DENIED && f.path[1].target == DROP_ACL_IN &&
+			    f.path[1].epoch == 3);
+		case_assert(f.path[0].flags == FLOW_ORIGINAL && f.path[0].epoch == 2);
 		send_one(flavour, (struct packet){ BACK_4 }, DROPPED, DROP_ACL_IN);
 		send_one(flavour, (struct packet){ OUT_4 }, DROPPED, DROP_ACL_IN);
 		send_one(flavour, (struct packet){ OUT_4 }, DROPPED, DROP_ACL_IN);
 		f = flow_only("ct4", NULL);
-		case_assert(f.flags[0] == (FLOW_ORIGINAL | FLOW_DENIED));
+		case_assert(f.path[0].flags == (FLOW_ORIGINAL | FLOW_DENIED));
 		/* What is denied moves nothing. */
 		case_assert(f.dir[0].packets == 2 && f.dir[1].packets == 2);
 
@@ -280,7 +280,7 @@ static void judged_again(void **state)
 		send_one(flavour, (struct packet){ OUT_4 }, SENT, DROP_NONE);
 		world_case("epoch 0", flavour);
 		f = flow_only("ct4", NULL);
-		f.dir[0].epoch = f.dir[1].epoch = 0;
+		f.path[0].epoch = f.path[1].epoch = 0;
 		flow_change("ct4", &f);
 		send_one(flavour, (struct packet){ OUT_4 }, DROPPED, DROP_ACL_IN);
 	}

@@ -244,7 +244,7 @@ static void tcp_bytes(void **state)
 		expect(HOOK_PORT, IN_TC, DEVICE_A, &f, SENT, DROP_NONE);
 		flow = flow_only("half4", NULL);
 		case_assert(flow.dir[0].tcp_end == 5000 + 1 + first + 180 || first);
-		case_assert(FLOW_TCP_HALF(flow.tcp[0]) == TCP_HALF_SYN && flow.dir[0].packets == first / 200 + 1);
+		case_assert(FLOW_TCP_HALF(flow.path[0].tcp) == TCP_HALF_SYN && flow.dir[0].packets == first / 200 + 1);
 	}
 	case_assert(flow.dir[0].tcp_end == 5000 + 980 + 1);
 }

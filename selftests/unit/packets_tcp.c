@@ -136,7 +136,7 @@ static void check_after(const struct segment *s, uint8_t family)
 	if (s->table == NO_FLOW)
 		return;
 	f = flow_only(s->table & FULL ? full : half, NULL);
-	case_assert(FLOW_TCP_HALF(f.tcp[0]) == s->client && FLOW_TCP_HALF(f.tcp[1]) == s->server);
+	case_assert(FLOW_TCP_HALF(f.path[0].tcp) == s->client && FLOW_TCP_HALF(f.path[1].tcp) == s->server);
 }
 
 static void one_play(const struct play *play, uint8_t family, enum flavour flavour)
@@ -218,10 +218,10 @@ static void idle_times(void **state)
 			one_play(&open, 4, flavour);
 			world_case(cases[i].name, flavour);
 			flow = flow_only("ct4", NULL);
-			flow.tcp[0] = cases[i].client;
-			flow.tcp[1] = cases[i].server;
-			flow.flags[0] |= FLOW_CLOSING;
-			flow.flags[1] |= FLOW_CLOSING;
+			flow.path[0].tcp = cases[i].client;
+			flow.path[1].tcp = cases[i].server;
+			flow.path[0].flags |= FLOW_CLOSING;
+			flow.path[1].flags |= FLOW_CLOSING;
 			flow.dir[0].last_seen = flow.dir[1].last_seen =
 				jiffies_now() - limit + 1000;
 			flow_change("ct4", &flow);

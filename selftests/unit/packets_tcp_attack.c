@@ -128,8 +128,8 @@ static void liberal(void **state)
 					 on || !cases[i].outside ? DROP_NONE : DROP_CT_TCP_WINDOW);
 				case_assert(outside() - before == (on ? cases[i].outside : 0));
 				f = flow_only("ct4", NULL);
-				case_assert(FLOW_TCP_HALF(f.tcp[0]) == cases[i].half &&
-					    FLOW_TCP_HALF(f.tcp[1]) == cases[i].half);
+				case_assert(FLOW_TCP_HALF(f.path[0].tcp) == cases[i].half &&
+					    FLOW_TCP_HALF(f.path[1].tcp) == cases[i].half);
 			}
 }
 
@@ -149,8 +149,8 @@ static void liberal_flow(void **state)
 		send_one(flavour, (struct packet){ B, A, 4, ICMP4, 0x0301, .quote = &quoted }, DROPPED,
 			 DROP_ICMP_UNRELATED);
 		f = flow_only("ct4", NULL);
-		f.flags[0] |= FLOW_LIBERAL;
-		f.flags[1] |= FLOW_LIBERAL;
+		f.path[0].flags |= FLOW_LIBERAL;
+		f.path[1].flags |= FLOW_LIBERAL;
 		flow_change("ct4", &f);
 		send_one(flavour, (struct packet){ B, A, 4, ICMP4, 0x0301, .quote = &quoted }, SENT, DROP_NONE);
 		send_one(flavour, to_b(ACK, 900000, 501, 10), SENT, DROP_NONE);
@@ -186,14 +186,14 @@ static void function_on_the_wire(void **state)
 		case_assert(flow_only("ct4", NULL).dir[0].tcp_end == 201);
 		/* A RST that the function keeps ends nothing. */
 		send_one(flavour, reset, SENT, DROP_NONE);
-		case_assert(FLOW_TCP_HALF(flow_only("ct4", NULL).tcp[0]) == TCP_HALF_ESTABLISHED);
+		case_assert(FLOW_TCP_HALF(flow_only("ct4", NULL).path[0].tcp) == TCP_HALF_ESTABLISHED);
 		data.seq = 900000;
 		f = packet_frame(data);
 		expect(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_CT_TCP_WINDOW);
 		reset.tag = tag;
 		f = packet_frame(reset);
 		expect(HOOK_SF, flavour, DEVICE_S, &f, SENT, DROP_NONE);
-		case_assert(FLOW_TCP_HALF(flow_only("ct4", NULL).tcp[0]) == TCP_HALF_RESET);
+		case_assert(FLOW_TCP_HALF(flow_only("ct4", NULL).path[0].tcp) == TCP_HALF_RESET);
 	}
 }
 

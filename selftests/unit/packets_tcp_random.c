@@ -205,9 +205,9 @@ static enum difference of_window(const struct before *b, const struct segment *s
 {
 	const int dir = s->from == B;
 	const struct flow_dir *us = &b->f.dir[dir], *them = &b->f.dir[!dir];
-	uint8_t our_half = FLOW_TCP_HALF(b->f.tcp[dir]), their_half = FLOW_TCP_HALF(b->f.tcp[!dir]);
-	uint32_t room = (uint32_t)them->tcp_max_window << FLOW_TCP_SCALE(b->f.tcp[!dir]);
-	uint32_t behind = (uint32_t)us->tcp_max_window << FLOW_TCP_SCALE(b->f.tcp[dir]);
+	uint8_t our_half = FLOW_TCP_HALF(b->f.path[dir].tcp), their_half = FLOW_TCP_HALF(b->f.path[!dir].tcp);
+	uint32_t room = (uint32_t)b->f.tcp_max_window[!dir] << FLOW_TCP_SCALE(b->f.path[!dir].tcp);
+	uint32_t behind = (uint32_t)b->f.tcp_max_window[dir] << FLOW_TCP_SCALE(b->f.path[dir].tcp);
 
 	if (behind < 66000)
 		behind = 66000;
@@ -235,12 +235,12 @@ static enum difference we_dropped(const struct before *b, const struct segment *
 			return RST_NUMBER;
 		return d == SAME && b->renewed ? SYN_RENEWED : d;
 	}
-	if (reason == DROP_CT_TCP_STATE && FLOW_TCP_HALF(b->f.tcp[s->from == B]) == TCP_HALF_NONE &&
+	if (reason == DROP_CT_TCP_STATE && FLOW_TCP_HALF(b->f.path[s->from == B].tcp) == TCP_HALF_NONE &&
 	    s->flags & ACK && s->payload)
 		return EARLY_DATA;
-	if (reason == DROP_CT_TCP_STATE && b->half && FLOW_TCP_HALF(b->f.tcp[0]) == TCP_HALF_RESET)
+	if (reason == DROP_CT_TCP_STATE && b->half && FLOW_TCP_HALF(b->f.path[0].tcp) == TCP_HALF_RESET)
 		return AFTER_RESET;
-	if (reason == DROP_CT_TCP_STATE && s->from == B && s->flags == SYN && b->f.flags[0] & FLOW_CLOSING)
+	if (reason == DROP_CT_TCP_STATE && s->from == B && s->flags == SYN && b->f.path[0].flags & FLOW_CLOSING)
 		return CLOSED_BY_NUMBER;
 	return b->renewed ? SYN_RENEWED : SAME;
 }
@@ -249,7 +249,7 @@ static enum difference we_passed(const struct before *b, const struct segment *s
 {
 	if (!b->flow)
 		return SAME;
-	if (s->flags & SYN && FLOW_TCP_HALF(b->f.tcp[0]) == TCP_HALF_RESET)
+	if (s->flags & SYN && FLOW_TCP_HALF(b->f.path[0].tcp) == TCP_HALF_RESET)
 		return AFTER_RESET;
 	if (s->from == A && s->flags == (SYN | ACK))
 		return CROSSED_SYN_ACK;
@@ -283,7 +283,7 @@ static bool both_say(const struct bout *b, struct before *before, const struct s
 	before->flow = duel_flow(b, &before->f, &before->half);
 	reason = duel_ours(b, &s[n]);
 	kernel = duel_kernel_passes(b, &s[n]);
-	if (before->flow && s[n].flags & RST && FLOW_TCP_HALF(before->f.tcp[s[n].from == B]) == TCP_HALF_NONE)
+	if (before->flow && s[n].flags & RST && FLOW_TCP_HALF(before->f.path[s[n].from == B].tcp) == TCP_HALF_NONE)
 		before->refused = true;
 	segments++;
 	*passes = kernel;
@@ -307,7 +307,7 @@ static bool part_ways(const struct before *b, const struct segment *s)
 		return false;
 	if (s->flags & RST)
 		return s->payload || s->seq != b->f.dir[s->from == A].tcp_max_ack;
-	return s->flags == SYN && FLOW_TCP_HALF(b->f.tcp[0]) == TCP_HALF_RESET;
+	return s->flags == SYN && FLOW_TCP_HALF(b->f.path[0].tcp) == TCP_HALF_RESET;
 }
 
 static void one_connection(const struct bout *b)

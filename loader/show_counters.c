@@ -15,7 +15,7 @@
 #include "loader/show.h"
 #include "loader/show_fragments.h"
 
-#define FIELDS_MAX 12
+#define FIELDS_MAX 15
 #define COLUMNS    5 /* of a table; more fields make a second one */
 
 /* A map of counters: structs of 64-bit numbers, one a CPU. */
@@ -37,14 +37,15 @@ static const struct counted counted[] = {
 	{ "tenant_stats",
 	  "tenants",
 	  "tenants",
-	  12,
+	  15,
 	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced", "fragments_evicted",
-	    "default_in", "default_out", "logs_suppressed", "logs_lost", "hits_lost", "tcp_outside" } },
+	    "default_in", "default_out", "logs_suppressed", "logs_lost", "hits_lost", "tcp_outside",
+	    "syn_cookies_sent", "syn_cookies_valid", "syn_cookies_invalid" } },
 	{ "chain_stats", "chains", "chains", 4, { "sent", "returned", "bypassed", "kept" } },
 };
 
 _Static_assert(sizeof(struct traffic) == 5 * 8, "fields of struct traffic");
-_Static_assert(sizeof(struct tenant_traffic) == 12 * 8, "fields of struct tenant_traffic");
+_Static_assert(sizeof(struct tenant_traffic) == 15 * 8, "fields of struct tenant_traffic");
 _Static_assert(sizeof(struct chain_traffic) == 4 * 8, "fields of struct chain_traffic");
 
 static const char *const reason_names[DROP_REASONS] = {

@@ -9,18 +9,9 @@
 #ifndef WEFT_STAGE_SEGMENT_H
 #define WEFT_STAGE_SEGMENT_H
 
+#include "lib/scratch.h"
 #include "lib/unfinished.h"
 #include "stages/answer.h"
-
-#define SEGMENT_OPTIONS 3	/* words of options that are ours; up to the header's end no-operation options follow */
-
-struct segment {
-	__be16 source, destination;
-	__be32 seq, ack;
-	__u8 offset, flags;
-	__be16 window, checksum, urgent;
-	__be32 option[SEGMENT_OPTIONS];
-};
 
 #define TCP_OPTION(a, b, c, d) bpf_htonl((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 #define TCP_OPTION_NONE TCP_OPTION(TCP_OPTION_NOP, TCP_OPTION_NOP, TCP_OPTION_NOP, TCP_OPTION_NOP)
@@ -40,10 +31,15 @@ static __always_inline bool is_plain_ip(const struct pkt *p)
 	return is_one4(p->source.v4) && is_one4(p->destination.v4);
 }
 
-/* From the packet's receiver to its sender. */
-static __always_inline void segment_begin(struct segment *s, const struct pkt *p, __u8 flags, __u32 seq, __u32 ack,
-					  __u16 window)
+/* In scratch; from the packet's receiver to its sender. Never NULL, but the verifier cannot know. */
+static __always_inline struct segment *segment_begin(const struct pkt *p, __u8 flags, __u32 seq, __u32 ack, __u16 window)
 {
+	struct scratch *room = scratch_here();
+	struct segment *s;
+
+	if (!room)
+		return NULL;
+	s = &room->segment;
 	__builtin_memset(s, 0, sizeof(*s));
 	s->source = p->destination_port;
 	s->destination = p->source_port;
@@ -53,6 +49,7 @@ static __always_inline void segment_begin(struct segment *s, const struct pkt *p
 	s->window = bpf_htons(window);
 	for (int i = 0; i < SEGMENT_OPTIONS; i++)
 		s->option[i] = TCP_OPTION_NONE;
+	return s;
 }
 
 /* An answer is as long as what it answers, or shorter; what is to be longer stays on this machine (see op_resize). */
@@ -68,16 +65,19 @@ static __always_inline int segment_fit(ctx_t *ctx, __u32 want, bool data)
 }
 
 /*
- * Its header is as long as pkt.l4_len says, its options cut or filled up to that. The frame begins with its own Ethernet
+ * The segment in scratch. Its header is as long as pkt.l4_len says, its options cut or filled up to that. The frame begins with its own Ethernet
  * header and has no tag; `data`: it has some of the packet's.
  */
-__noinline int segment_write(ctx_t *ctx, struct pkt *p, struct segment *s, bool data)
+__noinline int segment_write(ctx_t *ctx, struct pkt *p, bool data)
 {
+	struct scratch *room = scratch_here();
+	struct segment *s;
 	__u32 ip_len, len, size, sum, at;
 	bool unfinished = false;
 
-	if (!p || !s || p->l3 != ETH_HLEN)
+	if (!p || !room || p->l3 != ETH_HLEN)
 		return -1;
+	s = &room->segment;
 	ip_len = ip_header_len(p);
 	len = p->l4_len;
 	if (len < 20 || len > 60 || len & 3)

@@ -49,8 +49,7 @@ __noinline int syn_cookie(ctx_t *ctx, struct pkt *p)
 {
 	struct tenant_traffic *stats;
 	__u32 options, cookie, room;
-	struct segment s;
-	bool data;
+	struct segment *s;
 
 	if (!p)
 		return V_DROP;
@@ -65,10 +64,11 @@ __noinline int syn_cookie(ctx_t *ctx, struct pkt *p)
 	}
 	options = cookie_options(p);
 	cookie = cookie_make(p, p->tcp_seq, options, cookie_tick(bpf_ktime_get_ns()));
-	segment_begin(&s, p, TCP_SYN | TCP_ACK, cookie, p->tcp_seq + 1, 0);
-	cookie_answer(&s, p);
-	data = p->payload;
-	if (segment_write(ctx, p, &s, data))
+	s = segment_begin(p, TCP_SYN | TCP_ACK, cookie, p->tcp_seq + 1, 0);
+	if (!s)
+		return drop(p, DROP_INTERNAL);
+	cookie_answer(s, p);
+	if (segment_write(ctx, p, p->payload))
 		return drop(p, DROP_SYN_COOKIE);
 	stats = tenant_counters(p->tenant);
 	if (stats)
@@ -185,23 +185,25 @@ static __always_inline void record_closes(const struct pkt *p)
 
 /* ---- the cookie is back: the workload gets the client's SYN ---- */
 
-static __always_inline int open_workload(ctx_t *ctx, struct pkt *p)
+static __noinline int open_workload(ctx_t *ctx, struct pkt *p)
 {
 	__u32 options = COOKIE_OPTIONS(p->proxy_cookie), mss = cookie_mss(p, COOKIE_MSS(options));
-	struct segment s;
+	struct segment *s;
 	int error;
 
 	if (unwrap(ctx, p) || !is_plain_ip(p))
 		return -1;
 	exchange_ends(p);
-	segment_begin(&s, p, TCP_SYN, p->tcp_seq, 0, p->tcp_window);
-	s.option[0] = TCP_OPTION(TCP_OPTION_MSS, 4, mss >> 8, mss & 0xff);
+	s = segment_begin(p, TCP_SYN, p->tcp_seq, 0, p->tcp_window);
+	if (!s)
+		return -1;
+	s->option[0] = TCP_OPTION(TCP_OPTION_MSS, 4, mss >> 8, mss & 0xff);
 	if (p->tcp_scale != FLOW_TCP_UNSCALED)
-		s.option[1] = TCP_OPTION(TCP_OPTION_NOP, TCP_OPTION_SCALE, 3, p->tcp_scale);
+		s->option[1] = TCP_OPTION(TCP_OPTION_NOP, TCP_OPTION_SCALE, 3, p->tcp_scale);
 	if (COOKIE_SACK(options))
-		s.option[2] = TCP_OPTION(TCP_OPTION_NOP, TCP_OPTION_NOP, TCP_OPTION_SACK_PERMITTED, 2);
+		s->option[2] = TCP_OPTION(TCP_OPTION_NOP, TCP_OPTION_NOP, TCP_OPTION_SACK_PERMITTED, 2);
 	p->l4_len = SYN_LEN;
-	error = segment_write(ctx, p, &s, true);
+	error = segment_write(ctx, p, true);
 	exchange_ends(p);
 	return error;
 }
@@ -235,7 +237,6 @@ static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *
 	struct proxied *r = t ? proxied_find(p, t) : NULL;
 	__u32 seq = p->tcp_seq, ack = p->tcp_ack, chain;
 	__u16 window = p->tcp_window, client_window;
-	struct segment s;
 	struct scales scales;
 
 	if (!r || !port || FLOW_TARGET_KIND(p->from) != TARGET_PORT || !port->ifindex || unwrap(ctx, p) ||
@@ -250,8 +251,7 @@ static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *
 	scales = scales_of(r);
 	tcp_advance_slowly(p, f);
 	client_window = *flow_window(f, p->dir ^ 1);
-	segment_begin(&s, p, TCP_ACK, ack, seq + 1, client_window);
-	if (segment_write(ctx, p, &s, p->payload))
+	if (!segment_begin(p, TCP_ACK, ack, seq + 1, client_window) || segment_write(ctx, p, p->payload))
 		return drop(p, DROP_SYN_PROXY);
 	p->payload = 0;
 	if (copy_to_workload(ctx, p, port, chain))
@@ -260,8 +260,8 @@ static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *
 	if (!chain)
 		client_acks(p, f, ack, seq + 1, client_window);
 	exchange_ends(p);
-	segment_begin(&s, p, TCP_ACK, r->cookie + 1, ack, rescaled(window, 0, scales.workload_read));
-	if (segment_write(ctx, p, &s, false))
+	if (!segment_begin(p, TCP_ACK, r->cookie + 1, ack, rescaled(window, 0, scales.workload_read)) ||
+	    segment_write(ctx, p, false))
 		return drop(p, DROP_SYN_PROXY);
 	exchange_ends(p);
 	ctx->mark = 0;

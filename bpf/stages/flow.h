@@ -76,7 +76,8 @@ static __always_inline bool is_given_up(const struct flow *f, const struct pkt *
 {
 	__u8 flags = *flow_flags(f, p->dir);
 
-	return flags & FLOW_PROXIED && flags & FLOW_ORIGINAL && FLOW_TCP_HALF(*flow_tcp(f, p->dir ^ 1)) == TCP_HALF_NONE;
+	return flags & FLOW_PROXIED && flags & FLOW_ORIGINAL && !(p->flags & PKT_NO_CREATE) &&
+	       FLOW_TCP_HALF(*flow_tcp(f, p->dir ^ 1)) == TCP_HALF_NONE;
 }
 
 /* Over: idle too long, or a closed connection whose ports are used anew. */

@@ -35,7 +35,7 @@ static __always_inline bool may_be_proxied(const struct pkt *p)
 {
 	const struct port *sender = NULL;
 
-	if (FLOW_TARGET_KIND(p->to) != TARGET_PORT || p->flags & PKT_NO_CREATE || p->fragment)
+	if (FLOW_TARGET_KIND(p->to) != TARGET_PORT || p->flags & PKT_NO_CREATE)
 		return false;
 	if (FLOW_TARGET_KIND(p->from) == TARGET_PORT)
 		sender = port_at(FLOW_TARGET_INDEX(p->from));
@@ -193,7 +193,7 @@ __noinline int cookie_opens(struct pkt *p)
 	if (!p)
 		return false;
 	t = tenant_at(p->tenant);
-	if (!t || !has_syn_proxy(t) || p->protocol != IPPROTO_TCP || !may_be_proxied(p) ||
+	if (!t || !has_syn_proxy(t) || p->protocol != IPPROTO_TCP || p->fragment || !may_be_proxied(p) ||
 	    (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_ACK)
 		return false;
 	now = bpf_ktime_get_ns();

@@ -8,8 +8,8 @@
 # Two hosts joined by a veth, a workload on each; four times: weft in xdp mode, weft in tc mode, the kernel's vxlan +
 # bridge + br_netfilter with nftables, and a plain veth without any overlay. Anti-spoof, ACL and conntrack are on
 # in the first three. The same generator and the same sink serve all. Flows go both ways at once, a core
-# for each direction. Rounds are interleaved, and each figure is the median of its rounds: what disturbs the machine
-# disturbs all variants. Prints name=value lines; --check compares them with the targets.
+# for each direction. Rounds are interleaved, and each figure is the median of its rounds, each ratio that of the rounds'
+# ratios: what disturbs the machine disturbs all variants. Prints name=value lines; --check compares them with the targets.
 set -u
 
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/net.sh"
@@ -53,10 +53,21 @@ figure() {
 	echo "$1=$2"
 }
 
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f\n", (b > 0 ? a / b : 0) }'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f\n", (b > 0 ? a / b : 0) }'; }
 
-# ratio_figure NAME SAMPLES SAMPLES
-ratio_figure() { figure "$1" "$(ratio "$(median "$2")" "$(median "$3")")"; }
+# ratio_figure NAME SAMPLES SAMPLES: the median of the rounds' own ratios, since the machine's drift from round to round is
+# in both samples of one.
+ratio_figure() {
+	local -a over under
+	local i
+
+	read -ra over <<< "${SAMPLES[$2]:-}"
+	read -ra under <<< "${SAMPLES[$3]:-}"
+	for ((i = 0; i < ${#over[@]}; i++)); do
+		sample "ratio $1" "$(ratio "${over[i]}" "${under[i]:-0}")"
+	done
+	figure "$1" "$(median "ratio $1")"
+}
 
 # --- topologies -----------------------------------------------------------------------------------------
 

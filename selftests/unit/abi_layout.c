@@ -347,6 +347,8 @@ static const struct map {
 	{ "half6", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "acl", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "fragments", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "proxied", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "syn_pressure", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct syn_pressure), WEFT_TENANTS_MAX },
 	{ "early", BPF_MAP_TYPE_HASH, sizeof(struct early_key), sizeof(struct early_frame),
 	  EARLY_TENANTS * EARLY_FRAMES },
 	{ "rule_hits", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },

@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <time.h>
 
+#include <bpf/bpf.h>
+
 #include "include/flow_table.h"
 #include "include/syn_proxy.h"
 #include "selftests/unit/lib/world.h"
@@ -196,10 +198,12 @@ static void from_afar(void **state)
 		world_reset(state);
 		proxy(TENANT_SYN_ALWAYS);
 		world_case("through the tunnel", flavour);
-		/* TC has to ask for the way first. */
-		if (flavour == IN_XDP)
-			continue;
 		frame_wrap(&f, &(struct tunnelled){ .vni = VNI });
+		/* TC has to ask for the way first. */
+		if (flavour == IN_XDP) {
+			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, UP, DROP_NONE);
+			expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &f, SENT, DROP_NONE);
+		}
 		r = expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
 		case_assert(frame_sums_right(&r.out, 50) && r.out.len == 50 + 54);
 		case_assert(!half_flows(4));
@@ -346,6 +350,59 @@ static void connections(void **state)
 		}
 }
 
+/* What an ICMP error quotes is the workload's own again when it gets there; so a path's MTU is found. */
+static void icmp_errors(void **state)
+{
+	for_each_flavour(flavour)
+		for (int family = 4; family <= 6; family += 2) {
+			struct packet quoted = to_a(family, ACK, 0, ISN + 1, 500);
+			struct packet error = { A, B, family, family == 4 ? ICMP4 : ICMP6, family == 4 ? 0x0304 : 0x0200,
+						.quote = &quoted };
+			struct result r;
+			uint32_t cookie;
+
+			world_reset(state);
+			proxy(TENANT_SYN_ALWAYS);
+			world_case("connection", IN_TC);
+			cookie = connect_to_b(family, "020405b4");
+			send_from(IN_TC, to_a(family, ACK, SERVER + 1, ISN + 1, 500), SENT, DROP_NONE);
+			world_case("in the client's numbers", flavour);
+			quoted.seq = cookie + 1;
+			r = send_from(flavour, error, SENT, DROP_NONE);
+			case_assert(frame_sums_right(&r.out, 0));
+			case_assert(get32(tcp_of(&r.out) + 8 + (family == 4 ? 20 : 40) + 4) == SERVER + 1);
+			world_case("in the workload's", flavour);
+			quoted.seq = SERVER + 1;
+			send_from(flavour, error, DROPPED, DROP_ICMP_UNRELATED);
+		}
+}
+
+/* Where every record is in use a connection finds no place, until one is not needed any more. */
+static void records(void **state)
+{
+	struct proxied_bucket full = { 0 };
+	struct tenant t;
+	uint32_t cookie;
+
+	world_reset(state);
+	proxy(TENANT_SYN_ALWAYS);
+	world_case("no record is free", IN_TC);
+	t = world_tenant();
+	for (int i = 0; i < PROXIED_PLACES; i++)
+		full.place[i] = (struct proxied){ .key = { 1 }, .used = PROXIED_USED, .seen = jiffies_now(),
+						  .timeout = CT_TCP_ESTABLISHED };
+	for (uint32_t i = 0; i < FLOWS_MAX / PROXIED_PLACES; i++)
+		assert_false(bpf_map_update_elem(inner_fd("proxied"), &i, &full, BPF_ANY));
+	cookie = get_cookie(IN_TC, 4);
+	send_from(IN_TC, to_b(4, ACK, ISN + 1, cookie + 1, 0), DROPPED, DROP_CT_FULL);
+	world_case("old ones are", IN_TC);
+	for (int i = 0; i < PROXIED_PLACES; i++)
+		full.place[i].seen -= t.timeout[CT_TCP_ESTABLISHED] + 10;
+	for (uint32_t i = 0; i < FLOWS_MAX / PROXIED_PLACES; i++)
+		assert_false(bpf_map_update_elem(inner_fd("proxied"), &i, &full, BPF_ANY));
+	send_from(IN_TC, to_b(4, ACK, ISN + 1, cookie + 1, 0), SENT, DROP_NONE);
+}
+
 /* Nobody listens: the client believes in a connection, and its RST has the number that it waits for. */
 static void refused(void **state)
 {
@@ -399,6 +456,8 @@ int main(void)
 		cmocka_unit_test(opens),
 		cmocka_unit_test(forgeries),
 		cmocka_unit_test(connections),
+		cmocka_unit_test(icmp_errors),
+		cmocka_unit_test(records),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(pressure),
 	};

@@ -105,6 +105,25 @@ static __always_inline bool may_be_ended(const struct pkt *p)
 	return port && port->chain_since;
 }
 
+/* The client is to get a RST (reset.h), with the number that it waits for. */
+__noinline int proxied_ends(struct pkt *p, const struct flow *f)
+{
+	const struct tenant *t;
+	struct proxied *r;
+
+	if (!p || !f)
+		return 0;
+	t = tenant_at(p->tenant);
+	r = t ? proxied_find(p, t) : NULL;
+	if (!r || !r->ready)
+		return 0;
+	if (!(*flow_flags(f, p->dir) & FLOW_ORIGINAL))
+		p->tcp_seq -= r->delta;
+	else if (p->proxy == PROXY_TOWARDS)
+		p->tcp_ack -= r->delta;
+	return 0;
+}
+
 /* Verified once for all hooks. */
 __noinline int proxied_numbers(struct pkt *p, const struct flow *f)
 {

@@ -199,11 +199,6 @@ static void from_afar(void **state)
 		proxy(TENANT_SYN_ALWAYS);
 		world_case("through the tunnel", flavour);
 		frame_wrap(&f, &(struct tunnelled){ .vni = VNI });
-		/* TC has to ask for the way first. */
-		if (flavour == IN_XDP) {
-			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, UP, DROP_NONE);
-			expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &f, SENT, DROP_NONE);
-		}
 		r = expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
 		case_assert(frame_sums_right(&r.out, 50) && r.out.len == 50 + 54);
 		case_assert(!half_flows(4));
@@ -403,6 +398,30 @@ static void records(void **state)
 	send_from(IN_TC, to_b(4, ACK, ISN + 1, cookie + 1, 0), SENT, DROP_NONE);
 }
 
+/* A chain comes that ends older connections: the client gets a RST with its own number. */
+static void chain_resets(void **state)
+{
+	uint32_t slot = CHAIN, cookie;
+	struct chain chain;
+	struct result r;
+	struct port port;
+
+	world_reset(state);
+	proxy(TENANT_SYN_ALWAYS);
+	world_case("a chain that resets", IN_TC);
+	cookie = connect_to_b(4, "020405b4");
+	chain_protect(B, false);
+	map_get("chains", &slot, &chain);
+	chain.flags = CHAIN_RESET;
+	map_put("chains", &slot, &chain);
+	port = port_get(B);
+	port.chain_since = world_tenant().epoch + 1;
+	port_put(B, &port);
+	tenant_bump();
+	r = send_from(IN_TC, to_a(4, ACK, SERVER + 1, ISN + 1, 0), SENT, DROP_CHAIN_RESET);
+	case_assert(has_flags(&r.out, RST) && seq_of(&r.out) == cookie + 1);
+}
+
 /* Nobody listens: the client believes in a connection, and its RST has the number that it waits for. */
 static void refused(void **state)
 {
@@ -458,6 +477,7 @@ int main(void)
 		cmocka_unit_test(connections),
 		cmocka_unit_test(icmp_errors),
 		cmocka_unit_test(records),
+		cmocka_unit_test(chain_resets),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(pressure),
 	};

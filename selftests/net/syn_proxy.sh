@@ -124,13 +124,16 @@ insert:
 	capture_stop
 }
 
-# flood: e sends SYNs until flood_stop.
+arrived() { [ $(($(counter_get h2 tenants red:flows) + $(sent))) -ge "$1" ]; }
+
+# flood: e sends SYNs, more than the tables hold, until $FLOOD_PID is stopped.
 flood() {
+	local before=$(($(counter_get h2 tenants red:flows) + $(sent)))
 	printf '%s\t%s\t%s\t%s\t%s\n' "/run/netns/$(netns_of h1.pe)" eth0 100000 0 \
 		"[eth('$B', '$E', ip4('$E4', '$B4', tcp(2000 + i, 7, SYN, seq=i))) for i in range(4000)]" > "$STATE/flood"
 	bg sh -c "exec python3 -S -E '$TOP/selftests/net/frames.py' < '$STATE/flood'"
 	FLOOD_PID=$BG_PID
-	sleep 1
+	wait_for 20 arrived $((before + 2000)) || fail "the flood does not arrive"
 }
 
 half_open() { weft_on h2 -j ct show "$1" | jq '[.[] | select(.half_open)] | length'; }

@@ -22,7 +22,7 @@ LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
 
-.PHONY: all demo check unit net verifier kernels net-guest bench bench-safe format lint install uninstall clean help
+.PHONY: all demo check unit net verifier kernels net-guest bench bench-safe bench-firewall format lint install uninstall clean help
 # make V=1 shows the commands themselves.
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
@@ -111,6 +111,9 @@ net-guest: all ## the net tests on another kernel, in an emulated machine (half 
 
 bench: all ## figures against the kernel's own overlay and plain veth, name=value
 	./selftests/bench/bench.sh
+
+bench-firewall: all ## conntrack and rules at size, beside the kernel; name=value
+	./selftests/bench/firewall.sh
 
 bench-safe: all ## what it costs and risks to use weft: kills, upgrades, confirmation, boot; name=value
 	./selftests/bench/safe.sh

@@ -15,12 +15,11 @@
 #define TC_ACT_SHOT 2
 #define TCX_NEXT -1	/* TC_ACT_UNSPEC below clsact: the next program, or the stack */
 
-#define HEADERS_MAX 192	/* as much as parse may read: pulled in from fragments if need be */
-
-static __always_inline void ctx_make_linear(ctx_t *ctx, __u32 l2)
+/* The first `want` bytes, or all that there are, can be read. */
+static __always_inline void ctx_make_linear(ctx_t *ctx, __u32 want)
 {
-	__u32 want = l2 + HEADERS_MAX < ctx->len ? l2 + HEADERS_MAX : ctx->len;
-
+	if (want > ctx->len)
+		want = ctx->len;
 	if ((void *)(long)ctx->data + want > (void *)(long)ctx->data_end)
 		bpf_skb_pull_data(ctx, want);
 }

@@ -8,7 +8,7 @@
 /* Not a typedef: CO-RE takes the name of the type literally. */
 #define ctx_t struct xdp_md
 
-static __always_inline void ctx_make_linear(ctx_t *ctx, __u32 l2)
+static __always_inline void ctx_make_linear(ctx_t *ctx, __u32 want)
 {
 }
 

@@ -81,7 +81,7 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 	struct tenant_traffic *stats;
 	struct scratch *room = scratch_here();
 	struct flow *f;
-	enum verdict v;
+	long error;
 
 	if (p->flags & PKT_NO_CREATE)
 		return drop(p, DROP_SF_NO_FLOW);
@@ -95,13 +95,13 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 		f->path[0].flags |= FLOW_PROXIED;
 		f->path[1].flags |= FLOW_PROXIED;
 	}
-	v = flow_store(p, f);
+	error = flow_store(p, f);
 	stats = tenant_counters(p->tenant);
-	if (!v && stats)
+	if (!error && stats)
 		stats->flows++;
-	if (!v && stats && p->proxy == PROXY_OPENS)
+	if (!error && stats && p->proxy == PROXY_OPENS)
 		stats->syn_cookies_valid++;
-	return v;
+	return flow_inserted(p, error);
 }
 
 static __always_inline enum verdict cookie_forged(struct pkt *p)

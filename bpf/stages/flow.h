@@ -133,21 +133,19 @@ static __always_inline enum verdict flow_inserted(struct pkt *p, long error)
 	return drop(p, error == -E2BIG ? DROP_CT_FULL : error == -ENOENT ? DROP_CT_MISSING : DROP_INTERNAL);
 }
 
-/* The flow that lies in scratch. */
-static __always_inline enum verdict flow_store(struct pkt *p, const struct flow *f)
+/* The flow that lies in scratch: 0, -EEXIST, or why not. */
+static __always_inline long flow_store(struct pkt *p, const struct flow *f)
 {
 	bool handshake = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_SYN;
 	union flow_key key;
 	void *table;
 
 	if (!handshake)
-		return flow_inserted(p, flow_insert(p));
+		return flow_insert(p);
 	key = key_of(p);
 	/* Any expired or closed flow with this key was removed by flow_admit. */
 	table = half_table(p);
-	if (!table)
-		return drop(p, DROP_CT_MISSING);
-	return flow_inserted(p, bpf_map_update_elem(table, &key, f, BPF_NOEXIST));
+	return table ? bpf_map_update_elem(table, &key, f, BPF_NOEXIST) : -ENOENT;
 }
 
 #endif

@@ -199,6 +199,36 @@ static __always_inline enum verdict parse_tags(ctx_t *ctx, struct pkt *p)
 	return V_NEXT;
 }
 
+#define HEADERS_MAX 192	/* as much as is read of a frame */
+
+/*
+ * A stack sends a super-packet of TCP with its headers alone where they can be read, and the payload in pages. To pull in
+ * more than those would unshare it, with all of its pages, from the copy that the sender keeps.
+ */
+static __always_inline bool headers_are_linear(ctx_t *ctx, __u32 l2)
+{
+	const struct ethhdr *eth = at(ctx, l2, sizeof(*eth));
+	const struct ipv6hdr *ipv6;
+	const struct iphdr *ipv4;
+	const struct tcphdr *tcp;
+	__u32 l4 = 0;
+
+	if (!eth)
+		return false;
+	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
+		ipv4 = at(ctx, l2 + ETH_HLEN, sizeof(*ipv4));
+		if (ipv4 && ipv4->version == 4 && ipv4->ihl == 5 && ipv4->protocol == IPPROTO_TCP &&
+		    !(ipv4->frag_off & bpf_htons(0x3fff)))
+			l4 = l2 + ETH_HLEN + sizeof(*ipv4);
+	} else if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
+		ipv6 = at(ctx, l2 + ETH_HLEN, sizeof(*ipv6));
+		if (ipv6 && ipv6->nexthdr == IPPROTO_TCP)
+			l4 = l2 + ETH_HLEN + sizeof(*ipv6);
+	}
+	tcp = l4 ? at(ctx, l4, sizeof(*tcp)) : NULL;
+	return tcp && at(ctx, l4 + tcp->doff * 4, 0);
+}
+
 /* The Ethernet frame that begins `l2` bytes into the data: 0 or OUTER_LEN. */
 __noinline int parse(ctx_t *ctx, struct pkt *p, __u32 l2)
 {
@@ -207,7 +237,8 @@ __noinline int parse(ctx_t *ctx, struct pkt *p, __u32 l2)
 
 	if (!p || l2 > HEADERS_SKIP_MAX)
 		return V_DROP;
-	ctx_make_linear(ctx, l2);
+	if (!WEFT_XDP && !headers_are_linear(ctx, l2))
+		ctx_make_linear(ctx, l2 + HEADERS_MAX);
 	p->l2 = l2;
 	p->l3 = l2 + ETH_HLEN;
 	eth = at(ctx, l2, sizeof(*eth));

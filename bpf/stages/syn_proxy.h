@@ -312,8 +312,11 @@ static __always_inline int proxy_frame(ctx_t *ctx, struct pkt *p)
 /* Of a packet that may pass, before it goes on. */
 __noinline int syn_proxy(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
-	if (!p || !f)
+	if (!p)
 		return V_DROP;
+	/* A stateless rule lets the SYN pass, which was made into a cookie when another did. */
+	if (!f)
+		return drop(p, DROP_SYN_PROXY);
 #if !WEFT_XDP
 	if (p->proxy == PROXY_ANSWERED)
 		return workload_answered(ctx, p, f);

@@ -24,6 +24,7 @@ static __always_inline enum verdict tunnel(ctx_t *ctx, struct pkt *p)
 	const struct vtep *sender;
 
 	p->ifindex = ctx_ifindex(ctx);
+	/* No more than that: most of what is not for the tunnel is the host's own. */
 	ctx_make_linear(ctx, OUTER_LEN);
 	outer = at(ctx, 0, OUTER_LEN - sizeof(struct vxlan_header));
 	if (!us || !outer || outer->ethertype != bpf_htons(ETH_P_IP) || outer->version_ihl != 0x45 ||

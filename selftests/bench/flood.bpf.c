@@ -38,7 +38,7 @@ static __always_inline void pick_flow(struct pick *p)
 {
 	__u64 r;
 
-	if (state.sweep_dport < state.config.n_dport) {
+	if (!state.config.random && state.sweep_dport < state.config.n_dport) {
 		p->sport = state.sweep_sport++;
 		p->dport = state.sweep_dport;
 		if (state.sweep_sport >= state.config.n_sport) {
@@ -115,6 +115,14 @@ static __always_inline int is_early(void)
 	return 0;
 }
 
+/* The low half of the source address, first of its kind. Who counts by turns has the same clock. */
+static __always_inline __u16 source_low(void)
+{
+	if (state.config.turn_ns && bpf_ktime_get_ns() / state.config.turn_ns & 1)
+		return state.config.turn_low;
+	return state.config.src_low;
+}
+
 SEC("xdp")
 int flood(struct xdp_md *ctx)
 {
@@ -130,7 +138,7 @@ int flood(struct xdp_md *ctx)
 	if (data + 72 <= end)
 		write_head(data, 8, 9);
 	pick_flow(&p);
-	src = state.config.src_low + p.src;
+	src = source_low() + p.src;
 	dst = state.config.dst_low + p.dst;
 	if (state.config.v6) {
 		put16(data + 36, bpf_htons(src));

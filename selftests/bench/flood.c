@@ -2,6 +2,7 @@
 /*
  * flood: sends frames of N flows out of a device as fast as one core can, by BPF_PROG_TEST_RUN
  * with live frames, or --pps of them a second. The device's other end needs NAPI: an XDP program, or GRO.
+ * With --turns the source is --turn-src in every second of them, by the monotonic clock.
  * Prints "sent=N pps=N", also when SIGTERM ends it before its time.
  */
 #include <bpf/bpf.h>
@@ -18,16 +19,19 @@
 static const char help[] =
 	"flood --dev DEV --src-mac MAC --dst-mac MAC --src-ip IP --dst-ip IP [--netns NETNS]\n"
 	"             [--flows N] [--size BYTES] [--count N | --seconds S [--pps N]] [--cpu C]\n"
-	"             [--sport PORT] [--dport PORT] [--swap] [--srcs N] [--dsts N]\n"
+	"             [--sport PORT] [--dport PORT] [--swap] [--random] [--srcs N] [--dsts N]\n"
 	"             [--udp-check] [--tcp-syn | --proto N]\n"
+	"             [--turns MS --turn-src IP]\n"
 	"       flood --empty    prints empty_ns=: what an empty program costs with bpf_stats on\n"
 	"       flood --stats    keeps bpf_stats on until it is killed";
 
 struct options {
 	const char *netns, *dev, *src_mac, *dst_mac, *src_ip, *dst_ip;
 	long flows, size, cpu, sport, dport, srcs, dsts, proto, count, pps;
+	const char *turn_src;
+	long turns;
 	double seconds;
-	int swap, udp_check, tcp_syn, empty, stats;
+	int swap, random, udp_check, tcp_syn, empty, stats;
 };
 
 struct frame {
@@ -146,6 +150,8 @@ static void build(const struct options *o, struct flood_config *c, struct frame 
 		put_ipv4(ip, c->l4, bytes);
 	c->src_low = put_address(ip + (c->v6 ? 8 : 12), o->src_ip, c->v6);
 	c->dst_low = put_address(ip + (c->v6 ? 24 : 16), o->dst_ip, c->v6);
+	c->turn_ns = o->turns * 1000000UL;
+	c->turn_low = o->turns ? put_address((__u8[16]){}, o->turn_src, c->v6) : 0;
 	put_l4(ip + l3, c->l4, bytes);
 	c->ip_sum = sum16(ip, 20);
 	c->l4_sum = sum16(ip + (c->v6 ? 8 : 12), c->v6 ? 32 : 8) + c->l4 + bytes +
@@ -166,6 +172,7 @@ static void spread(const struct options *o, struct flood_config *c)
 	c->sport = o->sport;
 	c->dport = o->dport;
 	c->swap = o->swap;
+	c->random = o->random;
 	c->n_src = o->srcs;
 	c->n_dst = o->dsts;
 	if (o->sport + c->n_sport > 65536 || o->dport + c->n_dport > 65536)
@@ -290,7 +297,10 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "srcs", NUMBER, &o->srcs, 1, 65536 },
 		{ "dsts", NUMBER, &o->dsts, 1, 65536 },
 		{ "proto", NUMBER, &o->proto, 0, 255 },
+		{ "turns", NUMBER, &o->turns, 1, 60000 },
+		{ "turn-src", TEXT, &o->turn_src, 0, 0 },
 		{ "swap", SWITCH, &o->swap, 0, 0 },
+		{ "random", SWITCH, &o->random, 0, 0 },
 		{ "udp-check", SWITCH, &o->udp_check, 0, 0 },
 		{ "tcp-syn", SWITCH, &o->tcp_syn, 0, 0 },
 		{ "empty", SWITCH, &o->empty, 0, 0 },

@@ -54,3 +54,29 @@ kernel_policy() {
 		}
 	NFT
 }
+
+# kernel_conntrack_room FLOWS HOST...: that many flows on each host, in a hash with a bucket for each flow of all hosts,
+# which all namespaces share; what the machine had comes back with the script's end.
+kernel_conntrack_room() {
+	local flows=$1 host buckets
+	shift
+	buckets=$((flows * $#))
+	KERNEL_CONNTRACK=$(sysctl -n net.netfilter.nf_conntrack_max net.netfilter.nf_conntrack_buckets | xargs) ||
+		die "no nf_conntrack"
+	trap 'kernel_conntrack_restore; test_end' EXIT
+	# First the hash: setting that also sets how many flows there may be.
+	sysctl -qw net.netfilter.nf_conntrack_buckets=$buckets
+	sysctl -qw net.netfilter.nf_conntrack_max=$buckets
+	for host in "$@"; do
+		in_ns "$host" sysctl -qw net.netfilter.nf_conntrack_max="$flows" 2>/dev/null
+	done
+}
+
+# Keeps the status that the script ends with.
+kernel_conntrack_restore() {
+	local status=$?
+	sysctl -qw net.netfilter.nf_conntrack_buckets="${KERNEL_CONNTRACK#* }" net.netfilter.nf_conntrack_max="${KERNEL_CONNTRACK% *}"
+	return $status
+}
+
+kernel_flows() { in_ns "$1" cat /proc/sys/net/netfilter/nf_conntrack_count; }

@@ -11,30 +11,33 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "sink.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2); /* of even turns, of odd ones */
 	__type(key, __u32);
 	__type(value, __u64);
 } received SEC(".maps");
 
-const volatile __u8 protocol = IPPROTO_UDP;
+const volatile struct sink_options options = { .protocol = IPPROTO_UDP };
 
 static __always_inline int counted(void *data, void *end)
 {
 	__u8 *p = data;
 	__u64 *n;
 	__u16 type;
-	__u32 zero = 0;
+	__u32 turn = 0;
 
 	if (data + 34 > end)
 		return 0;
 	type = *(__u16 *)(p + 12);
-	if (!(type == bpf_htons(ETH_P_IP) && p[23] == protocol) &&
-	    !(type == bpf_htons(ETH_P_IPV6) && p[20] == protocol))
+	if (!(type == bpf_htons(ETH_P_IP) && p[23] == options.protocol) &&
+	    !(type == bpf_htons(ETH_P_IPV6) && p[20] == options.protocol))
 		return 0;
-	n = bpf_map_lookup_elem(&received, &zero);
+	if (options.turn_ns)
+		turn = bpf_ktime_get_ns() / options.turn_ns & 1;
+	n = bpf_map_lookup_elem(&received, &turn);
 	if (n)
 		(*n)++;
 	return 1;

@@ -3,7 +3,8 @@
  * sink: counts and drops UDP on a device, in native XDP (which also gives the device NAPI) and at
  * TC.
  * Prints "ready", and after --warmup and --seconds "received=N pps=N" of those seconds.
- * With --seconds 0 it counts until SIGTERM ends it.
+ * With --seconds 0 it counts until SIGTERM ends it. With --turns it also prints "even_pps=N odd_pps=N" of
+ * every other turn, by the clock that flood has.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -11,14 +12,15 @@
 #include <net/if.h>
 #include <signal.h>
 #include "bench.h"
+#include "sink.h"
 
 static const char help[] =
-	"sink --dev DEV [--netns NETNS] [--seconds S] [--warmup S] [--proto N] [--tc-only]";
+	"sink --dev DEV [--netns NETNS] [--seconds S] [--warmup S] [--proto N] [--tc-only] [--turns MS]";
 
 struct options {
 	const char *netns, *dev;
 	double seconds, warmup;
-	long proto;
+	long proto, turns;
 	int tc_only;
 };
 
@@ -27,13 +29,12 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-static uint64_t total(int map, int cpus)
+static uint64_t total(int map, int cpus, uint32_t turn)
 {
 	uint64_t values[cpus], sum = 0;
-	uint32_t zero = 0;
 	int i;
 
-	if (bpf_map_lookup_elem(map, &zero, values))
+	if (bpf_map_lookup_elem(map, &turn, values))
 		die("counter");
 	for (i = 0; i < cpus; i++)
 		sum += values[i];
@@ -57,7 +58,8 @@ static struct bpf_object *load(const struct options *o)
 		die("sink.bpf.o");
 	bpf_object__for_each_map(map, obj)
 		if (strstr(bpf_map__name(map), ".rodata"))
-			*(uint8_t *)bpf_map__initial_value(map, &size) = o->proto;
+			*(struct sink_options *)bpf_map__initial_value(map, &size) =
+				(struct sink_options){ o->turns * 1000000UL, o->proto };
 	if (bpf_object__load(obj))
 		die("sink.bpf.o");
 	return obj;
@@ -86,6 +88,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "seconds", SECONDS, &o->seconds, 0, 0 },
 		{ "warmup", SECONDS, &o->warmup, 0, 0 },
 		{ "proto", NUMBER, &o->proto, 0, 255 },
+		{ "turns", NUMBER, &o->turns, 1, 60000 },
 		{ "tc-only", SWITCH, &o->tc_only, 0, 0 },
 		{},
 	};
@@ -99,7 +102,7 @@ int main(int argc, char **argv)
 {
 	struct options o = { .proto = 17 };
 	const struct sigaction act = { .sa_handler = on_signal };
-	uint64_t before, start, count, took;
+	uint64_t before[2] = {}, start, count[2], took;
 	int map, cpus = libbpf_num_possible_cpus();
 	struct bpf_object *obj;
 
@@ -113,14 +116,18 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 	pause_for(o.warmup);
-	before = o.seconds ? total(map, cpus) : 0;
+	for (int i = 0; i < 2 && o.seconds; i++)
+		before[i] = total(map, cpus, i);
 	start = now_ns();
 	if (o.seconds)
 		pause_for(o.seconds);
 	else
 		pause();
-	count = total(map, cpus) - before;
+	for (int i = 0; i < 2; i++)
+		count[i] = total(map, cpus, i) - before[i];
 	took = now_ns() - start;
-	printf("received=%lu pps=%.0f\n", count, count * 1e9 / took);
+	printf("received=%lu pps=%.0f\n", count[0] + count[1], (count[0] + count[1]) * 1e9 / took);
+	if (o.turns)
+		printf("even_pps=%.0f odd_pps=%.0f\n", count[0] * 2e9 / took, count[1] * 2e9 / took);
 	return 0;
 }

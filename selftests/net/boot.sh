@@ -4,30 +4,12 @@
 # boot: what weft.service does at boot, `weft load` and `weft apply --at-boot`, brings host h1 up with what the operator
 # has confirmed last, whatever is in the files meanwhile: what was taken back, what is no YAML, what one device is refused
 # for. Tenant red has ports w1, w2 and w3 there.
-. "$(dirname "$0")/../lib/net.sh"
-need_weft
-need jq
+. "$(dirname "$0")/../lib/one_host.sh"
 
-host_add h1 192.168.50.1/24
-netns_add wire
-pair h1 u0 wire u0
-underlay_dev h1 u0
-for n in 1 2 3; do workload_add h1 p$n 02:00:00:00:00:0$n 10.0.1.$n/24; done
-
-cat > "$STATE/good.yaml" <<-YAML
-	version: 1
-	hosts:
-	  h1: {vtep: 192.168.50.1, underlay: [u0]}
-	tenants:
-	  red:
-	    networks:
-	      web: {vni: 101, subnets: [10.0.1.0/24]}
-	    ports:
-	      w1: {network: web, host: h1, device: p1, mac: "02:00:00:00:00:01", addresses: [10.0.1.1]}
-	      w2: {network: web, host: h1, device: p2, mac: "02:00:00:00:00:02", addresses: [10.0.1.2]}
-	      w3: {network: web, host: h1, device: p3, mac: "02:00:00:00:00:03", addresses: [10.0.1.3]}
-	    acl:
-	      - {name: ping, direction: in, priority: 50, protocol: icmp, action: allow}
+one_host 3
+one_host_yaml > "$STATE/good.yaml" <<-YAML
+	acl:
+	  - {name: ping, direction: in, priority: 50, protocol: icmp, action: allow}
 YAML
 sed 's/allow/deny/' "$STATE/good.yaml" > "$STATE/bad.yaml"
 conf=$STATE/weft.d

@@ -4,34 +4,15 @@
 # confirm: what is applied with --confirm takes itself back within half a second after its time, by packets and whole,
 # whatever has happened to the shell, the session, the command or the waiting process; unless `weft confirm` came. No
 # other change comes in between. One host h1, tenant red with ports w1, w2 and w3 there.
-. "$(dirname "$0")/../lib/net.sh"
-need_weft
-need jq python3
+. "$(dirname "$0")/../lib/one_host.sh"
+need python3
 
-host_add h1 192.168.50.1/24
-netns_add wire
-pair h1 u0 wire u0
-underlay_dev h1 u0
-workload_add h1 p0 02:00:00:00:00:0a 10.0.1.1/24
-workload_add h1 p1 02:00:00:00:00:0b 10.0.1.2/24
-workload_add h1 p2 02:00:00:00:00:0c 10.0.1.3/24
-
-cat > "$STATE/good.yaml" <<-YAML
-	version: 1
-	hosts:
-	  h1: {vtep: 192.168.50.1, underlay: [u0]}
-	tenants:
-	  red:
-	    networks:
-	      web: {vni: 101, subnets: [10.0.1.0/24]}
-	    ports:
-	      w1: {network: web, host: h1, device: p0, mac: "02:00:00:00:00:0a", addresses: [10.0.1.1]}
-	      w2: {network: web, host: h1, device: p1, mac: "02:00:00:00:00:0b", addresses: [10.0.1.2]}
-	      w3: {network: web, host: h1, device: p2, mac: "02:00:00:00:00:0c", addresses: [10.0.1.3]}
-	    groups:
-	      all: {ports: [w1, w2, w3]}
-	    acl:
-	      - {name: ping, direction: in, priority: 50, protocol: icmp, source: [group:all], action: allow}
+one_host 3
+one_host_yaml > "$STATE/good.yaml" <<-YAML
+	groups:
+	  all: {ports: [w1, w2, w3]}
+	acl:
+	  - {name: ping, direction: in, priority: 50, protocol: icmp, source: [group:all], action: allow}
 YAML
 # Another VNI, a port and a group fewer, nothing let in, a tenant more.
 sed -e '/ w3:/d; /groups:/d; /all:/d; s/vni: 101/vni: 102/; s/ source: \[group:all\],//; s/allow/deny/' \
@@ -57,8 +38,8 @@ taken_back() {
 	fi
 	picture > "$STATE/after"
 	if diff "$STATE/before" "$STATE/after"; then ok "$2: everything is as before"; else fail "$2: something differs"; fi
-	ping_ok h1.p0 10.0.1.2
-	ping_ok h1.p0 10.0.1.3
+	ping_ok h1.p1 10.0.1.2
+	ping_ok h1.p1 10.0.1.3
 	expect_ok -t "and nobody waits" wait_for 1 nobody_waits
 }
 
@@ -101,7 +82,7 @@ expect_output 'status 0' python3 "$STATE/session.py" "weft-$TEST_ID" "$WEFT" -n 
 grep -q 'control group' "$STATE/output" || note "no control groups to kill here"
 # Before any other weft command, which would start another.
 expect_ok -t "the session is dead, the waiting process is not" eval '! nobody_waits'
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 deadline=$(jq .deadline_ms "$(record)")
 sleep "$(awk -v d="$deadline" -v n="$(now_ms)" 'BEGIN { print (d > n + 150) ? (d - n - 150) / 1000 : 0 }')"
 expect_ok -t "not before its time" waits
@@ -120,7 +101,7 @@ expect_output 'confirmed: state' weft_on h1 confirm
 expect_ok -t "nobody waits any more" wait_for 1 nobody_waits
 expect_refused 'nothing awaits' weft_on h1 confirm
 sleep 2.1
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 expect_eq null "$(weft_on h1 -j status | jq .unconfirmed)" "it stays"
 
 # --- no other change; taken back by hand; nothing to confirm; refused ---
@@ -143,31 +124,31 @@ expect_fail -t "a file that is refused" weft_on h1 apply "$STATE/wrong.yaml" --c
 in_ns h1 ip link add dx type veth peer name dy
 in_ns h1 tc qdisc add dev dx clsact
 in_ns h1 tc filter add dev dx ingress bpf direct-action object-pinned "$(root_of h1)/prog/guard_tc"
-sed 's/device: p2/device: dx/' "$STATE/good.yaml" > "$STATE/foreign.yaml"
+sed 's/device: p3/device: dx/' "$STATE/good.yaml" > "$STATE/foreign.yaml"
 expect_refused 'foreign' weft_on h1 apply "$STATE/foreign.yaml" --confirm 1h
 in_ns h1 ip link del dx
 expect_ok -t "nothing awaits after these" eval '! waits && nobody_waits'
 for time in 5 0s 900ms 8d soon; do expect_status 1 weft_on h1 apply "$STATE/bad.yaml" --confirm $time; done
 expect_fail -t "without a place for the way back" env WEFT_STATE_DIR=/proc/none "$WEFT" -n "$(netns_of h1)" \
 	-r "$(root_of h1)" apply "$STATE/bad.yaml" --confirm 1h
-ping_ok h1.p0 10.0.1.2
+ping_ok h1.p1 10.0.1.2
 
 # --- what keeps it from going back is said, and once it is gone it goes back ---
 
 apply "$STATE/bad.yaml" --confirm 2s
-in_ns h1 ip link set dev p2 xdpgeneric pinned "$(root_of h1)/prog/port_xdp"
+in_ns h1 ip link set dev p3 xdpgeneric pinned "$(root_of h1)/prog/port_xdp"
 expect_ok -t "a revert that is refused says why in status" \
-	wait_for 5 eval 'weft_on h1 status | grep -q "unconfirmed: .*cannot be taken back: .*p2.*foreign"'
-ping_fail h1.p0 10.0.1.2
-in_ns h1 ip link set dev p2 xdpgeneric off
+	wait_for 5 eval 'weft_on h1 status | grep -q "unconfirmed: .*cannot be taken back: .*p3.*foreign"'
+ping_fail h1.p1 10.0.1.2
+in_ns h1 ip link set dev p3 xdpgeneric off
 taken_back 4 "without the foreign program"
 
 # One that can stay, behind ours, is no reason to leave everybody without a network.
 apply "$STATE/bad.yaml" --confirm 1s
-in_ns h1 tc qdisc add dev p2 clsact
-in_ns h1 tc filter add dev p2 ingress pref 30000 bpf direct-action object-pinned "$(root_of h1)/prog/guard_tc"
-taken_back 4 "with a program of somebody else on p2"
-in_ns h1 tc qdisc del dev p2 clsact
+in_ns h1 tc qdisc add dev p3 clsact
+in_ns h1 tc filter add dev p3 ingress pref 30000 bpf direct-action object-pinned "$(root_of h1)/prog/guard_tc"
+taken_back 4 "with a program of somebody else on p3"
+in_ns h1 tc qdisc del dev p3 clsact
 
 # --- the command, the waiting process, the machine dies ---
 
@@ -187,7 +168,7 @@ taken_back 3 "the command is killed on its way"
 apply "$STATE/bad.yaml" --confirm 2s
 kill -9 "$(pids)"
 sleep 2.1
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 "$WEFT" -n "$(netns_of wire)" -r "$(root_of h1)" status > /dev/null
 expect_ok -t "from another network namespace nothing is done" eval 'waits && nobody_waits'
 weft_on h1 status > /dev/null
@@ -199,12 +180,12 @@ jq -c '.boot_id = "another"' "$(record)" > "$STATE/record"
 cp "$STATE/record" "$(record)"
 rm -rf "$(root_of h1)"
 in_ns h1 ip link del weft-vxlan
-wait_for 2 eval '! in_ns h1 bpftool net | grep -q "^p0("'
-ping_fail h1.p0 10.0.1.2
+wait_for 2 eval '! in_ns h1 bpftool net | grep -q "^p1("'
+ping_fail h1.p1 10.0.1.2
 weft_load h1
 taken_back 2 "the machine is started anew"
 expect_refused 'nobody confirmed it' weft_on h1 apply "$STATE/bad.yaml"
-ping_ok h1.p0 10.0.1.2
+ping_ok h1.p1 10.0.1.2
 
 apply "$STATE/bad.yaml" --confirm 1h
 weft_on h1 unload --force

@@ -4,31 +4,14 @@
 # history: each change makes one state with who, when, how and what, ten are kept besides the present one, and
 # rollback goes to any of them, by packets; a command that is killed neither loses a state nor leaves one that never was;
 # the log has every change. One host h1, tenant red with ports w1 and w2 there.
-. "$(dirname "$0")/../lib/net.sh"
-need_weft
-need jq python3 unshare
+. "$(dirname "$0")/../lib/one_host.sh"
+need python3 unshare
 
-host_add h1 192.168.50.1/24
-netns_add wire
-pair h1 u0 wire u0
-underlay_dev h1 u0
-workload_add h1 p0 02:00:00:00:00:0a 10.0.1.1/24
-workload_add h1 p1 02:00:00:00:00:0b 10.0.1.2/24
-
+one_host 2
 configuration() {
-	cat <<-YAML
-	version: 1
-	hosts:
-	  h1: {vtep: 192.168.50.1, underlay: [u0]}
-	tenants:
-	  red:
-	    networks:
-	      web: {vni: 101, subnets: [10.0.1.0/24]}
-	    ports:
-	      w1: {network: web, host: h1, device: p0, mac: "02:00:00:00:00:0a", addresses: [10.0.1.1]}
-	      w2: {network: web, host: h1, device: p1, mac: "02:00:00:00:00:0b", addresses: [10.0.1.2]}
-	    acl:
-	      - {name: ping, direction: in, priority: 50, protocol: icmp, action: $1}
+	one_host_yaml <<-YAML
+	acl:
+	  - {name: ping, direction: in, priority: 50, protocol: icmp, action: $1}
 	YAML
 }
 
@@ -64,30 +47,30 @@ printf 'group add red/one ports w1\ngroup add red/two ports w2\n' > "$STATE/batc
 weft_on h1 -b "$STATE/batch"
 expect_eq "$(sha256sum < "$STATE/batch" | cut -d' ' -f1) 2 4" \
 	"$(state 0 '.origin.files[0].sha256') $(state 0 '.diff | length') $(states)" "a batch is one state"
-ping_ok h1.p0 10.0.1.2
+ping_ok h1.p1 10.0.1.2
 
 # --- back, and back again ---
 
 expect_ok -t "apply that denies" weft_on h1 apply "$STATE/deny.yaml"
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 expect_output '^~ tenants/red/acl/ping action: deny -> allow' weft_on h1 rollback --dry-run
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 expect_output '^\+ tenants/red/groups/two' weft_on h1 rollback
-ping_ok h1.p0 10.0.1.2
+ping_ok h1.p1 10.0.1.2
 expect_output 'action: allow -> deny' weft_on h1 rollback
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 expect_eq rollback "$(state 0 .origin.command)" "a rollback is a state, and was rolled back"
 expect_ok -t "four states back" weft_on h1 rollback 4
 expect_eq '{"ping":"allow","web":"allow"}' \
 	"$(weft_on h1 -j save | jq -c '.tenants.red | if .groups then "groups" else (.acl | map_values(.action)) end')" \
 	"that is the state after the verb"
 expect_refused 'more than half' weft_on h1 rollback 7
-ping_ok h1.p0 10.0.1.2
+ping_ok h1.p1 10.0.1.2
 expect_ok -t "to the beginning" weft_on h1 rollback 7 --force
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 expect_output '^version: 1$' weft_on h1 save
 expect_ok -t "and back" weft_on h1 rollback
-ping_ok h1.p0 10.0.1.2
+ping_ok h1.p1 10.0.1.2
 for n in 0 -1 11 x 1x; do expect_status 1 weft_on h1 rollback -- $n; done
 
 # --- ten are kept ---
@@ -107,11 +90,11 @@ bpftool map delete pinned "$(root_of h1)/tenants/red/rules" key hex ${key//0x/}
 expect_output 'acl/ping' weft_on h1 rollback --dry-run
 expect_eq '0 apply' "$(state 0 .state) $(state 1 .origin.command | cut -d' ' -f1)" "what others edited is no state yet"
 expect_ok -t "acl commit after an edit" weft_on h1 acl commit red
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 expect_eq '- - tenants/red/acl/ping' "$(weft_on h1 history | sed -n '2s/.*  \(-\)  .*/\1/p') $(weft_on h1 history 0 | grep '^-')" \
 	"what others edited is a state of nobody"
 expect_ok -t "which can be rolled back" weft_on h1 rollback
-ping_ok h1.p0 10.0.1.2
+ping_ok h1.p1 10.0.1.2
 
 # --- unreadable ---
 
@@ -132,7 +115,7 @@ expect_eq 0 "$(grep -c '^- tenants/red$' "$STATE/output")" "rubbish is nothing t
 echo '{"state":999,"tree":{"hosts":[1]},"origin":7}' > "$(directory)/confirm.json"
 weft_on h1 status > /dev/null
 sleep 0.3
-ping_ok h1.p0 10.0.1.2
+ping_ok h1.p1 10.0.1.2
 rm "$(directory)"/*.json
 cp -a "$STATE/kept/." "$(directory)"
 
@@ -169,9 +152,9 @@ done > /dev/null 2>&1
 weft_on h1 apply "$STATE/allow.yaml" > /dev/null
 weft_on h1 apply "$STATE/deny.yaml" > /dev/null
 expect_ok -t "every state is whole after all those deaths" bash -c "cat '$(directory)'/state-*.json | jq -es 'all(.tree and .diff)'"
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 weft_on h1 rollback > /dev/null
-ping_ok h1.p0 10.0.1.2
+ping_ok h1.p1 10.0.1.2
 
 # Programs of another build are a state of their own.
 file="$(directory)/state-$(state 0 .state).json"
@@ -182,7 +165,7 @@ expect_output '^~ programs: .* -> 0.0\+other' weft_on h1 rollback --dry-run
 
 # Without a place for it, a change is made all the same, and says so.
 expect_output 'not be in the history' env WEFT_STATE_DIR=/proc/none "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" apply "$STATE/deny.yaml"
-ping_fail h1.p0 10.0.1.2
+ping_fail h1.p1 10.0.1.2
 
 # --- a root that is made anew ---
 

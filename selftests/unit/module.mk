@@ -21,7 +21,8 @@ $(BUILD)/tests/lib/%.o: selftests/unit/lib/%.c $(wildcard selftests/unit/lib/*.h
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) -c $< -o $@
 
-$(PACKET_TESTS): $(BUILD)/tests/%: selftests/unit/%.c $(PACKET_LIB) $(BPF_OBJECTS:%=$(BUILD)/bpf/%.o)
+$(PACKET_TESTS): $(BUILD)/tests/%: selftests/unit/%.c $(PACKET_LIB) $(BPF_OBJECTS:%=$(BUILD)/bpf/%.o) \
+		$(wildcard selftests/unit/*.h)
 	@mkdir -p $(@D)
 	$(call say,TEST)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) $< $(PACKET_LIB) -o $@ -lcmocka -lbpf -lelf -lz

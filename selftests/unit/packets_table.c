@@ -179,6 +179,27 @@ static void full_table(void **state)
 		}
 }
 
+/* Connections picked up in the middle are connections, also where one end alone was heard yet: none gives way. */
+static void full_of_connections(void **state)
+{
+	for_each_flavour(flavour)
+	{
+		struct tenant t;
+
+		world_reset(state);
+		allow_into_b();
+		t = world_tenant();
+		t.flags |= TENANT_LOOSE;
+		tenant_put(&t);
+		inner_resize("ct4", 1);
+		world_case("full of connections", flavour);
+		for (int i = 0; i < FLOW_PLACES; i++)
+			send_one(flavour, (struct packet){ A, B, 4, TCP, 1000 + i, 80, ACK, 7, 7 }, SENT, DROP_NONE);
+		send_one(flavour, (struct packet){ A, B, 4, UDP, 1000, 53 }, DROPPED, DROP_CT_FULL);
+		case_assert(flow_count("ct4") == FLOW_PLACES && !displaced());
+	}
+}
+
 /*
  * Flows that find no place at home are put elsewhere, and found there: every flow of a table as full as its tenant may
  * make it, in any order, and none twice.
@@ -207,6 +228,27 @@ static void crowded_table(void **state)
 					 DROP_NONE);
 			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 999 }, DROPPED, DROP_ACL_IN);
 			case_assert(flow_count(table) == FLOWS && !reclaimed());
+		}
+}
+
+/* Flows that differ in one address alone, in one bucket: each key is looked at whole. */
+static void one_bucket(void **state)
+{
+	for (int family = 4; family <= 6; family += 2)
+		for_each_flavour(flavour)
+		{
+			const char *table = family == 4 ? "ct4" : "ct6";
+
+			world_reset(state);
+			allow_into_b();
+			inner_resize(table, 1);
+			world_case("one bucket", flavour);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1000, 53 }, SENT, DROP_NONE);
+			send_one(flavour, (struct packet){ A, R, family, UDP, 1000, 53 }, SENT, DROP_NONE);
+			case_assert(flow_count(table) == 2);
+			send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1000 }, SENT, DROP_NONE);
+			send_one(flavour, (struct packet){ A, B, family, UDP, 1000, 53 }, SENT, DROP_NONE);
+			case_assert(flow_count(table) == 2);
 		}
 }
 
@@ -259,7 +301,9 @@ int main(void)
 		cmocka_unit_test_setup(idle_times, world_reset),
 		cmocka_unit_test_setup(short_timeout, world_reset),
 		cmocka_unit_test_setup(full_table, world_reset),
+		cmocka_unit_test_setup(full_of_connections, world_reset),
 		cmocka_unit_test_setup(crowded_table, world_reset),
+		cmocka_unit_test_setup(one_bucket, world_reset),
 		cmocka_unit_test_setup(missing_table, world_reset),
 		cmocka_unit_test_setup(syn_flood, world_reset),
 	};

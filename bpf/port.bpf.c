@@ -4,6 +4,7 @@
 #include "stages/checksum.h"
 #include "stages/fragment.h"
 #include "stages/forward.h"
+#include "stages/neighbour.h"
 
 /* The tag of the workload's frames tells the port; XDP leaves tagged frames to TC. */
 static __always_inline const struct port *find_port(struct pkt *p)

@@ -4,6 +4,7 @@
 #include "stages/checksum.h"
 #include "stages/fragment.h"
 #include "stages/forward.h"
+#include "stages/parse.h"
 #include "stages/probe.h"
 #include "stages/returned.h"
 

@@ -4,6 +4,7 @@
 #include "stages/tunnel.h"
 #include "stages/fragment.h"
 #include "stages/forward.h"
+#include "stages/parse.h"
 
 static __always_inline enum verdict from_underlay(ctx_t *ctx, struct pkt *p)
 {

@@ -71,7 +71,9 @@
 	X(REJECT_SILENT, "reject_silent", "ACL reject that gets no answer: of a RST, an ICMP error, a broadcast …") \
 	X(CT_TCP_WINDOW, "ct_tcp_window", "TCP segment or RST outside the window of its connection") \
 	X(CT_SCTP_STATE, "ct_sctp_state", "SCTP chunks that do not fit the flow's state") \
-	X(CT_SCTP_TAG, "ct_sctp_tag", "SCTP packet with another verification tag than its association's")
+	X(CT_SCTP_TAG, "ct_sctp_tag", "SCTP packet with another verification tag than its association's") \
+	X(SYN_COOKIE, "syn_cookie", "SYN proxy: an ACK without a flow and without a valid cookie, or a SYN that none could be made for") \
+	X(SYN_PROXY, "syn_proxy", "SYN proxy: of a connection that its workload has not answered yet, or whose record is gone")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -11,6 +11,8 @@ enum tenant_flags {
 	TENANT_MONITOR = 1 << 2,	/* ACL denies are counted as would_drop and passed */
 	TENANT_LOOSE = 1 << 3,		/* a TCP segment without SYN may start a flow */
 	TENANT_LIBERAL = 1 << 4,	/* TCP segments outside their window are counted and passed */
+	TENANT_SYN_AUTO = 1 << 5,	/* SYNs get cookies while the half-open table is under pressure */
+	TENANT_SYN_ALWAYS = 1 << 6,	/* they always do */
 };
 
 /* tenant_slots[slot] */
@@ -39,6 +41,9 @@ struct tenant_traffic {
 	__u64 tcp_outside;	/* TCP segments outside their window that `liberal` passed */
 	__u64 full;		/* packets of flows that found no room: dropped as ct_full */
 	__u64 events_lost;	/* events of flows that found no room in `flow_events` */
+	__u64 syn_cookies_sent;		/* SYNs that the SYN proxy has answered */
+	__u64 syn_cookies_valid;	/* ACKs that have brought a cookie back and began a connection */
+	__u64 syn_cookies_invalid;	/* ACKs that might have, and had none or an old one */
 };
 
 /* In `used` of a key. */
@@ -80,6 +85,7 @@ enum flow_flags {
 	FLOW_REJECT = 1 << 2,	/* denied, with an answer */
 	FLOW_CLOSING = 1 << 3,	/* TCP: a FIN or RST was seen, from either end; SCTP: closed */
 	FLOW_LIBERAL = 1 << 4,	/* TCP: its windows are not known well enough to drop by them; in both directions */
+	FLOW_PROXIED = 1 << 5,	/* TCP: the SYN proxy answered the client (include/syn_proxy.h); in both directions */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "include/acl.h"
 #include "include/flow_table.h"
 #include "include/fragment.h"
+#include "include/syn_proxy.h"
 #include "loader/inner.h"
 #include "loader/rights.h"
 #include "loader/share.h"
@@ -35,6 +36,8 @@ const struct inner_kind inner_kinds[INNERS] = {
 	[INNER_HALF6] = HALF_TABLE("half6", ct6_key),
 	[INNER_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct fragment_set),
 			      BPF_F_INNER_MAP, "__u32", "fragment_set" },
+	[INNER_PROXIED] = { "proxied", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct proxied_bucket),
+			    BPF_F_INNER_MAP, "__u32", "proxied_bucket" },
 	[INNER_ACL] = { "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP,
 			"__u32", "acl_slot" },
 	[INNER_RULE_HITS] = { "rule_hits", BPF_MAP_TYPE_PERCPU_HASH, sizeof(struct rule_hits_key),

@@ -20,6 +20,7 @@ enum inner {
 	INNER_CT6,
 	INNER_HALF6,
 	INNER_FRAGMENTS,
+	INNER_PROXIED,
 	INNER_ACL,
 	INNER_RULE_HITS,
 	INNER_RULES, /* in no outer map */

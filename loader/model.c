@@ -199,6 +199,10 @@ static void make_tenant(struct model *m, struct model_tenant *t, const char *nam
 		t->flags |= TENANT_LOOSE;
 	if (schema_flag("tenant", options, "conntrack.liberal"))
 		t->flags |= TENANT_LIBERAL;
+	if (!strcmp(schema_text("tenant", options, "conntrack.syn_proxy"), "auto"))
+		t->flags |= TENANT_SYN_AUTO;
+	if (!strcmp(schema_text("tenant", options, "conntrack.syn_proxy"), "always"))
+		t->flags |= TENANT_SYN_ALWAYS;
 	t->max_flows = (uint32_t)schema_number("tenant", options, "conntrack.max_flows");
 	t->max_half_open = (uint32_t)schema_number("tenant", options, "conntrack.max_half_open");
 	/* Refused if both were asked for: then it is the default that is too small. */

@@ -15,7 +15,7 @@
 #include "loader/show.h"
 #include "loader/show_fragments.h"
 
-#define FIELDS_MAX 14
+#define FIELDS_MAX 17
 #define COLUMNS    5 /* of a table; more fields make a second one */
 
 /* A map of counters: structs of 64-bit numbers, one a CPU. */
@@ -37,15 +37,15 @@ static const struct counted counted[] = {
 	{ "tenant_stats",
 	  "tenants",
 	  "tenants",
-	  14,
+	  17,
 	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced", "fragments_evicted",
 	    "default_in", "default_out", "logs_suppressed", "logs_lost", "hits_lost", "tcp_outside", "full",
-	    "events_lost" } },
+	    "events_lost", "syn_cookies_sent", "syn_cookies_valid", "syn_cookies_invalid" } },
 	{ "chain_stats", "chains", "chains", 4, { "sent", "returned", "bypassed", "kept" } },
 };
 
 _Static_assert(sizeof(struct traffic) == 5 * 8, "fields of struct traffic");
-_Static_assert(sizeof(struct tenant_traffic) == 14 * 8, "fields of struct tenant_traffic");
+_Static_assert(sizeof(struct tenant_traffic) == 17 * 8, "fields of struct tenant_traffic");
 _Static_assert(sizeof(struct chain_traffic) == 4 * 8, "fields of struct chain_traffic");
 
 static const char *const reason_names[DROP_REASONS] = {

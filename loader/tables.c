@@ -7,8 +7,10 @@
 
 #include "include/flow_table.h"
 #include "include/fragment.h"
+#include "include/syn_proxy.h"
 #include "loader/alloc.h"
 #include "loader/progress.h"
+#include "loader/proxied.h"
 #include "loader/rights.h"
 #include "loader/rule_hits.h"
 #include "loader/table_copy.h"
@@ -118,6 +120,8 @@ bool tables_wants(const struct model_tenant *tenant, enum inner kind)
 		return tenant->here && json_object_size(json_object_get(tenant->body, "acl"));
 	if (kind == INNER_CT6 || kind == INNER_HALF6)
 		return tenant->here6;
+	if (kind == INNER_PROXIED)
+		return tenant->here && tenant->flags & (TENANT_SYN_AUTO | TENANT_SYN_ALWAYS);
 	return tenant->here;
 }
 
@@ -133,6 +137,8 @@ static uint32_t size_wanted(const struct tables *t, size_t i, enum inner kind)
 	/* Two at least, as of the ACL; max_fragments has a minimum that sees to it. */
 	if (kind == INNER_FRAGMENTS)
 		return (t->m->tenants[i].max_fragments + FRAGMENT_WAYS - 1) / FRAGMENT_WAYS;
+	if (kind == INNER_PROXIED)
+		return proxied_buckets(t->m->tenants[i].max_flows);
 	return flow_buckets(t->m->tenants[i].max_flows);
 }
 
@@ -257,10 +263,13 @@ static int fill_fragments(int fd, uint32_t sets, struct error *e)
 static int copy_flows(const struct tables *t, const struct sync *s, const struct jobs *jobs,
 		      const struct job *job, bool swapped, struct error *e)
 {
+	uint64_t seed = s->wanted[t->m->tenants[job->tenant].slot].seed;
+
+	if (job->old >= 0 && jobs->kind == INNER_PROXIED)
+		return proxied_copy(job->old, job->fd, seed, e);
 	if (job->old < 0 || !keeps_flows(jobs->kind))
 		return 0;
-	return table_copy(job->old, job->fd, jobs->kind,
-			  s->wanted[t->m->tenants[job->tenant].slot].seed, swapped, e);
+	return table_copy(job->old, job->fd, jobs->kind, seed, swapped, e);
 }
 
 static int fill(const struct tables *t, const struct root *root, const struct sync *s,
@@ -329,6 +338,7 @@ static const char *const phases[INNER_RULES] = {
 	[INNER_CT6] = "making IPv6 flow tables",
 	[INNER_HALF6] = "making IPv6 half-open tables",
 	[INNER_FRAGMENTS] = "making fragment tables",
+	[INNER_PROXIED] = "making tables of the SYN proxy",
 	[INNER_ACL] = "making rules",
 	[INNER_RULE_HITS] = "making counters of rules",
 };

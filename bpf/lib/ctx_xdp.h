@@ -45,6 +45,11 @@ static __always_inline bool ctx_tag_beside(ctx_t *ctx, __u16 *tci, __u16 *type)
 	return false;
 }
 
+static __always_inline int ctx_store(ctx_t *ctx, __u32 offset, const void *from, __u32 len)
+{
+	return bpf_xdp_store_bytes(ctx, offset, (void *)from, len);
+}
+
 static __always_inline int verdict_to_action(enum verdict v, const struct pkt *p)
 {
 	switch (v) {

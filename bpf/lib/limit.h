@@ -27,6 +27,13 @@ static __always_inline bool grant(__u64 *until, __u64 per_s, __u64 at_once)
 	return false;
 }
 
+/* What was granted is not used up after all. */
+static __always_inline void grant_back(__u64 *until, __u64 per_s)
+{
+	if (*(volatile __u64 *)until > bpf_ktime_get_ns())
+		__sync_fetch_and_sub(until, NS_PER_S / per_s);
+}
+
 static __always_inline struct tenant_limits *limits_of(__u32 tenant)
 {
 	return bpf_map_lookup_elem(&tenant_limits, &tenant);

@@ -81,6 +81,31 @@ static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 	return bpf_skb_store_bytes(ctx, 0, &eth, sizeof(eth), 0);
 }
 
+/* Shorter; an skb that kept the mark of a tunnel cannot be cut so that its checksum stays where it is. */
+static __always_inline int op_cut(ctx_t *ctx, __u32 to)
+{
+	return bpf_skb_change_tail(ctx, to, 0);
+}
+
+/*
+ * Four bytes at `offset` in the L4 header, or behind it, and the L4 checksum at `sum`; one that is unfinished, and so has
+ * nothing of them, stays.
+ */
+static __always_inline int op_patch(ctx_t *ctx, __u32 l4, __u32 sum, __u32 offset, __be32 to)
+{
+	__be32 from;
+
+	if (bpf_skb_load_bytes(ctx, l4 + offset, &from, sizeof(from)) ||
+	    bpf_skb_store_bytes(ctx, l4 + offset, &to, sizeof(to), 0))
+		return -1;
+	/* From an odd place on the bytes have each the other half of a sum's words (RFC 1071, 2). */
+	if (offset & 1) {
+		from = from << 8 | from >> 24;
+		to = to << 8 | to >> 24;
+	}
+	return bpf_l4_csum_replace(ctx, l4 + sum, from, to, sizeof(to));
+}
+
 /*
  * Makes the frame `to` bytes long; what is in it is written anew after. bpf_skb_change_tail refuses an skb that
  * kept the mark of a tunnel (over veth it does: no wire ever took it); the other way moves a checksum that is

@@ -39,6 +39,39 @@ static __always_inline int op_pop_tag(ctx_t *ctx)
 	return bpf_xdp_adjust_head(ctx, VLAN_HLEN);
 }
 
+static __always_inline int op_cut(ctx_t *ctx, __u32 to)
+{
+	return bpf_xdp_adjust_tail(ctx, (__s32)(to - ctx_len(ctx)));
+}
+
+static __always_inline int op_resize(ctx_t *ctx, __u32 to)
+{
+	return op_cut(ctx, to);
+}
+
+static __always_inline int op_patch(ctx_t *ctx, __u32 l4, __u32 sum, __u32 offset, __be32 to)
+{
+	__u16 checksum;
+	__be32 from;
+	__u64 s;
+
+	if (bpf_xdp_load_bytes(ctx, l4 + offset, &from, sizeof(from)) ||
+	    bpf_xdp_load_bytes(ctx, l4 + sum, &checksum, sizeof(checksum)) ||
+	    bpf_xdp_store_bytes(ctx, l4 + offset, &to, sizeof(to)))
+		return -1;
+	if (offset & 1) {
+		from = from << 8 | from >> 24;
+		to = to << 8 | to >> 24;
+	}
+	/* RFC 1624, 3 */
+	s = (__u64)(__u16)~checksum + (__u32)~from + to;
+	s = (s & 0xffffffff) + (s >> 32);
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	checksum = ~((s & 0xffff) + (s >> 16));
+	return bpf_xdp_store_bytes(ctx, l4 + sum, &checksum, sizeof(checksum));
+}
+
 static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer)
 {
 	struct outer_words *to;

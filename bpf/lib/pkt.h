@@ -67,6 +67,17 @@ enum pkt_flags {
 	PKT_HALF_OPEN = 1 << 6,		/* flow: the flow is in the half-open table */
 };
 
+/* What the SYN proxy has to do with the packet (stages/proxied.h, syn_proxy.h). */
+enum proxy_part {
+	PROXY_NONE = 0,
+	PROXY_FORGED,	/* an ACK that might have been a cookie's, and is not */
+	PROXY_OPENS,	/* becomes the client's SYN: all fields tell of that already */
+	PROXY_ANSWERED,	/* the workload's SYN-ACK, of which the client must not know */
+	PROXY_REFUSED,	/* the workload's RST in its place */
+	PROXY_TOWARDS,	/* to the workload, with the client's numbers in the frame; the fields have the workload's */
+	PROXY_BACK,	/* to the client, with the workload's numbers in both */
+};
+
 /* Is the packet a whole datagram, and if not, which part? XDP hands fragments up. */
 enum fragment_kind { FRAGMENT_NONE = 0, FRAGMENT_FIRST, FRAGMENT_LATER };
 
@@ -113,6 +124,12 @@ struct pkt {
 		__u8 sctp_reflected;	/* ABORT or SHUTDOWN COMPLETE: the tag is the other end's (flag T) */
 	};
 	__u8 tcp_fit;		/* flow: enum tcp_fit */
+	__u16 tcp_mss;		/* SYN: that it offers, or 0 */
+	__u8 tcp_sack;		/* SYN: SACK permitted */
+	__u8 proxy;		/* flow: enum proxy_part */
+	__u16 proxy_window;	/* the window that goes into the frame */
+	__u32 proxy_cookie;	/* the first number that the client knows of the workload */
+	__u32 proxy_delta;	/* the workload's numbers less the client's notion of them */
 	__u8 ttl;
 	__u8 kept;		/* existing: a bit for each direction in which it is for the flow's age */
 	union {

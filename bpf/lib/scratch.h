@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, a frame on its
- * way into `early` or out of it, an answer of the rules, a search for one.
+ * way into `early` or out of it, an answer of the rules, a search for one, a segment of the SYN proxy.
  * One a CPU is enough: a hook runs to its end before another begins on that CPU (the guard, which copies
  * sent by a hook may meet while that hook still runs, uses none of it).
  */
@@ -29,12 +29,24 @@ struct acl_walk {
 	__u32 best;			/* rank of the rule that decides so far */
 };
 
+#define SEGMENT_OPTIONS 3	/* words of options that are ours; up to the header's end no-operation options follow */
+
+/* A TCP segment that is written anew (stages/segment.h). */
+struct segment {
+	__be16 source, destination;
+	__be32 seq, ack;
+	__u8 offset, flags;
+	__be16 window, checksum, urgent;
+	__be32 option[SEGMENT_OPTIONS];
+};
+
 struct scratch {
 	struct pkt pkt;
 	struct flow flow;
 	struct early_frame early;
 	struct answer out;	/* of the sender's port, while the receiver's is asked */
 	struct acl_walk acl;
+	struct segment segment;
 };
 
 struct {

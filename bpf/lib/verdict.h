@@ -10,6 +10,7 @@ enum verdict {
 	V_DROP,		/* drop; pkt.reason says why */
 	V_REJECT,	/* drop, and tell the sender (TC alone can) */
 	V_RESET,	/* drop, and end the TCP connection for both its ends (TC alone can) */
+	V_COOKIE,	/* a SYN that the rules allow, to be answered by the SYN proxy */
 	V_SENT,		/* on its way; pkt.action is what the kernel is to be told */
 	V_CONSUMED,	/* nothing is left to send: copies went out, or the frame was for us */
 	V_FLOOD,	/* the destination is not known: everybody in the network */

@@ -18,6 +18,7 @@
 #include "maps/fragment.bpf.h"
 #include "maps/host.bpf.h"
 #include "maps/port.bpf.h"
+#include "maps/syn_proxy.bpf.h"
 #include "maps/stats.bpf.h"
 
 #ifdef FLAVOUR_XDP

@@ -13,6 +13,7 @@
 #include "lib/scratch.h"
 #include "stages/assure.h"
 #include "stages/existing.h"
+#include "stages/proxied.h"
 #include "stages/reopen.h"
 
 /*
@@ -89,14 +90,33 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 		return drop(p, DROP_INTERNAL);
 	f = &room->flow;
 	flow_begin(f, p, t, epoch);
+	if (p->proxy == PROXY_OPENS) {
+		if (!proxied_put(p))
+			return drop(p, DROP_CT_FULL);
+		f->path[0].flags |= FLOW_PROXIED;
+		f->path[1].flags |= FLOW_PROXIED;
+	}
 	error = flow_store(p, f);
 	if (error)
 		return flow_inserted(p, f, error);
 	stats = tenant_counters(p->tenant);
 	if (stats)
 		stats->flows++;
+	if (stats && p->proxy == PROXY_OPENS)
+		stats->syn_cookies_valid++;
 	flow_tell(p, f, FLOW_EVENT_NEW, 0);
 	return V_NEXT;
+}
+
+static __always_inline enum verdict cookie_forged(struct pkt *p)
+{
+	struct tenant_traffic *stats = tenant_counters(p->tenant);
+
+	if (p->reason != DROP_CT_INVALID)
+		return V_DROP;
+	if (stats)
+		stats->syn_cookies_invalid++;
+	return drop(p, DROP_SYN_COOKIE);
 }
 
 __noinline int flow_admit(struct pkt *p)
@@ -135,6 +155,13 @@ __noinline int flow_admit(struct pkt *p)
 		}
 		if (!f && p->flags & PKT_ICMP_ERROR)
 			return drop(p, DROP_ICMP_UNRELATED);
+		if (WEFT_XDP && !f && has_syn_proxy(t) && is_syn(p) && !can_send(p, p->from))
+			return V_UP;
+		if (!f && has_syn_proxy(t) && cookie_opens(p)) {
+			if (WEFT_XDP)
+				return V_UP;
+			q.tcp_flags = p->tcp_flags;
+		}
 		if (!f && !may_begin(p, t))
 			q.ct_state = CT_STATE_INVALID;
 	}
@@ -166,9 +193,11 @@ __noinline int flow_admit(struct pkt *p)
 		flow_remember(f, p, epoch, v);
 		return v;
 	}
+	if (p->proxy == PROXY_FORGED && v == V_DROP)
+		return cookie_forged(p);
 	if (v || p->flags & PKT_STATELESS)
 		return v;
-	return flow_create(p, t, epoch);
+	return wants_cookie(p) ? V_COOKIE : flow_create(p, t, epoch);
 }
 
 /* ---- the fast part ---- */
@@ -179,7 +208,7 @@ static __always_inline bool flow_is_settled(const struct flow *f, const struct p
 
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
 	       (jiffies32() - flow_us(f, p)->last_seen < t->shortest || !flow_expired(f, p->flow_protocol, t)) &&
-	       !(us->flags & FLOW_CLOSING && asks_anew(p));
+	       !(us->flags & (FLOW_CLOSING | FLOW_PROXIED) && asks_anew(p));
 }
 
 /* Each packet that is denied counts, also where the rules need not be asked again. */
@@ -234,8 +263,13 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	*flow = f;
 	if (!can_output(p))
 		return V_UP;
+	if (us->flags & FLOW_PROXIED) {
+		v = proxied_numbers(p, f);
+		if (v)
+			return v;
+	}
 	v = flow_check(p, f);
-	if ((v || p->tcp_fit) && may_reopen(p)) {
+	if ((v || p->tcp_fit) && may_reopen(p, us->flags)) {
 		f = reopen_find(p);
 		if (f) {
 			*flow = f;
@@ -248,6 +282,7 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 /* A handshake is done: the flow moves to where nothing evicts it. */
 static __noinline int flow_promote(struct pkt *p, struct flow *f)
 {
+	const struct tenant *t = tenant_at(p->tenant);
 	struct scratch *room = scratch_here();
 	enum verdict v;
 
@@ -264,6 +299,8 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 		return v;
 	flow_remove(p, FLOW_MOVED);
 	flow_tell(p, &room->flow, FLOW_EVENT_ESTABLISHED, 0);
+	if (t && p->protocol == IPPROTO_TCP && !(room->flow.path[0].flags & FLOW_PROXIED))
+		handshake_relieves(p, t);
 	return v;
 }
 
@@ -291,7 +328,7 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 		sctp_advance_whole(p, f);
 	else
 		assure(p, f);
-	if (p->tcp_fit & TCP_STAYS && may_reopen(p) && begins_beside(p))
+	if (p->tcp_fit & TCP_STAYS && may_reopen(p, *flow_flags(f, p->dir)) && begins_beside(p))
 		reopen_begin(p, f);
 	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();

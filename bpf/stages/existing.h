@@ -4,13 +4,14 @@
  * they end, `reset` ends them. (`insert`: they are as others.) What is over and begins anew is no older flow.
  * reads:  struct pkt, the flow's birth, port.chain_since, the chain
  * writes: a flow that is reset: its TCP state, or it is removed
- * maps:   ct4 ct6 half4 half6 port_slots chains tenants
+ * maps:   ct4 ct6 half4 half6 proxied port_slots chains tenants
  * drops:  chain_reset
  */
 #ifndef WEFT_STAGE_EXISTING_H
 #define WEFT_STAGE_EXISTING_H
 
 #include "stages/flow.h"
+#include "stages/proxied.h"
 
 /* What the chain on the port's wire does with the flow. Ask only where port.chain_since is set. */
 enum fate { FATE_INSERT = 0, FATE_KEEP, FATE_RESET };
@@ -47,6 +48,8 @@ static __noinline enum verdict flow_reset(struct pkt *p, struct flow *f)
 	}
 	if (!flow_is_closed(f, IPPROTO_TCP))
 		flow_tell(p, f, FLOW_EVENT_CLOSED, FLOW_CHAIN_RESET);
+	if (*flow_flags(f, p->dir) & FLOW_PROXIED)
+		proxied_ends(p, f);
 	tcp_mark_reset(f);
 	return V_RESET;
 }

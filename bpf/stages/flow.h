@@ -81,10 +81,19 @@ static __always_inline bool is_stateless(const struct pkt *p)
 	       !(p->flags & (PKT_ICMP_QUERY | PKT_ICMP_REPLY | PKT_ICMP_ERROR));
 }
 
+/* The client begins anew while its workload has not answered the SYN proxy. */
+static __always_inline bool is_given_up(const struct flow *f, const struct pkt *p)
+{
+	__u8 flags = *flow_flags(f, p->dir);
+
+	return flags & FLOW_PROXIED && flags & FLOW_ORIGINAL && !(p->flags & PKT_NO_CREATE) &&
+	       FLOW_TCP_HALF(*flow_tcp(f, p->dir ^ 1)) == TCP_HALF_NONE;
+}
+
 /* Over: idle too long, or a closed connection whose ports are used anew. */
 static __always_inline bool flow_is_over(const struct flow *f, const struct pkt *p, const struct tenant *t)
 {
-	if (asks_anew(p) && flow_is_closed(f, p->flow_protocol))
+	if (asks_anew(p) && (flow_is_closed(f, p->flow_protocol) || is_given_up(f, p)))
 		return true;
 	return flow_expired(f, p->flow_protocol, t);
 }

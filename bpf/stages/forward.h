@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * forward: what is the same for every frame that leaves a workload, whether it comes from the port or back
- * from the chain on the port's wire: flow, then output; flooding, rejecting and resetting where these are called for.
+ * from the chain on the port's wire: flow, then output; flooding, rejecting, resetting and the SYN proxy where these are called for.
  * reads:  struct pkt
  * writes: pkt.action
- * maps:   those of flow, flood, output, reject and reset
- * drops:  those of flow, flood, output, reject and reset
+ * maps:   those of flow, flood, output, reject, reset and syn_proxy
+ * drops:  those of flow, flood, output, reject, reset and syn_proxy
  */
 #ifndef WEFT_STAGE_FORWARD_H
 #define WEFT_STAGE_FORWARD_H
 
 #include "stages/flood.h"
 #include "stages/reset.h"
+#include "stages/syn_proxy.h"
 
 static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p, bool inspected)
 {
@@ -25,6 +26,10 @@ static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p, bool insp
 		return flood_stage(ctx, p);
 	if (v == V_REJECT)
 		return reject(ctx, p);
+	if (v == V_COOKIE)
+		return syn_cookie(ctx, p);
+	if (!v && p->proxy > PROXY_FORGED)
+		v = syn_proxy(ctx, p, f);
 	if (!v)
 		v = output(ctx, p, f, inspected);
 	return v == V_RESET ? reset(ctx, p) : v;

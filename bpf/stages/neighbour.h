@@ -12,6 +12,7 @@
 #include "stages/antispoof.h"
 #include "stages/parse.h"
 #include "lib/ops.h"
+#include "lib/sum.h"
 
 #define ARP_REQUEST 1
 #define ARP_REPLY 2
@@ -108,13 +109,6 @@ struct nd_answer {
 	struct nd_message message;
 	struct nd_option option;
 } __attribute__((packed));
-
-static __always_inline __u16 fold(__u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
 
 /* RFC 4861, 7.2.4: to the asker, or to all nodes if it has no address yet. */
 static __always_inline void nd_answer_fill(struct nd_answer *a, const struct pkt *p,

@@ -29,17 +29,22 @@ static __always_inline bool port_takes_xdp(__u32 slot)
 	return !port->chain || chain_takes_xdp(port->chain);
 }
 
-static __always_inline bool can_output(const struct pkt *p)
+static __always_inline bool can_send(const struct pkt *p, __u32 target)
 {
-	__u32 slot = FLOW_TARGET_INDEX(p->to);
+	__u32 slot = FLOW_TARGET_INDEX(target);
 	const struct next_hop *hop;
 
 	if (!WEFT_XDP)
 		return true;
-	if (FLOW_TARGET_KIND(p->to) == TARGET_PORT)
+	if (FLOW_TARGET_KIND(target) == TARGET_PORT)
 		return port_takes_xdp(slot);
 	hop = next_hop_of(slot);
 	return hop && next_hop_fresh(hop, slot, 2) && p->len + OUTER_LEN - ETH_HLEN <= hop->xdp_mtu;
+}
+
+static __always_inline bool can_output(const struct pkt *p)
+{
+	return can_send(p, p->to);
 }
 
 #endif

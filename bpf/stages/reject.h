@@ -12,8 +12,7 @@
 
 #include "lib/limit.h"
 #include "lib/unfinished.h"
-#include "stages/neighbour.h"
-#include "stages/output.h"
+#include "stages/answer.h"
 
 #if !WEFT_XDP
 
@@ -22,23 +21,6 @@
 #define ICMPV6_UNREACHABLE 1
 #define ICMPV6_ADMIN_PROHIBITED 1	/* RFC 4443, 3.1 */
 #define QUOTE_L4 8			/* bytes of the refused packet's L4 header that are quoted */
-
-struct ip4_answer {
-	struct ethhdr eth;
-	__u8 version_ihl, tos;
-	__be16 total_length, id, fragment;
-	__u8 ttl, protocol;
-	__be16 checksum;
-	__be32 source, destination;
-} __attribute__((packed));
-
-struct ip6_answer {
-	struct ethhdr eth;
-	__u8 version_class, class_flow, flow[2];
-	__be16 payload;
-	__u8 next, hops;
-	union weft_addr source, destination;
-} __attribute__((packed));
 
 struct rst {
 	__be16 source, destination;
@@ -52,41 +34,6 @@ struct unreachable {
 	__be16 checksum;
 	__be32 unused;
 };
-
-#define answer_eth(eth, p, ethertype)                                          \
-	do {                                                                    \
-		__builtin_memcpy((eth).h_dest, (p)->source_mac, ETH_ALEN);      \
-		__builtin_memcpy((eth).h_source, (p)->destination_mac, ETH_ALEN); \
-		(eth).h_proto = bpf_htons(ethertype);                           \
-	} while (0)
-
-static __always_inline void answer_ip4(struct ip4_answer *a, const struct pkt *p, __u8 protocol, __u32 payload)
-{
-	answer_eth(a->eth, p, ETH_P_IP);
-	a->version_ihl = 0x45;
-	a->tos = 0;
-	a->total_length = bpf_htons(20 + payload);
-	a->id = 0;
-	a->fragment = bpf_htons(0x4000);
-	a->ttl = 64;
-	a->protocol = protocol;
-	a->checksum = 0;
-	a->source = p->destination.v4;
-	a->destination = p->source.v4;
-	a->checksum = fold(bpf_csum_diff(NULL, 0, (void *)&a->version_ihl, 20, 0));
-}
-
-static __always_inline void answer_ip6(struct ip6_answer *a, const struct pkt *p, __u8 protocol, __u32 payload)
-{
-	answer_eth(a->eth, p, ETH_P_IPV6);
-	a->version_class = 0x60;
-	a->class_flow = a->flow[0] = a->flow[1] = 0;
-	a->payload = bpf_htons(payload);
-	a->next = protocol;
-	a->hops = 64;
-	a->source = p->destination;
-	a->destination = p->source;
-}
 
 /* RFC 9293, 3.10.7.1: what would answer a segment to a port where nobody listens. */
 static __always_inline void rst_fill(struct rst *r, const struct pkt *p)
@@ -106,15 +53,6 @@ static __always_inline void rst_fill(struct rst *r, const struct pkt *p)
 	}
 }
 
-static __always_inline __u32 pseudo_header(const struct pkt *p, __u32 len, __u8 protocol)
-{
-	__u32 size = p->family == FAMILY_IPV4 ? 4 : 16;
-	__u32 sum = bpf_htons(len) + bpf_htons(protocol);
-
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&p->source, size, sum);
-	return bpf_csum_diff(NULL, 0, (__be32 *)&p->destination, size, sum);
-}
-
 /*
  * Cuts the segment to what a RST needs. An skb that kept the mark of a tunnel cannot be cut (see op_resize, which would
  * move its checksum): there the RST is as long as the segment was, no-operation options fill its header, and data, which
@@ -127,32 +65,6 @@ static __always_inline bool rst_cut(ctx_t *ctx, struct pkt *p, __u32 ip_len, boo
 	p->l4_len = sizeof(struct rst);
 	p->payload = 0;
 	return true;
-}
-
-/* A TCP header's length counts four bytes at a time, so options do. */
-static __always_inline int store_options(ctx_t *ctx, __u32 offset, __u32 len)
-{
-	__u32 nops = TCP_OPTION_NOP * 0x01010101;
-
-	for (__u32 done = 0; done < TCP_OPTIONS_MAX && done < len; done += sizeof(nops))
-		if (ctx_store(ctx, offset + done, &nops, sizeof(nops)))
-			return -1;
-	return 0;
-}
-
-static __always_inline int store_ip(ctx_t *ctx, const struct pkt *p, __u8 protocol, __u32 payload)
-{
-	union {
-		struct ip4_answer ip4;
-		struct ip6_answer ip6;
-	} head = {};
-
-	if (p->family == FAMILY_IPV4) {
-		answer_ip4(&head.ip4, p, protocol, payload);
-		return ctx_store(ctx, 0, &head.ip4, sizeof(head.ip4));
-	}
-	answer_ip6(&head.ip6, p, protocol, payload);
-	return ctx_store(ctx, 0, &head.ip6, sizeof(head.ip6));
 }
 
 __noinline int reject_tcp(ctx_t *ctx, struct pkt *p)
@@ -241,38 +153,10 @@ __noinline int reject_icmp6(ctx_t *ctx, struct pkt *p)
 	return ctx_store(ctx, 0, &a, sizeof(a));
 }
 
-/* Back to where it came from: the port, or through the tunnel to the host that sent it. */
-static __always_inline enum verdict answer_sender(ctx_t *ctx, struct pkt *p)
-{
-	const struct port *port;
-
-	if (FLOW_TARGET_KIND(p->from) == TARGET_HOST)
-		return encap(ctx, p, FLOW_TARGET_INDEX(p->from));
-	port = port_at(FLOW_TARGET_INDEX(p->from));
-	if (!port || !port->ifindex)
-		return drop(p, DROP_REJECTED);
-	p->action = op_deliver(ctx, p, port);
-	return V_SENT;
-}
-
 /*
  * Is the packet from one and to one, and no answer or error itself (RFC 1122, 3.2.2; RFC 4443, 2.4)? Later fragments
  * have no header to answer.
  */
-static __always_inline bool is_one4(__be32 address)
-{
-	__u8 first = bpf_ntohl(address) >> 24;
-
-	/* Not "this host", loopback, multicast, reserved or the limited broadcast. */
-	return first && first != 127 && first < 224;
-}
-
-static __always_inline bool is_one6(const union weft_addr *a)
-{
-	/* Not multicast, unspecified or loopback. */
-	return a->bytes[0] != 0xff && (a->halves[0] || a->v6[2] || bpf_ntohl(a->v6[3]) > 1);
-}
-
 static __always_inline bool is_answerable(ctx_t *ctx, const struct pkt *p)
 {
 	__be16 fragment;

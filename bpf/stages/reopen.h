@@ -71,9 +71,10 @@ static __noinline struct flow *reopen_find(struct pkt *p)
 	return NULL;
 }
 
-static __always_inline bool may_reopen(const struct pkt *p)
+/* Not beside a connection of the SYN proxy, whose numbers are not the client's: there the challenge ACK ends it first. */
+static __always_inline bool may_reopen(const struct pkt *p, __u8 flags)
 {
-	return shakes_hands(p->protocol) && !(p->flags & PKT_HALF_OPEN);
+	return shakes_hands(p->protocol) && !(p->flags & PKT_HALF_OPEN) && !(flags & FLOW_PROXIED);
 }
 
 static __always_inline bool begins_beside(const struct pkt *p)

@@ -15,22 +15,12 @@
 
 #if !WEFT_XDP
 
-#define swap(a, b)                     \
-	do {                           \
-		typeof(a) _a = (a);    \
-		(a) = (b);             \
-		(b) = _a;              \
-	} while (0)
-
 /* From the RST that is in the frame to the one for the other end: as if an ACK of that end were to be answered. */
 static __always_inline void turn(struct pkt *p)
 {
-	swap(p->source, p->destination);
-	swap(p->source_port, p->destination_port);
+	exchange_ends(p);
 	swap(p->from, p->to);
 	swap(p->tcp_seq, p->tcp_ack);
-	for (int i = 0; i < ETH_ALEN; i++)
-		swap(p->source_mac[i], p->destination_mac[i]);
 	p->tcp_flags = TCP_ACK;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * tcp_options: of a SYN's options the window scale (RFC 7323, 2), which all later windows must be read with.
+ * tcp_options: of a SYN's options the window scale (RFC 7323, 2), which all later windows must be read with, and what a
+ * cookie has to remember.
  * reads:  the packet, pkt.l4, pkt.l4_len
- * writes: pkt.tcp_scale
+ * writes: pkt.tcp_scale, pkt.tcp_mss, pkt.tcp_sack
  * maps:   none
  * drops:  none
  */
@@ -14,7 +15,10 @@
 #define TCP_OPTIONS_MAX 40	/* bytes */
 #define TCP_OPTION_END 0
 #define TCP_OPTION_NOP 1
+#define TCP_OPTION_MSS 2
 #define TCP_OPTION_SCALE 3
+#define TCP_OPTION_SACK_PERMITTED 4
+#define TCP_OPTION_SACK 5
 
 struct option_walk {
 	ctx_t *ctx;
@@ -48,6 +52,10 @@ static long option_step(__u32 i, struct option_walk *w)
 		/* RFC 7323, 2.3 */
 		w->p->tcp_scale = scale > FLOW_TCP_SCALE_MAX ? FLOW_TCP_SCALE_MAX : scale;
 	}
+	if (kind == TCP_OPTION_MSS && len == 4)
+		w->p->tcp_mss = option_byte(w, 2) << 8 | option_byte(w, 3);
+	if (kind == TCP_OPTION_SACK_PERMITTED && len == 2)
+		w->p->tcp_sack = 1;
 	w->offset += len;
 	return 0;
 }
@@ -62,6 +70,8 @@ static __noinline void tcp_options(ctx_t *ctx, struct pkt *p)
 	};
 
 	p->tcp_scale = FLOW_TCP_UNSCALED;
+	p->tcp_mss = 0;
+	p->tcp_sack = 0;
 	bpf_loop(TCP_OPTIONS_MAX, option_step, &w, 0);
 }
 

@@ -123,6 +123,9 @@ static const struct schema_kind conntrack_kind = {
 		       .doc = "take up TCP connections whose beginning was not seen"),
 		SCALAR("liberal", bool, .fallback = "false",
 		       .doc = "count and pass TCP segments outside their window"),
+		SCALAR("syn_proxy", word, .words = WORDS(WORD("off"), WORD("auto"), WORD("always")),
+		       .fallback = "off",
+		       .doc = "answer SYNs with cookies: while the table of handshakes is under pressure, or always"),
 		OBJECT("timeouts", timeouts_kind, .doc = "by protocol and state")),
 };
 

@@ -40,6 +40,7 @@ configuration() {
 	      web2: {network: web, host: h2, device: p0, mac: "02:00:00:00:00:0b", addresses: [10.0.1.2, "fd00:1::2"]}
 	YAML
 	cat <<-YAML
+	    options: {conntrack: {syn_proxy: auto}}
 	    acl:
 	      - {name: ping, direction: in, priority: 50, protocol: icmp, action: allow}
 	      - {name: ping6, direction: in, priority: 50, protocol: icmpv6, action: allow}

@@ -34,6 +34,7 @@
 #include "include/host.h"
 #include "include/port.h"
 #include "include/probe.h"
+#include "include/syn_proxy.h"
 
 /* ---- every shared struct, every member ---- */
 
@@ -75,7 +76,8 @@ struct layout {
 #define TENANT(X) X(id) X(epoch) X(flags) X(seed) X(shortest) X(timeout)
 #define TENANT_2(X) X(id) X(epoch) X(flags) X(timeout) X(shortest)
 #define TENANT_TRAFFIC(X) X(flows) X(would_drop_in) X(would_drop_out) X(reclaimed) X(displaced) X(fragments_evicted) \
-	X(default_in) X(default_out) X(logs_suppressed) X(logs_lost) X(hits_lost) X(tcp_outside) X(full) X(events_lost)
+	X(default_in) X(default_out) X(logs_suppressed) X(logs_lost) X(hits_lost) X(tcp_outside) X(full) X(events_lost) \
+	X(syn_cookies_sent) X(syn_cookies_valid) X(syn_cookies_invalid)
 #define CT_KEY(X) X(low_address) X(high_address) X(low_port) X(high_port) X(protocol) X(used) X(zone)
 #define FLOW_PATH(X) X(epoch) X(source) X(target) X(mac) X(flags) X(tcp)
 #define FLOW_DIR(X) X(packets) X(bytes) X(packets_high) X(bytes_high) X(last_seen) X(tcp_end) X(tcp_max_end) X(tcp_max_ack)
@@ -101,6 +103,9 @@ struct layout {
 	X(early) X(flags) X(stamp) X(since) X(tcp_seq) X(source_port) X(destination_port) X(upper) X(flow_protocol) \
 	X(icmp_type) X(icmp_code) X(tcp_flags) X(header) X(end) X(range)
 #define FRAGMENT_SET(X) X(lock) X(sets) X(way)
+#define SYN_PRESSURE(X) X(until) X(pressed_until)
+#define PROXIED(X) X(key) X(used) X(isn) X(cookie) X(delta) X(seen) X(timeout) X(scale) X(ready) X(pad)
+#define PROXIED_BUCKET(X) X(place)
 #define EARLY_KEY(X) X(tenant) X(place)
 #define EARLY_FRAME(X) X(time) X(stamp) X(nonce) X(len) X(pad) X(bytes)
 #define RULE_KEY(X) X(name)
@@ -157,6 +162,7 @@ struct layout {
 	S(flow_watch, FLOW_WATCH) S(flow_event, FLOW_EVENT) S(flow_told, FLOW_TOLD)               \
 	S(probe_key, PROBE_KEY) S(probe, PROBE) S(probe_body, PROBE_BODY)                         \
 	S(fragment_range, FRAGMENT_RANGE) S(fragment_entry, FRAGMENT_ENTRY) S(fragment_set, FRAGMENT_SET)     \
+	S(syn_pressure, SYN_PRESSURE) S(proxied, PROXIED) S(proxied_bucket, PROXIED_BUCKET) \
 	S(early_key, EARLY_KEY) S(early_frame, EARLY_FRAME)                                                   \
 	S(tenant_2, TENANT_2) S(flow_dir_2, FLOW_DIR_2) S(flow_2, FLOW_2) S(flow_path_4, FLOW_PATH) S(flow_dir_4, FLOW_DIR) S(flow_4, FLOW_4)
 
@@ -366,6 +372,8 @@ static const struct map {
 	{ "half6", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "acl", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
 	{ "fragments", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "proxied", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
+	{ "syn_pressure", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct syn_pressure), WEFT_TENANTS_MAX },
 	{ "early", BPF_MAP_TYPE_HASH, sizeof(struct early_key), sizeof(struct early_frame),
 	  EARLY_TENANTS * EARLY_FRAMES },
 	{ "rule_hits", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
@@ -484,7 +492,7 @@ static const char *const released[] = {
 	"fragment_bad", "fragment_tiny", "fragment_overlap", "fragment_duplicate", "fragment_scattered",
 	"fragment_early", "fragment_table", "outer_fragment",
 	"reject_limited", "reject_silent",
-	"ct_tcp_window", "ct_sctp_state", "ct_sctp_tag",
+	"ct_tcp_window", "ct_sctp_state", "ct_sctp_tag", "syn_cookie", "syn_proxy",
 };
 
 static const struct {

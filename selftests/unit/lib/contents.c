@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "include/syn_proxy.h"
 #include "internal.h"
 
 static const uint32_t port_slot[WHO_COUNT] = { [A] = 1, [B] = 2, [TAGGED] = 4 };
@@ -266,6 +267,14 @@ void acl_allow_all(void)
 	acl_put(&in, 1);
 }
 
+static void proxied_clear(void)
+{
+	const struct proxied_bucket bucket = { 0 };
+
+	for (uint32_t i = 0; i < inner("proxied")->entries; i++)
+		bpf_map_update_elem(inner_fd("proxied"), &i, &bucket, BPF_ANY);
+}
+
 int world_reset(void **state)
 {
 	uint32_t slot = CHAIN, tenant = TENANT;
@@ -279,6 +288,8 @@ int world_reset(void **state)
 	flows_clear();
 	hits_clear();
 	fragments_clear(FRAGMENT_SETS);
+	proxied_clear();
+	map_put("syn_pressure", &tenant, &(struct syn_pressure){ 0 });
 	acl_put(NULL, 0);
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));
 	clear_hash(map_fd("fdb"), sizeof(struct fdb_key));

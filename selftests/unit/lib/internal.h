@@ -18,7 +18,7 @@ struct inner {
 	uint32_t entries;
 };
 
-enum { INNERS = 7 };
+enum { INNERS = 8 };
 extern struct inner inners[INNERS];
 struct inner *inner(const char *name);
 void clear_hash(int fd, uint32_t key_size);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "include/flow_table.h"
+#include "include/syn_proxy.h"
 #include "internal.h"
 
 #define MAPS_MAX 48
@@ -30,6 +31,8 @@ struct inner inners[INNERS] = {
 	{ "half6", BPF_MAP_TYPE_LRU_HASH, 40, sizeof(struct flow), 0, FLOWS_MAX, -1, 0 },
 	{ "fragments", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct fragment_set), BPF_F_INNER_MAP,
 	  FRAGMENT_SETS, -1, 0 },
+	{ "proxied", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct proxied_bucket), BPF_F_INNER_MAP,
+	  FLOWS_MAX / PROXIED_PLACES, -1, 0 },
 	{ "acl", BPF_MAP_TYPE_ARRAY, 4, sizeof(union acl_slot), BPF_F_INNER_MAP, 1, -1, 0 },
 	{ "rule_hits", BPF_MAP_TYPE_PERCPU_HASH, 8, sizeof(struct rule_hits), BPF_F_NO_PREALLOC,
 	  HITS_MAX, -1, 0 },

@@ -121,7 +121,8 @@ static void write_lists(struct expect *x)
 	struct acl_space *space = x->space;
 	size_t at = 0;
 
-	qsort(x->pair, x->pairs, sizeof(*x->pair), compare_pairs);
+	if (x->pairs)
+		qsort(x->pair, x->pairs, sizeof(*x->pair), compare_pairs);
 	space->expected = alloc_zero(x->pairs + 1, sizeof(*space->expected));
 	space->expected_at = alloc_zero(x->s->terms + 2, sizeof(*space->expected_at));
 	for (uint32_t term = 0; term <= x->s->terms; term++) {

@@ -77,22 +77,24 @@ related() {
 	udp_refused h1.pa $B6 9500
 }
 
-# ask N SECONDS: UDP from as many ports, one after the other, and once more each after so long; prints how many questions were
-# answered.
+# ask N PORT SECONDS: UDP from as many ports, this one the first, one after the other, and once more each after so long;
+# prints how many questions were answered.
 ask() {
 	in_ns h1.pa python3 -S -E - <<-PYTHON
 	import socket, time
 	answered, kept = 0, [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range($1)]
 	for again in range(2):
-	    for s in kept:
-	        s.settimeout(0.05)
-	        s.connect(("$B4", 7))
+	    for i, s in enumerate(kept):
+	        if not again:
+	            s.bind(("$A4", $2 + i))
+	            s.settimeout(0.05)
+	            s.connect(("$B4", 7))
 	        s.send(b"?")
 	        try:
 	            answered += len(s.recv(10)) > 0
 	        except TimeoutError:
 	            pass
-	    time.sleep(0 if again else $2)
+	    time.sleep(0 if again else $3)
 	print(answered)
 	PYTHON
 }
@@ -108,9 +110,9 @@ full() {
 		"[eth('$B', '$A', ip4('$A4', '$B4', udp(6000 + i, 9000))) for i in range(100)]"
 	expect_eq true "$([ "$(counter_get h1 tenants red:displaced)" -gt $((before + 10)) ] && echo true)" \
 		"flows without a reply give way to new ones, and are counted"
-	expect_eq 80 "$(ask 40 2.2)" "40 questions are answered, and answered again after two seconds"
+	expect_eq 80 "$(ask 40 20000 2.2)" "40 questions are answered, and answered again after two seconds"
 	expect_eq "40 40" "$(assured h1) $(assured h2)" "which makes their flows assured"
-	expect_eq 200 "$(ask 100 0)" "100 others find room, since those that were answered give way as well"
+	expect_eq 200 "$(ask 100 21000 0)" "100 others find room, since those that were answered give way as well"
 	send h1.pa "[eth('$B', '$A', ip4('$A4', '$B4', udp(7000 + i, 9000))) for i in range(300)]"
 	expect_eq "40 40" "$(assured h1) $(assured h2)" "but for what is assured, whoever sends what"
 	sleep 5.5

@@ -190,6 +190,16 @@ static inline __attribute__((always_inline)) void flow_add_packet(struct flow_di
 		dir->bytes_high++;
 }
 
+/* How long ago, in jiffies. What has just been seen by another processor may have been so a little after `now` was read. */
+#define FLOW_JUST_NOW 0x10000
+
+static inline __attribute__((always_inline)) __u32 flow_idle_since(__u32 last_seen, __u32 now)
+{
+	__u32 idle = now - last_seen;
+
+	return -idle < FLOW_JUST_NOW ? 0 : idle;
+}
+
 /*
  * Is the flow older than the chain on a wire, which came in epoch `since` (0: no flow counts as older)? Epochs grow, and
  * wrap as sequence numbers do. A rule that programs and command both need.

@@ -82,6 +82,35 @@ static inline __attribute__((always_inline)) __u32 proxied_buckets(__u32 max_flo
 	return (max_flows + PROXIED_PLACES - 1) / PROXIED_PLACES;
 }
 
+/*
+ * How long a record may be idle: never less than its flow, whatever a tenant's idle times are. An end that has sent FIN leads
+ * to any of four states. Only these are ever in a record.
+ */
+static inline __attribute__((always_inline)) __u32 proxied_idle_limit(const struct proxied *r, const __u32 *timeouts)
+{
+	__u32 closing = timeouts[CT_TCP_FIN];
+
+	if (timeouts[CT_TCP_CLOSE_WAIT] > closing)
+		closing = timeouts[CT_TCP_CLOSE_WAIT];
+	if (timeouts[CT_TCP_LAST_ACK] > closing)
+		closing = timeouts[CT_TCP_LAST_ACK];
+	if (timeouts[CT_TCP_TIME_WAIT] > closing)
+		closing = timeouts[CT_TCP_TIME_WAIT];
+	if (r->timeout == CT_TCP_SYN)
+		return timeouts[CT_TCP_SYN];
+	if (r->timeout == CT_TCP_FIN)
+		return closing;
+	if (r->timeout == CT_TCP_CLOSED)
+		return timeouts[CT_TCP_CLOSED];
+	return timeouts[CT_TCP_ESTABLISHED];
+}
+
+/* May the record be another's? */
+static inline __attribute__((always_inline)) int proxied_is_over(const struct proxied *r, const __u32 *timeouts, __u32 now)
+{
+	return flow_idle_since(r->seen, now) > proxied_idle_limit(r, timeouts);
+}
+
 /* The two buckets, of a table with so many; `hash` is flow_hash() of all five words. */
 static inline __attribute__((always_inline)) __u32 proxied_bucket(__u64 hash, __u32 i, __u32 buckets)
 {

@@ -120,19 +120,10 @@ uint32_t flow_may_idle(const struct flow *flow, uint8_t protocol, const struct t
 	return flow_idle_limit(flow, protocol, t->timeout);
 }
 
-/* A packet may have come since it was asked what time it is. */
-#define JUST_NOW 0x10000
-
-static uint32_t since(uint32_t last_seen, uint64_t now)
-{
-	uint32_t idle = (uint32_t)now - last_seen;
-
-	return -idle < JUST_NOW ? 0 : idle;
-}
-
 uint32_t flow_idle(const struct flow *flow, uint64_t now)
 {
-	uint32_t a = since(flow->dir[0].last_seen, now), b = since(flow->dir[1].last_seen, now);
+	uint32_t a = flow_idle_since(flow->dir[0].last_seen, (uint32_t)now);
+	uint32_t b = flow_idle_since(flow->dir[1].last_seen, (uint32_t)now);
 
 	return a < b ? a : b;
 }

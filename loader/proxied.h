@@ -5,12 +5,13 @@
 
 #include <stdint.h>
 
+#include "include/flow.h"
 #include "loader/error.h"
 
 /*
- * Copies the records of one table into another of another size; what is there already stays. `seed` is the tenant's. A
- * record that finds no room is left out.
+ * Copies the tenant's records from one table into another of another size; `now`: jiffies. What has expired stays behind, and
+ * what finds no room. Once more after the tables were exchanged, it brings what has changed meanwhile.
  */
-int proxied_copy(int from, int to, uint64_t seed, struct error *e);
+int proxied_copy(int from, int to, const struct tenant *t, uint32_t now, struct error *e);
 
 #endif

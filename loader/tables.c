@@ -9,6 +9,7 @@
 #include "include/fragment.h"
 #include "include/syn_proxy.h"
 #include "loader/alloc.h"
+#include "loader/flows.h"
 #include "loader/progress.h"
 #include "loader/proxied.h"
 #include "loader/rights.h"
@@ -260,16 +261,18 @@ static int fill_fragments(int fd, uint32_t sets, struct error *e)
 }
 
 /* A tenant that had a table keeps the seed that places its flows. */
-static int copy_flows(const struct tables *t, const struct sync *s, const struct jobs *jobs,
-		      const struct job *job, bool swapped, struct error *e)
+static int copy_flows(const struct tables *t, const struct root *root, const struct sync *s,
+		      const struct jobs *jobs, const struct job *job, bool swapped, struct error *e)
 {
-	uint64_t seed = s->wanted[t->m->tenants[job->tenant].slot].seed;
+	const struct tenant *tenant = &s->wanted[t->m->tenants[job->tenant].slot];
+	uint64_t now;
 
 	if (job->old >= 0 && jobs->kind == INNER_PROXIED)
-		return proxied_copy(job->old, job->fd, seed, e);
+		return flows_now(root, &now, e) ||
+		       proxied_copy(job->old, job->fd, tenant, (uint32_t)now, e);
 	if (job->old < 0 || !keeps_flows(jobs->kind))
 		return 0;
-	return table_copy(job->old, job->fd, jobs->kind, seed, swapped, e);
+	return table_copy(job->old, job->fd, jobs->kind, tenant->seed, swapped, e);
 }
 
 static int fill(const struct tables *t, const struct root *root, const struct sync *s,
@@ -281,7 +284,7 @@ static int fill(const struct tables *t, const struct root *root, const struct sy
 		return fill_fragments(job->fd, size_wanted(t, job->tenant, INNER_FRAGMENTS), e);
 	if (jobs->kind == INNER_RULE_HITS)
 		return job->old < 0 ? 0 : rule_hits_carry(job->old, job->fd, e);
-	return copy_flows(t, s, jobs, job, false, e);
+	return copy_flows(t, root, s, jobs, job, false, e);
 }
 
 static void forget(struct jobs *jobs)
@@ -320,7 +323,7 @@ static int flush(struct tables *t, const struct root *root, struct sync *s, stru
 		if (job->old >= 0 && jobs->kind == INNER_RULE_HITS)
 			failed = rule_hits_carry(job->old, job->fd, e);
 		else
-			failed = copy_flows(t, s, jobs, job, true, e);
+			failed = copy_flows(t, root, s, jobs, job, true, e);
 		failed = failed || inner_place(root, tenant->name, jobs->kind, e);
 		if (jobs->kind == INNER_ACL)
 			failed = failed || acl_settle(t, root, job->tenant, e);

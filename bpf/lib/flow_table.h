@@ -261,7 +261,7 @@ static __always_inline __u32 jiffies32(void)
 static __always_inline bool flow_has_expired(const struct flow *f, __u8 protocol, const struct tenant *t)
 {
 	__u32 now = jiffies32();
-	__u32 idle0 = now - f->dir[0].last_seen, idle1 = now - f->dir[1].last_seen;
+	__u32 idle0 = flow_idle_since(f->dir[0].last_seen, now), idle1 = flow_idle_since(f->dir[1].last_seen, now);
 
 	return (idle0 < idle1 ? idle0 : idle1) > flow_idle_limit(f, protocol, t->timeout);
 }

@@ -44,23 +44,11 @@ static __always_inline struct proxied *proxied_find(const struct pkt *p, const s
 	return NULL;
 }
 
-/* Only these four are ever in a record. */
-static __always_inline __u32 proxied_timeout(const struct proxied *r, const struct tenant *t)
-{
-	if (r->timeout == CT_TCP_SYN)
-		return t->timeout[CT_TCP_SYN];
-	if (r->timeout == CT_TCP_FIN)
-		return t->timeout[CT_TCP_FIN];
-	if (r->timeout == CT_TCP_CLOSED)
-		return t->timeout[CT_TCP_CLOSED];
-	return t->timeout[CT_TCP_ESTABLISHED];
-}
-
 static __always_inline bool proxied_claim(struct proxied *r, const struct tenant *t)
 {
 	__u32 used = *(volatile __u32 *)&r->used;
 
-	if (used == PROXIED_CLAIMED || (used == PROXIED_USED && jiffies32() - r->seen <= proxied_timeout(r, t)))
+	if (used == PROXIED_CLAIMED || (used == PROXIED_USED && !proxied_is_over(r, t->timeout, jiffies32())))
 		return false;
 	return __sync_val_compare_and_swap(&r->used, used, PROXIED_CLAIMED) == used;
 }

@@ -398,6 +398,34 @@ static void records(void **state)
 	send_from(IN_TC, to_b(4, ACK, ISN + 1, cookie + 1, 0), SENT, DROP_NONE);
 }
 
+/* Half closed is any of several states: a record waits as long as the longest of them. */
+static void half_closed(void **state)
+{
+	struct proxied_bucket full = { 0 };
+	struct tenant t;
+	uint32_t cookie;
+
+	world_reset(state);
+	proxy(TENANT_SYN_ALWAYS);
+	t = world_tenant();
+	t.timeout[CT_TCP_CLOSE_WAIT] = 10 * t.timeout[CT_TCP_FIN];
+	tenant_put(&t);
+	for (int i = 0; i < PROXIED_PLACES; i++)
+		full.place[i] = (struct proxied){ .key = { 1 }, .used = PROXIED_USED, .timeout = CT_TCP_FIN,
+						  .seen = jiffies_now() - t.timeout[CT_TCP_FIN] - 10 };
+	for (uint32_t i = 0; i < FLOWS_MAX / PROXIED_PLACES; i++)
+		assert_false(bpf_map_update_elem(inner_fd("proxied"), &i, &full, BPF_ANY));
+	world_case("half closed, for longer than the FIN's time", IN_TC);
+	cookie = get_cookie(IN_TC, 4);
+	send_from(IN_TC, to_b(4, ACK, ISN + 1, cookie + 1, 0), DROPPED, DROP_CT_FULL);
+	world_case("its own time is over", IN_TC);
+	for (int i = 0; i < PROXIED_PLACES; i++)
+		full.place[i].seen = jiffies_now() - t.timeout[CT_TCP_CLOSE_WAIT] - 10;
+	for (uint32_t i = 0; i < FLOWS_MAX / PROXIED_PLACES; i++)
+		assert_false(bpf_map_update_elem(inner_fd("proxied"), &i, &full, BPF_ANY));
+	send_from(IN_TC, to_b(4, ACK, ISN + 1, cookie + 1, 0), SENT, DROP_NONE);
+}
+
 /* A chain comes that ends older connections: the client gets a RST with its own number. */
 static void chain_resets(void **state)
 {
@@ -477,6 +505,7 @@ int main(void)
 		cmocka_unit_test(connections),
 		cmocka_unit_test(icmp_errors),
 		cmocka_unit_test(records),
+		cmocka_unit_test(half_closed),
 		cmocka_unit_test(chain_resets),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(pressure),

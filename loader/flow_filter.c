@@ -151,6 +151,18 @@ static void compile(struct flow_filter *f)
 	}
 }
 
+/* Elsewhere a value that is empty takes the key away. Here it would widen what is asked for, up to a flush of everything. */
+static int check_values(int argc, char **argv, struct error *e)
+{
+	char quoted[ERROR_QUOTE_SIZE];
+
+	for (int i = 0; i + 1 < argc; i += 2)
+		if (!*argv[i + 1])
+			return error_set(e, EXIT_USAGE, "ct: key %s has an empty value: write KEY VALUE",
+					 error_quote(quoted, sizeof(quoted), argv[i]));
+	return 0;
+}
+
 int flow_filter_read(struct flow_filter *f, const struct model *m, int argc, char **argv,
 		     struct error *e)
 {
@@ -160,6 +172,8 @@ int flow_filter_read(struct flow_filter *f, const struct model *m, int argc, cha
 	if (find_tenant(f, m, argc, argv, e))
 		return -1;
 	pairs = f->tenant != NULL;
+	if (check_values(argc - pairs, argv + pairs, e))
+		return -1;
 	f->object = schema_object_from_pairs(KIND, argc - pairs, argv + pairs, e);
 	if (!f->object)
 		return -1;

@@ -79,6 +79,8 @@ bad_filters() {
 	expect_refused 'key .prot. is not known: did you mean' weft_on h1 ct show red prot tcp
 	expect_refused 'key .protocol. has no value' weft_on h1 ct show red protocol
 	expect_refused 'key .protocol. has no value' weft_on h1 ct flush protocol
+	expect_refused 'key .address. has an empty value' weft_on h1 ct flush red address ''
+	expect_refused 'key .state. has an empty value' weft_on h1 ct show protocol tcp state ''
 	expect_refused 'no such tenant' weft_on h1 ct show blue
 	expect_refused 'no such tenant' weft_on h1 ct flush blue protocol tcp
 	expect_refused 'write a TENANT' weft_on h1 ct show red/web

@@ -71,7 +71,7 @@ network_is_locked_up() {
 	for ((i = 0; i < 18; i++)); do
 		timeout 10 sh -c "echo $(cat $queue) > $queue" 2>/dev/null
 		[ $? -eq 124 ] || return 1
-		dmesg | grep -qE 'Oops|BUG: |general protection' && return 0
+		dmesg | grep -qE 'Oops|BUG: |general protection fault, ' && return 0
 	done
 	return 0
 }

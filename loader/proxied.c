@@ -94,3 +94,21 @@ int proxied_copy(int from, int to, const struct tenant *t, uint32_t now, struct 
 	}
 	return 0;
 }
+
+bool proxied_in_use(int fd, const struct tenant *t, uint32_t now)
+{
+	uint32_t id, buckets;
+
+	if (inner_info(fd, &id, &buckets))
+		return false;
+	for (uint32_t i = 0; i < buckets; i++) {
+		struct proxied_bucket value;
+
+		if (bpf_map_lookup_elem(fd, &i, &value))
+			return false;
+		for (int k = 0; k < PROXIED_PLACES; k++)
+			if (is_needed(&value.place[k], t, now))
+				return true;
+	}
+	return false;
+}

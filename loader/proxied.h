@@ -3,6 +3,7 @@
 #ifndef WEFT_PROXIED_H
 #define WEFT_PROXIED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "include/flow.h"
@@ -13,5 +14,8 @@
  * what finds no room. Once more after the tables were exchanged, it brings what has changed meanwhile.
  */
 int proxied_copy(int from, int to, const struct tenant *t, uint32_t now, struct error *e);
+
+/* Is there a connection that would end without the table? */
+bool proxied_in_use(int fd, const struct tenant *t, uint32_t now);
 
 #endif

@@ -162,6 +162,25 @@ static int map_in_use(const struct tables *t, const struct root *root, const str
 	return rights_map(id);
 }
 
+bool tables_keeps(const struct tables *t, const struct root *root, const struct sync *s, size_t i,
+		  enum inner kind)
+{
+	const struct model_tenant *tenant = &t->m->tenants[i];
+	struct error unused = { 0 };
+	uint64_t now;
+	bool keeps;
+	int fd;
+
+	if (kind != INNER_PROXIED || !tenant->here || flows_now(root, &now, &unused))
+		return false;
+	fd = map_in_use(t, root, s, i, kind);
+	if (fd < 0)
+		return false;
+	keeps = proxied_in_use(fd, &s->wanted[tenant->slot], (uint32_t)now);
+	close(fd);
+	return keeps;
+}
+
 void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s)
 {
 	for (size_t i = 0; i < t->m->n_tenants; i++) {

@@ -50,6 +50,9 @@ int acl_clear(const struct tables *t, uint32_t slot, struct error *e);
 void tables_mark_policy(struct tables *t, const struct root *root, struct sync *s);
 /* Does the tenant need a map of this kind on this host? */
 bool tables_wants(const struct model_tenant *tenant, enum inner kind);
+/* One that is not wanted any more, but connections go on by it. It goes when rules or options are next written without such. */
+bool tables_keeps(const struct tables *t, const struct root *root, const struct sync *s, size_t i,
+		  enum inner kind);
 
 /* What is wrong with the map that packets of the i-th tenant use, which tables_open() knows as touched. */
 enum table_fault { TABLE_RIGHT, TABLE_MISSING, TABLE_SIZE, TABLE_CONTENT, TABLE_PIN };

@@ -117,6 +117,8 @@ static int remove_kind(struct tables *t, const struct root *root, const struct s
 
 		if ((o && tables_wants(o, kind)) || !may_be_stale(t, s, slot, o))
 			continue;
+		if (o && tables_keeps(t, root, s, (size_t)(o - t->m->tenants), kind))
+			continue;
 		entries_add(&slots, &slot, NULL);
 		if (o)
 			inner_unpin(root, o->name, kind);

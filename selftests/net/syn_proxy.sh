@@ -208,6 +208,18 @@ keeps_in() {
 	hold_end "a connection of the proxy goes on without pressure"
 }
 
+# The option goes, and comes back: who is connected by way of a cookie stays so; without such the table goes.
+turned_off() {
+	configure always
+	hold
+	expect_eq true "$(weft_on h2 -j ct show red state established | jq 'any(.[]; .destination == "'$B4'")')" "a connection of the proxy"
+	configure off
+	expect_ok weft_on h2 verify
+	sleep 0.5
+	hold_end "a connection of the proxy outlives the option"
+	run_quietly weft_on h2 ct flush red
+}
+
 # Somebody has cookies that nobody has given. (Between hosts the sender's own knows already that there is no flow.)
 forge() {
 	local before
@@ -225,6 +237,7 @@ forged() { [ "$(counter_get h1 drops syn_cookie)" -ge "$1" ]; }
 run() {
 	[ "$MODE" = xdp ] && function_xdp_ready h2.s0 s0
 	keeps_in
+	turned_off
 	keeps_out
 	forge
 	talks

@@ -158,7 +158,8 @@ static int check_values(int argc, char **argv, struct error *e)
 
 	for (int i = 0; i + 1 < argc; i += 2)
 		if (!*argv[i + 1])
-			return error_set(e, EXIT_USAGE, "ct: key %s has an empty value: write KEY VALUE",
+			return error_set(e, EXIT_USAGE,
+					 "ct: key %s has an empty value: write KEY VALUE",
 					 error_quote(quoted, sizeof(quoted), argv[i]));
 	return 0;
 }

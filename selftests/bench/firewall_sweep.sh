@@ -21,11 +21,17 @@ configure() {
 	YAML
 }
 
-# Flows leave for h2, which lets none in.
+enough() { [ "$live" -gt $((FLOWS * 95 / 100)) ]; }
+
+# Flows leave for h2, which lets none in. What the device's queue has no room for is lost: as often as it takes.
 fill() {
-	"$TOOLS/flood" --netns "$(netns_of h1.pa)" --dev eth0 --src-mac $A --dst-mac $B --src-ip $A4 --dst-ip $B4 \
-		--flows $FLOWS --count $((2 * FLOWS)) > /dev/null
-	live=$(weft_on h1 -j ct stat red | jq .tenants.red.flows)
+	local try
+	for try in 1 2 3 4 5; do
+		"$TOOLS/flood" --netns "$(netns_of h1.pa)" --dev eth0 --src-mac $A --dst-mac $B --src-ip $A4 --dst-ip $B4 \
+			--flows $FLOWS --count $((2 * FLOWS)) > /dev/null
+		live=$(weft_on h1 -j ct stat red | jq .tenants.red.flows)
+		! enough || return 0
+	done
 }
 
 # Hundredths of a second of CPU that the agent has had.
@@ -50,7 +56,7 @@ timed() {
 
 configure 1h
 fill
-expect_eq true "$([ "$live" -gt $((FLOWS * 95 / 100)) ] && echo true)" "$live flows live"
+expect_ok -t "$live flows live" enough
 "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" agent run < /dev/null > /dev/null 2>&1 &
 AGENT=$!
 disown "$AGENT"

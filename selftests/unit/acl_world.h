@@ -4,6 +4,7 @@
 #define WEFT_ACL_WORLD_H
 
 #include "acl_oracle.h"
+#include "acl_dice.h"
 
 #include "loader/rules.h"
 
@@ -37,24 +38,6 @@ static const char *const ends[] = { "group:g0",   "group:g1",    "group:g2",  "p
 static const char *const places[] = { "port:p0",  "port:p1",   "port:p3",  "group:g0",
 				      "group:g2", "network:a", "network:b" };
 
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
-static unsigned int seed = 7;
-
-static unsigned int dice(unsigned int n)
-{
-	return (unsigned int)rand_r(&seed) % n;
-}
-
-static json_t *some(const char *const *words, size_t n, unsigned int most)
-{
-	json_t *list = json_array();
-
-	for (unsigned int i = 1 + dice(most); i > 0; i--)
-		json_array_append_new(list, json_string(words[dice((unsigned int)n)]));
-	return list;
-}
-
 static json_t *some_ranges(void)
 {
 	json_t *list = json_array();
@@ -69,24 +52,18 @@ static json_t *some_ranges(void)
 
 static json_t *random_rule(void)
 {
-	static const char *const actions[] = { "allow", "deny", "reject" };
-	json_t *rule = json_pack("{s:s, s:s, s:i}", "direction", dice(2) ? "in" : "out", "action",
-				 actions[dice(3)], "priority", dice(4));
+	json_t *rule = rule_that(dice(2) ? "in" : "out");
 
-	if (dice(2))
-		json_object_set_new(rule, "apply_to", some(places, COUNT(places), 2));
-	if (dice(2))
-		json_object_set_new(rule, "source", some(ends, COUNT(ends), 3));
-	if (dice(2))
-		json_object_set_new(rule, "destination", some(ends, COUNT(ends), 3));
+	maybe_words(rule, "apply_to", places, COUNT(places), 2);
+	maybe_words(rule, "source", ends, COUNT(ends), 3);
+	maybe_words(rule, "destination", ends, COUNT(ends), 3);
 	if (dice(2))
 		json_object_set_new(rule, "protocol", json_string(dice(2) ? "tcp" : "udp"));
 	if (json_object_get(rule, "protocol") && dice(2))
 		json_object_set_new(rule, "destination_port", some_ranges());
 	if (json_object_get(rule, "protocol") && !dice(3))
 		json_object_set_new(rule, "source_port", some_ranges());
-	if (!dice(4))
-		json_object_set_new(rule, "ethertype", json_string(dice(2) ? "ipv4" : "ipv6"));
+	maybe_ethertype(rule);
 	return rule;
 }
 

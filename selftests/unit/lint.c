@@ -9,10 +9,10 @@
 #include <time.h>
 
 #include "acl_oracle.h"
+#include "acl_dice.h"
 #include "loader/lint.h"
 
 #define ROUNDS 15
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static const char world_text[] =
 	"version: 1\n"
@@ -44,34 +44,13 @@ static const char *const ports[] = { "p0", "p1", "p2" };
 static const int protocols[] = { 6, 17, 47 };
 static const unsigned int numbers[] = { 0, 1, 2, 3, 4, 5, 60000 };
 
-static unsigned int seed = 11;
-
-static unsigned int dice(unsigned int n)
-{
-	return (unsigned int)rand_r(&seed) % n;
-}
-
-static json_t *some(const char *const *words, size_t n, unsigned int most)
-{
-	json_t *list = json_array();
-
-	for (unsigned int i = 1 + dice(most); i > 0; i--)
-		json_array_append_new(list, json_string(words[dice((unsigned int)n)]));
-	return list;
-}
-
 static json_t *random_rule(void)
 {
-	static const char *const actions[] = { "allow", "deny", "reject" };
-	json_t *rule = json_pack("{s:s, s:s, s:i}", "direction", dice(4) ? "in" : "out", "action",
-				 actions[dice(3)], "priority", dice(4));
+	json_t *rule = rule_that(dice(4) ? "in" : "out");
 
-	if (dice(2))
-		json_object_set_new(rule, "apply_to", some(places, COUNT(places), 3));
-	if (dice(2))
-		json_object_set_new(rule, "source", some(ends, COUNT(ends), 3));
-	if (dice(2))
-		json_object_set_new(rule, "destination", some(ends, COUNT(ends), 3));
+	maybe_words(rule, "apply_to", places, COUNT(places), 3);
+	maybe_words(rule, "source", ends, COUNT(ends), 3);
+	maybe_words(rule, "destination", ends, COUNT(ends), 3);
 	if (!dice(3))
 		json_object_set_new(rule, "protocol", json_string(dice(2) ? "tcp" : "udp"));
 	if (json_object_get(rule, "protocol") && dice(2)) {
@@ -79,8 +58,7 @@ static json_t *random_rule(void)
 
 		json_object_set_new(rule, "destination_port", json_pack("[[i, i]]", low, low + dice(3)));
 	}
-	if (!dice(4))
-		json_object_set_new(rule, "ethertype", json_string(dice(2) ? "ipv4" : "ipv6"));
+	maybe_ethertype(rule);
 	return rule;
 }
 
@@ -505,5 +483,6 @@ int main(void)
 		cmocka_unit_test(test_large_groups),
 	};
 
+	dice_seed = 11;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

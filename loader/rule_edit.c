@@ -223,18 +223,9 @@ static int store(struct work *w, struct error *e)
 
 static int run(struct work *w, struct error *e)
 {
-	const struct root *root = &w->b->root;
-	struct host_config host = w->b->state.host;
-	char why[sizeof(e->text)];
-
-	host.next_id = w->ids.next_id;
-	if ((host.next_id != w->b->state.host.next_id && state_write_host(root, &host, e)) ||
-	    state_set_interrupted(root, true, e) || swap(w, e) || rule_place_judge_again(&w->place, e) || store(w, e) ||
-	    state_set_interrupted(root, false, e)) {
-		snprintf(why, sizeof(why), "%s", e->text);
-		return error_set(e, EXIT_PARTLY, "%.900s (partly done: run the same command, or apply, again)",
-				 why);
-	}
+	if (rule_place_begin(w->b, w->ids.next_id, e) || swap(w, e) || rule_place_judge_again(&w->place, e) ||
+	    store(w, e) || state_set_interrupted(&w->b->root, false, e))
+		return rule_place_partly(e);
 	w->c.writes = 1;
 	return 0;
 }
@@ -261,16 +252,6 @@ static int run_recorded(struct work *w, struct error *e)
 	history_end(&history, failed ? HISTORY_LEFT : HISTORY_DONE);
 	audit_diff(&a, w->c.diff);
 	return failed;
-}
-
-static int tell(struct work *w, const struct command_line *cl, struct error *e)
-{
-	if (!cl->json)
-		return EXIT_DONE;
-	w->c.root = &w->b->root;
-	w->c.moves = json_array();
-	w->c.notes = json_array();
-	return cli_json(cl, apply_report(&w->c), e) ? -1 : EXIT_DONE;
 }
 
 static void end(struct work *w)
@@ -305,7 +286,7 @@ int rule_edit(struct command_line *cl,
 	if (!result)
 		result = run_recorded(&w, e);
 	if (!result)
-		result = tell(&w, cl, e);
+		result = rule_place_tell(&w.c, w.b, cl, e);
 	end(&w);
 	return result;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loader/apply.h"
 #include "loader/inner.h"
 #include "loader/rule_hits.h"
 #include "loader/rule_place.h"
@@ -62,4 +63,33 @@ int rule_place_judge_again(const struct rule_place *p, struct error *e)
 	if (bpf_map_update_elem(p->tenants, &p->slot, &tenant, BPF_ANY))
 		return error_set(e, EXIT_REFUSED, "map tenants: cannot be written: %s", strerror(errno));
 	return 0;
+}
+
+int rule_place_begin(const struct batch *b, uint64_t next_id, struct error *e)
+{
+	struct host_config host = b->state.host;
+	bool given = host.next_id != next_id;
+
+	host.next_id = next_id;
+	return (given && state_write_host(&b->root, &host, e)) || state_set_interrupted(&b->root, true, e) ? -1 : 0;
+}
+
+int rule_place_partly(struct error *e)
+{
+	char why[sizeof(e->text)];
+
+	snprintf(why, sizeof(why), "%s", e->text);
+	return error_set(e, EXIT_PARTLY, "%.900s (partly done: run the same command, or apply, again)", why);
+}
+
+int rule_place_tell(struct commit *c, const struct batch *b, const struct command_line *cl, struct error *e)
+{
+	if (!cl->json)
+		return EXIT_DONE;
+	c->root = &b->root;
+	if (!c->diff)
+		c->diff = json_array();
+	c->moves = json_array();
+	c->notes = json_array();
+	return cli_json(cl, apply_report(c), e) ? -1 : EXIT_DONE;
 }

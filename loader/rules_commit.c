@@ -266,19 +266,10 @@ static int sweep_hits(struct work *w, struct error *e)
 
 static int run(struct work *w, struct error *e)
 {
-	const struct root *root = &w->b->root;
-	struct host_config host = w->b->state.host;
-	char why[sizeof(e->text)];
-
-	host.next_id = w->ids.next_id;
-	if ((host.next_id != w->b->state.host.next_id && state_write_host(root, &host, e)) ||
-	    state_set_interrupted(root, true, e) || swap(w, e) || rule_place_judge_again(&w->place, e) ||
+	if (rule_place_begin(w->b, w->ids.next_id, e) || swap(w, e) || rule_place_judge_again(&w->place, e) ||
 	    map_write(w->place.rules, "rules", &w->changed, e) || sweep_hits(w, e) ||
-	    state_set_interrupted(root, false, e)) {
-		snprintf(why, sizeof(why), "%s", e->text);
-		return error_set(e, EXIT_PARTLY, "%.900s (partly done: run the same command, or apply, again)",
-				 why);
-	}
+	    state_set_interrupted(&w->b->root, false, e))
+		return rule_place_partly(e);
 	w->c.writes = w->tables.program[w->at].same ? 0 : 1;
 	return 0;
 }
@@ -309,17 +300,6 @@ static int run_recorded(struct work *w, struct error *e)
 		     json_pack("{s:I, s:i, s:i, s:{s:b}}", "writes", (json_int_t)w->c.writes, "attached", 0, "detached",
 			       0, "judged", w->tenant, 1));
 	return failed;
-}
-
-static int tell(struct work *w, const struct command_line *cl, struct error *e)
-{
-	if (!cl->json)
-		return EXIT_DONE;
-	w->c.root = &w->b->root;
-	w->c.diff = json_array();
-	w->c.moves = json_array();
-	w->c.notes = json_array();
-	return cli_json(cl, apply_report(&w->c), e) ? -1 : EXIT_DONE;
 }
 
 static void end(struct work *w)
@@ -360,7 +340,7 @@ int rules_commit(struct command_line *cl, struct error *e)
 	if (!result)
 		result = run_recorded(&w, e);
 	if (!result)
-		result = tell(&w, cl, e);
+		result = rule_place_tell(&w.c, w.b, cl, e);
 	end(&w);
 	return result;
 }

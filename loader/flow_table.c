@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "include/flow_state.h"
 #include "loader/flow_table.h"
 
 #define KEY_WORDS_MAX CT6_KEY_WORDS
@@ -322,19 +323,30 @@ static void later(__u32 *to, __u32 from)
 		*to = from;
 }
 
-static void catch_up_end(struct flow *to, const struct flow *from, int end)
+static void catch_up_windows(struct flow *to, const struct flow *from, int end)
 {
 	later(&to->dir[end].tcp_end, from->dir[end].tcp_end);
 	later(&to->dir[end].tcp_max_end, from->dir[end].tcp_max_end);
 	later(&to->dir[end].tcp_max_ack, from->dir[end].tcp_max_ack);
 	if (to->tcp_max_window[end] < from->tcp_max_window[end])
 		to->tcp_max_window[end] = from->tcp_max_window[end];
-	/* Halves only go on. */
+}
+
+static void catch_up_state(struct flow *to, const struct flow *from, int end)
+{
+	/* Halves only go on, and so do the states of what is in this table. */
 	if (FLOW_TCP_HALF(to->path[end].tcp) < FLOW_TCP_HALF(from->path[end].tcp))
 		to->path[end].tcp = from->path[end].tcp;
 	to->path[end].flags |= from->path[end].flags & FLOW_CLOSING;
 	if (!(from->path[end].flags & FLOW_LIBERAL))
 		to->path[end].flags &= ~FLOW_LIBERAL;
+}
+
+static void catch_up_end(struct flow *to, const struct flow *from, int end, uint8_t protocol)
+{
+	if (protocol == FLOW_PROTOCOL_TCP)
+		catch_up_windows(to, from, end);
+	catch_up_state(to, from, end);
 }
 
 void flow_table_catch_up(struct flow_table *t, const void *key, const struct flow *from)
@@ -346,7 +358,7 @@ void flow_table_catch_up(struct flow_table *t, const void *key, const struct flo
 	way_of(t, key, &way);
 	place = way_find(t, &way, &k);
 	for (int end = 0; place && end < 2; end++)
-		catch_up_end(flow_in(t, place), from, end);
+		catch_up_end(flow_in(t, place), from, end, (uint8_t)(way.words[words_of(t) - 1] >> 32));
 }
 
 bool flow_table_remove(struct flow_table *t, const void *key)

@@ -53,8 +53,9 @@ enum flow_put {
 enum flow_put flow_table_put(struct flow_table *t, const void *key, const struct flow *flow,
 			     flow_expired_fn *expired, void *arg);
 /*
- * A flow that is in, and that was led on elsewhere meanwhile: what its TCP ends have said there, if it is later, is taken
- * over, since without it the windows would be too low for all that comes. What packets say at the same time is as late.
+ * A flow that is in, and that was led on elsewhere meanwhile: its state there, and what its TCP ends have said, are taken
+ * over if they are later, since without them the windows would be too low for all that comes, an association open that was
+ * shut down, and no probe taken for one. What packets say at the same time is as late.
  */
 void flow_table_catch_up(struct flow_table *t, const void *key, const struct flow *from);
 /* False: there was none. */

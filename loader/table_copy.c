@@ -84,8 +84,7 @@ static int copy_established(int to, enum inner kind, uint64_t seed, bool swapped
 		if (!swapped && flow_protocol_of(key, kind) == IPPROTO_TCP)
 			flow = made_liberal(&flow);
 		/* There since the first copy: packets have led it on in the old table until the swap. */
-		if (flow_table_put(&t, key, &flow, NULL, NULL) == FLOW_PUT_THERE && swapped &&
-		    flow_protocol_of(key, kind) == IPPROTO_TCP)
+		if (flow_table_put(&t, key, &flow, NULL, NULL) == FLOW_PUT_THERE && swapped)
 			flow_table_catch_up(&t, key, &flow);
 	}
 	flow_table_close(&t);

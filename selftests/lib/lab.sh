@@ -53,6 +53,27 @@ lab_yaml() {
 	sed 's/^/    /'
 }
 
+# lab_blue [CONNTRACK OPTIONS]: for who adds to lab_yaml: another tenant with red's MACs and addresses, behind qa and qb.
+lab_blue() {
+	cat <<-YAML
+	  blue:
+	    networks:
+	      web: {vni: 102, subnets: [10.0.1.0/24, "fd00:1::/64"]}
+	    ports:
+	      a: {network: web, host: h1, device: qa, mac: "$A", addresses: [$A4, "$A6"]}
+	      b: {network: web, host: h2, device: qb, mac: "$B", addresses: [$B4, "$B6"]}
+	    options: {default: {in: allow, out: allow}, conntrack: {${1:-}}}
+	YAML
+}
+
+# silent_add HOST DEV: a workload without addresses, whose kernel neither asks nor answers.
+silent_add() {
+	netns_add "$1.$2"
+	in_ns "$1.$2" sh -c 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6'
+	pair "$1" "$2" "$1.$2" eth0
+	in_ns "$1.$2" ip link set eth0 arp off
+}
+
 # lab_apply < TENANT LINES: on both hosts, quietly.
 lab_apply() {
 	local host

@@ -11,14 +11,6 @@ need tcpdump jq
 E=02:00:00:00:00:0e E4=10.0.1.5 E6=fd00:1::5
 V=02:00:00:00:00:0f V4=10.0.1.6 V6=fd00:1::6
 
-# silent_add HOST DEV: a workload without addresses, whose kernel neither asks nor answers.
-silent_add() {
-	netns_add "$1.$2"
-	in_ns "$1.$2" sh -c 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6'
-	pair "$1" "$2" "$1.$2" eth0
-	in_ns "$1.$2" ip link set eth0 arp off
-}
-
 lab_two_hosts
 silent_add h1 pe
 silent_add h2 pv
@@ -29,15 +21,7 @@ LAB_WORKLOADS="h1.pa h1.pc h2.pb h1.pe h2.pv h1.qa h2.qb"
 eval "red_$(declare -f lab_yaml)"
 lab_yaml() {
 	red_lab_yaml
-	cat <<-YAML
-	  blue:
-	    networks:
-	      web: {vni: 102, subnets: [10.0.1.0/24, "fd00:1::/64"]}
-	    ports:
-	      a: {network: web, host: h1, device: qa, mac: "$A", addresses: [$A4, "$A6"]}
-	      b: {network: web, host: h2, device: qb, mac: "$B", addresses: [$B4, "$B6"]}
-	    options: {default: {in: allow, out: allow}, conntrack: {max_flows: 128, max_half_open: 64}}
-	YAML
+	lab_blue 'max_flows: 128, max_half_open: 64'
 }
 
 # b lets in what is meant for its server alone; v lets in all.

@@ -18,14 +18,6 @@ H1=192.168.50.1 H2=192.168.50.2 H3=192.168.50.3
 OUTSIDER=192.168.50.66
 TAG=301
 
-# silent_add HOST DEV: a workload without addresses, whose kernel neither asks nor answers.
-silent_add() {
-	netns_add "$1.$2"
-	in_ns "$1.$2" sh -c 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6'
-	pair "$1" "$2" "$1.$2" eth0
-	in_ns "$1.$2" ip link set eth0 arp off
-}
-
 lab_two_hosts
 workload_add h1 qa $A $A4/24,$A6/64
 workload_add h2 qb $B $B4/24,$B6/64
@@ -45,14 +37,8 @@ in_ns h2.pb sh -c 'echo 0 > /proc/sys/net/ipv4/tcp_synack_retries'
 eval "two_hosts_$(declare -f lab_yaml)"
 lab_yaml() {
 	two_hosts_lab_yaml | sed "s/^  h2:.*/&\n  h3: {vtep: $H3, underlay: [u0]}/"
+	lab_blue
 	cat <<-YAML
-	  blue:
-	    networks:
-	      web: {vni: 102, subnets: [10.0.1.0/24, "fd00:1::/64"]}
-	    ports:
-	      a: {network: web, host: h1, device: qa, mac: "$A", addresses: [$A4, "$A6"]}
-	      b: {network: web, host: h2, device: qb, mac: "$B", addresses: [$B4, "$B6"]}
-	    options: {default: {in: allow, out: allow}}
 	  grey:
 	    networks:
 	      web: {vni: 103, subnets: [10.0.3.0/24, "fd00:3::/64"]}

@@ -155,13 +155,14 @@ def slow(server, where):
     peer.end()
 
 
-def idle(server, where):
-    def serve(s):
-        c = accept(s)
-        c.sendall(c.recv(100))
-        c.close()
+def echo_once(s):
+    c = accept(s)
+    c.sendall(c.recv(100))
+    c.close()
 
-    peer = Server(server, where, serve)
+
+def idle(server, where):
+    peer = Server(server, where, echo_once)
     c = client(where)
     for name, value in (("TCP_KEEPIDLE", 1), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 2)):
         c.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
@@ -220,12 +221,7 @@ def fastopen(server, where):
 
 
 def hold(server, where):
-    def serve(s):
-        c = accept(s)
-        c.sendall(c.recv(100))
-        c.close()
-
-    peer = Server(server, where, serve)
+    peer = Server(server, where, echo_once)
     c = client(where)
     c.connect((where, PORT))
     print(c.getsockname()[1], flush=True)

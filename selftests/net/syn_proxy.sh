@@ -6,28 +6,16 @@
 # with a function on the server's wire. A flood of SYNs that keeps everybody out of a server without the proxy keeps nobody out
 # with it, takes nothing from who is connected, and nothing from another tenant; when it ends the proxy stands aside.
 . "$(dirname "$0")/../lib/lab.sh"
-need python3 jq nft
+need nft
 
 E=02:00:00:00:00:0e E4=10.0.1.5
 
 lab() {
-	need_weft
-	host_add h1 192.168.50.1/24
-	host_add h2 192.168.50.2/24
-	underlay_link h1 u0 h2 u0
-	workload_add h1 pa $A $A4/24,$A6/64
-	workload_add h1 pc $C $C4/24,$C6/64
-	workload_add h2 pb $B $B4/24,$B6/64
+	lab_two_hosts
 	workload_add h1 qa $A $A4/24,$A6/64
 	workload_add h2 qb $B $B4/24,$B6/64
-	# Never answers, and its kernel does not either.
-	netns_add h1.pe
-	in_ns h1.pe sh -c 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6'
-	pair h1 pe h1.pe eth0
-	in_ns h1.pe ip link set eth0 arp off
+	silent_add h1 pe
 	function_add h2 s0
-	weft_load h1
-	weft_load h2
 	# The server has no cookies of its own, and room for 64 handshakes, each for a second.
 	in_ns h2.pb sh -c 'cd /proc/sys/net && echo 0 > ipv4/tcp_syncookies && echo 0 > ipv4/tcp_synack_retries &&
 		echo 64 > core/somaxconn && echo 4096 > ipv4/tcp_max_syn_backlog'
@@ -42,15 +30,7 @@ LAB_FUNCTIONS='  one: {instances: {one1: {host: h2, device: s0}}}'
 eval "two_hosts_$(declare -f lab_yaml)"
 lab_yaml() {
 	two_hosts_lab_yaml
-	cat <<-YAML
-	  blue:
-	    networks:
-	      web: {vni: 102, subnets: [10.0.1.0/24, "fd00:1::/64"]}
-	    ports:
-	      a: {network: web, host: h1, device: qa, mac: "$A", addresses: [$A4, "$A6"]}
-	      b: {network: web, host: h2, device: qb, mac: "$B", addresses: [$B4, "$B6"]}
-	    options: {default: {in: allow, out: allow}, conntrack: {syn_proxy: auto}}
-	YAML
+	lab_blue 'syn_proxy: auto'
 }
 
 configure() {

@@ -4,7 +4,7 @@
  * nf_conntrack's rules. UDP: once both ends have been heard, the packet that comes when it is two seconds old. ICMP: never.
  * Others: the packet after the first answer.
  * reads:  struct pkt, both directions of the flow
- * writes: flow.tcp
+ * writes: flow.path[].tcp
  * maps:   host
  * drops:  none
  */

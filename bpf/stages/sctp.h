@@ -2,8 +2,8 @@
 /*
  * sctp: an association's state and tags; advanced when a packet, which sctp_check has let pass, really goes on its way.
  * reads:  pkt.sctp_*, both directions of the flow
- * writes: flow.tcp, flow.flags, flow.dir[].sctp_*
- * maps:   none
+ * writes: flow.path[].tcp, flow.path[].flags, flow.dir[].sctp_*
+ * maps:   flow_watch flow_events tenant_stats
  * drops:  none
  */
 #ifndef WEFT_STAGE_SCTP_H

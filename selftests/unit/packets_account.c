@@ -39,12 +39,8 @@ static int take(void *arg, void *data, size_t size)
 /* How many events came since the last call. */
 static unsigned int read_events(void)
 {
-	struct ring_buffer *ring = ring_buffer__new(map_fd("events"), take, NULL, NULL);
-
-	assert_non_null(ring);
 	events = 0;
-	ring_buffer__consume(ring);
-	ring_buffer__free(ring);
+	ring_read("events", take);
 	return events;
 }
 

@@ -31,12 +31,8 @@ static int take(void *arg, void *data, size_t size)
 /* How many since the last call. */
 static unsigned int read_events(void)
 {
-	struct ring_buffer *ring = ring_buffer__new(map_fd("flow_events"), take, NULL, NULL);
-
-	assert_non_null(ring);
 	n_told = 0;
-	ring_buffer__consume(ring);
-	ring_buffer__free(ring);
+	ring_read("flow_events", take);
 	return n_told;
 }
 

@@ -8,11 +8,6 @@
 static bool seen[DIFFERENCE_COUNT];
 static uint16_t next_port = 20000;
 
-static const char *said(bool passes)
-{
-	return passes ? "passes" : "drops";
-}
-
 static int wrong;
 
 /* False ends the play. */
@@ -30,7 +25,7 @@ static bool one_step(const struct play *play, const struct bout *b, int i)
 	wrong++;
 	print_error("%s, IPv%d (%s), segment %d: reason %d instead of %d; nf_conntrack %s it, instead of %s\n",
 		 play->name, b->family, b->flavour == IN_XDP ? "xdp" : "tc", i + 1, reason,
-		 step->reason, said(kernel), said(wanted));
+		 step->reason, duel_said(kernel), duel_said(wanted));
 	return false;
 }
 
@@ -147,7 +142,7 @@ static void one_quote(const struct quote *q, const struct bout *b)
 	kernel = judge_passes(duel_judge(), from_a, &f);
 	seen[q->difference] = true;
 	if (kernel != (!q->reason == (q->difference == SAME)))
-		fail_msg("%s, IPv%d: nf_conntrack %s it", q->name, b->family, said(kernel));
+		fail_msg("%s, IPv%d: nf_conntrack %s it", q->name, b->family, duel_said(kernel));
 }
 
 static void errors_by_hand(void **state)
@@ -168,33 +163,15 @@ static void errors_by_hand(void **state)
 
 /* ---- the list of differences ---- */
 
-/* docs/CONNTRACK.md has a heading for each difference, and no other; and each was seen above. */
+static const char *name_of(int d)
+{
+	return difference_name((enum difference)d);
+}
+
 static void documented(void **state)
 {
-	FILE *doc = fopen("docs/CONNTRACK.md", "r");
-	char line[256];
-	bool told[DIFFERENCE_COUNT] = { true };
-
 	(void)state;
-	if (!doc)
-		fail_msg("docs/CONNTRACK.md cannot be opened (run in the top directory)");
-	while (fgets(line, sizeof(line), doc)) {
-		enum difference d = 1;
-
-		/* Those of SCTP are another test's. */
-		if (strncmp(line, "### ", 4) || !strncmp(line, "### sctp-", 9))
-			continue;
-		line[strcspn(line, "\n")] = 0;
-		while (d < DIFFERENCE_COUNT && strcmp(difference_name(d), line + 4))
-			d++;
-		if (d == DIFFERENCE_COUNT)
-			fail_msg("docs/CONNTRACK.md: %s is no difference", line + 4);
-		told[d] = true;
-	}
-	fclose(doc);
-	for (enum difference d = 1; d < DIFFERENCE_COUNT; d++)
-		if (!told[d] || !seen[d])
-			fail_msg("%s is %s", difference_name(d), told[d] ? "never seen" : "not in docs/CONNTRACK.md");
+	duel_documented(false, name_of, seen, DIFFERENCE_COUNT);
 }
 
 int main(void)

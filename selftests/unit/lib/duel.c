@@ -116,3 +116,35 @@ const char *difference_name(enum difference d)
 
 	return names[d];
 }
+
+const char *duel_said(bool passes)
+{
+	return passes ? "passes" : "drops";
+}
+
+void duel_documented(bool sctp, const char *(*name)(int d), const bool *seen, int n)
+{
+	FILE *doc = fopen("docs/CONNTRACK.md", "r");
+	bool *told = calloc((size_t)n, sizeof(*told));
+	char line[256];
+
+	if (!doc || !told)
+		fail_msg("docs/CONNTRACK.md cannot be opened (run in the top directory)");
+	while (fgets(line, sizeof(line), doc)) {
+		int d = 1;
+
+		if (strncmp(line, "### ", 4) || !strncmp(line, "### sctp-", 9) != sctp)
+			continue;
+		line[strcspn(line, "\n")] = 0;
+		while (d < n && strcmp(name(d), line + 4))
+			d++;
+		if (d == n)
+			fail_msg("docs/CONNTRACK.md: %s is no difference", line + 4);
+		told[d] = true;
+	}
+	fclose(doc);
+	for (int d = 1; d < n; d++)
+		if (!told[d] || !seen[d])
+			fail_msg("%s is %s", name(d), told[d] ? "never seen" : "not in docs/CONNTRACK.md");
+	free(told);
+}

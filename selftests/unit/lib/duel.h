@@ -55,5 +55,12 @@ bool duel_kernel_passes(const struct bout *b, const struct segment *s);
 /* Our flow: false if there is none; *half tells in which table. */
 bool duel_flow(const struct bout *b, struct flow *f, bool *half);
 const char *difference_name(enum difference d);
+/* "passes", "drops" */
+const char *duel_said(bool passes);
+/*
+ * docs/CONNTRACK.md has a heading for each of the n differences of this protocol ("sctp-…", or TCP's), the first of which is
+ * none, and no other; and each was seen.
+ */
+void duel_documented(bool sctp, const char *(*name)(int d), const bool *seen, int n);
 
 #endif

@@ -248,3 +248,12 @@ int world_close(void **state)
 	bpf_object__close(clock_object);
 	return 0;
 }
+
+void ring_read(const char *map, int (*take)(void *arg, void *data, size_t size))
+{
+	struct ring_buffer *ring = ring_buffer__new(map_fd(map), take, NULL, NULL);
+
+	assert_non_null(ring);
+	ring_buffer__consume(ring);
+	ring_buffer__free(ring);
+}

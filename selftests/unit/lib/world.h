@@ -140,4 +140,7 @@ void flows_clear(void);
 void fragments_clear(uint32_t sets);
 void hits_clear(void);
 
+/* Hands each record that came into the ring buffer since the last call to `take`, as ring_buffer__new() does. */
+void ring_read(const char *map, int (*take)(void *arg, void *data, size_t size));
+
 #endif

@@ -53,6 +53,21 @@ replies() {
 	expect_drop h2 ct_invalid h2.pb "eth('$A', '$B', ip4('$B4', '$A4', icmp(0, id=78)))" "an answer with another id"
 }
 
+# Headers that lie in pages, where programs cannot read them at first, are read and judged as all others are.
+in_pages() {
+	passes h2 b h1.pa "InPages($(u4 4301))" "UDP in pages"
+	passes h2 b h1.pa "InPages(eth('$B', '$A', ip6('$A6', '$B6', udp(4303, 9000))))" "UDP over IPv6 in pages"
+	passes h2 b h1.pa "InPages(eth('$B', '$A', ip4('$A4', '$B4', icmp(8, id=79))))" "a ping in pages"
+	# The server answers, and the client's kernel, which has not asked, refuses that.
+	expect_counter_moved h2 ports red/b:to_packets send h1.pa "InPages($(t4 4302 SYN))"
+	expect_counter_moved h2 ports red/b:to_packets send h1.pa \
+		"InPages(eth('$B', '$A', ip6('$A6', '$B6', tcp(4304, 7, SYN))))"
+	sleep 0.1
+	expect_drop h2 acl_in h1.pa "InPages($(u4 4305 8999))" "a port that nobody may, in pages"
+	expect_drop h1 ct_invalid h1.pa "InPages($(t4 4306 ACK))" "a segment of nothing, in pages"
+	expect_drop h1 spoofed_ipv4 h1.pa "InPages(eth('$B', '$A', ip4('$C4', '$B4', udp(4307, 9000))))" "another's address, in pages"
+}
+
 tcp_states() {
 	tcp_ok h1.pa $B4 7
 	tcp_ok h1.pa $B6 7
@@ -155,6 +170,7 @@ syn_flood() {
 run() {
 	configure
 	replies
+	in_pages
 	tcp_states
 	related
 	full

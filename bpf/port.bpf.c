@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Hook `port`: frames from a workload. */
 #include "lib/weft.h"
+#include "lib/recent.h"
 #include "stages/checksum.h"
 #include "stages/fragment.h"
 #include "stages/forward.h"
@@ -10,10 +11,10 @@
 static __always_inline const struct port *find_port(struct pkt *p)
 {
 	__u16 vid = p->tags && !p->service_tag ? p->tci & VID_MASK : 0;
-	const struct port *port = port_bound_to(p->ifindex, vid, &p->port);
+	const struct port *port = recent_port(p, vid, &p->port);
 
 	/* A tag that no port has is the drop of the untagged frames' port, if the device has that. */
-	return !port && vid ? port_bound_to(p->ifindex, 0, &p->port) : port;
+	return unlikely(!port && vid) ? port_bound_to(p->ifindex, 0, &p->port) : port;
 }
 
 static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, bool *known)
@@ -28,40 +29,40 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 		return V_UP;
 	port = find_port(p);
 	/* XDP may not have seen the tag: TC has. */
-	if (!port)
+	if (unlikely(!port))
 		return WEFT_XDP ? V_UP : drop(p, DROP_UNKNOWN_PORT);
 	*known = true;
-	if (parsed)
+	if (unlikely(parsed))
 		return parsed;
 	p->tenant = port->tenant;
 	p->zone = port->network;
 	p->vni = port->vni;
 	p->from = FLOW_TARGET(TARGET_PORT, p->port);
 	/* The outer tag found the port; it may be the only one, and must have. */
-	if (p->tags > (port->vid ? 1 : 0))
+	if (unlikely(p->tags > (port->vid ? 1 : 0)))
 		return drop(p, DROP_VLAN_NOT_ALLOWED);
 	v = antispoof(p, port);
-	if (v)
+	if (unlikely(v))
 		return v;
 	v = checksum(ctx, p);
-	if (v)
+	if (unlikely(v))
 		return v;
 	v = neighbour(ctx, p, p->port);
-	if (v)
+	if (unlikely(v))
 		return v;
 	chain = chain_on_wire(p, port, FROM_WORKLOAD);
 	/* A function gets fragments as they were sent; they are looked at when they are back. */
-	if (!chain || port->chain_since) {
+	if (likely(!chain) || port->chain_since) {
 		v = fragment(ctx, p, 0);
-		if (v)
+		if (unlikely(v))
 			return v;
 	}
-	if (chain && port->chain_since) {
+	if (unlikely(chain && port->chain_since)) {
 		v = existing_leaving(p);
 		if (v)
 			return v == V_RESET ? reset(ctx, p) : v;
 	}
-	if (!chain || p->kept)
+	if (likely(!chain || p->kept))
 		return forward(ctx, p, false);
 	if (WEFT_XDP && !chain_takes_xdp(chain))
 		return V_UP;
@@ -82,16 +83,16 @@ HOOK(port)
 	bool known = false;
 	enum verdict v;
 
-	if (!p)
+	if (unlikely(!p))
 		return verdict_to_action(V_DROP, p);
 	v = from_workload(ctx, p, &known);
-	if (v == V_DROP) {
+	if (unlikely(v == V_DROP)) {
 		count_drop(p->reason);
 		if (known)
 			count_port_drop(p->port);
-	} else if (is_refused(p) && v != V_UP) {
+	} else if (unlikely(is_refused(p) && v != V_UP)) {
 		count_port_drop(p->port);
-	} else if (v == V_SENT || v == V_CONSUMED) {
+	} else if (likely(v == V_SENT || v == V_CONSUMED)) {
 		count_from(p, p->port);
 		count_rounds(p, v);
 	}

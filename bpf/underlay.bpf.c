@@ -10,19 +10,19 @@ static __always_inline enum verdict from_underlay(ctx_t *ctx, struct pkt *p)
 {
 	enum verdict v = tunnel(ctx, p);
 
-	if (v)
+	if (unlikely(v))
 		return v;
 	v = parse(ctx, p, OUTER_LEN);
-	if (!v)
+	if (likely(!v))
 		v = fragment(ctx, p, 0);
-	return v ? v : forward(ctx, p, false);
+	return unlikely(v) ? v : forward(ctx, p, false);
 }
 
 HOOK(underlay)
 {
 	struct pkt *p = pkt_new();
 
-	return p ? conclude(p, from_underlay(ctx, p)) : verdict_to_action(V_DROP, p);
+	return likely(p) ? conclude(p, from_underlay(ctx, p)) : verdict_to_action(V_DROP, p);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

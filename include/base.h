@@ -17,6 +17,13 @@
 #define weft_static_assert(cond) static_assert(cond, #cond)
 #endif
 
+/* Before a loop of a few known steps in a packet's way: programs are compiled for size. */
+#ifdef __clang__
+#define weft_unroll _Pragma("clang loop unroll(full)")
+#else
+#define weft_unroll
+#endif
+
 /* The layout of all maps together. A loader of another version converts them or refuses (flow_versions.h). */
 #define WEFT_ABI 4
 

@@ -62,6 +62,7 @@ static inline __attribute__((always_inline)) __u64 flow_hash(const __u64 *words,
 {
 	__u64 h = seed;
 
+	weft_unroll
 	for (int i = 0; i < n; i++) {
 		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ULL;
 		h ^= h >> 32;

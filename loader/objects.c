@@ -185,6 +185,7 @@ int objects_open(struct objects *o, struct error *e)
 			return -1;
 		}
 		object_set_switch(o->open[i], "decap_l3", probe_decap_l3());
+		object_set_switch(o->open[i], "read_in_place", probe_read_in_place());
 	}
 	return 0;
 }

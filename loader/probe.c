@@ -56,6 +56,13 @@ bool probe_decap_l3(void)
 	return known;
 }
 
+bool probe_read_in_place(void)
+{
+	const struct btf *btf = kernel_btf();
+
+	return btf && btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+}
+
 int probe_bpf(struct error *e)
 {
 	const struct bpf_insn program[] = {

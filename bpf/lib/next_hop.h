@@ -13,10 +13,9 @@
 #define MTU_ASSUMED 1500	/* until the neighbour is known, which comes before the MTU in the kernel's answer */
 
 /* Known, not too old, and made for the addresses that both hosts have now. */
-static __always_inline bool next_hop_fresh(const struct next_hop *hop, __u32 slot, __u32 seconds)
+static __always_inline bool next_hop_fresh(const struct next_hop *hop, const struct host *to, __u32 seconds)
 {
 	const struct host_config *us = this_host();
-	const struct host *to = host_at(slot);
 
 	return us && to && hop->ifindex && outer_is_between(hop, us->vtep4, to->vtep4) &&
 	       (__u32)bpf_jiffies64() - hop->refreshed < us->hz * seconds;
@@ -59,7 +58,7 @@ __noinline int next_hop_refresh(ctx_t *ctx, __u32 slot)
 	fib.ipv4_dst = *(const __be32 *)to->vtep4;
 	error = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	/* No answer at all: that device is gone; `weft load` may be replacing it. What is known holds meanwhile. */
-	if (error < 0 && next_hop_fresh(hop, slot, 10))
+	if (error < 0 && next_hop_fresh(hop, to, 10))
 		return 0;
 	if (error && error != BPF_FIB_LKUP_RET_NO_NEIGH) {
 		hop->ifindex = 0;
@@ -79,12 +78,12 @@ __noinline int next_hop_refresh(ctx_t *ctx, __u32 slot)
 #endif
 
 /* 0, or why not, as above. In XDP can_output() has seen that the hop is fresh enough. */
-static __always_inline int next_hop_ready(ctx_t *ctx, const struct next_hop *hop, __u32 slot)
+static __always_inline int next_hop_ready(ctx_t *ctx, const struct next_hop *hop, const struct host *to, __u32 slot)
 {
 #if WEFT_XDP
 	return 0;
 #else
-	return next_hop_fresh(hop, slot, 1) ? 0 : next_hop_refresh(ctx, slot);
+	return likely(next_hop_fresh(hop, to, 1)) ? 0 : next_hop_refresh(ctx, slot);
 #endif
 }
 

@@ -18,6 +18,27 @@ const volatile bool decap_l3 = true;
 #define PACKET_HOST 0
 #define DECAPSULATED_MIN (ETH_HLEN + 20)
 
+/* An Ethernet header, in as large parts as it has: see outer_put(). */
+struct ethernet_words {
+	__u64 word;
+	__u32 half;
+	__u16 type;
+};
+
+static __always_inline void ethernet_get(struct ethernet_words *to, const void *from)
+{
+	to->word = *(const __u64 *)from;
+	to->half = *(const __u32 *)(from + 8);
+	to->type = *(const __u16 *)(from + 12);
+}
+
+static __always_inline void ethernet_put(void *to, const struct ethernet_words *from)
+{
+	*(__u64 *)to = from->word;
+	*(__u32 *)(to + 8) = from->half;
+	*(__u16 *)(to + 12) = from->type;
+}
+
 static __always_inline int op_push_tag(ctx_t *ctx, __u16 tci)
 {
 	return bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), tci);
@@ -37,22 +58,25 @@ static __always_inline int op_pop_tag(ctx_t *ctx)
  */
 static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer)
 {
-	/* One store for both headers: each costs as much as a look-up. */
-	struct {
-		struct outer_words outer;
-		__u8 inner[ETH_HLEN];
-	} __attribute__((packed)) head;
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
 		      BPF_F_ADJ_ROOM_NO_CSUM_RESET | BPF_F_ADJ_ROOM_ENCAP_L2_ETH_ |
 		      BPF_F_ADJ_ROOM_ENCAP_L2_(ETH_HLEN);
+	const void *eth = at(ctx, 0, ETH_HLEN);
+	struct ethernet_words inner;
+	void *to;
 
-	if (bpf_skb_load_bytes(ctx, 0, head.inner, sizeof(head.inner)))
+	if (unlikely(!eth))
 		return -1;
-	if ((!p->family || bpf_skb_adjust_room(ctx, OUTER_LEN, BPF_ADJ_ROOM_MAC, flags)) &&
+	ethernet_get(&inner, eth);
+	if (unlikely(!p->family || bpf_skb_adjust_room(ctx, OUTER_LEN, BPF_ADJ_ROOM_MAC, flags)) &&
 	    bpf_skb_change_head(ctx, OUTER_LEN, 0))
 		return -1;
-	head.outer = *outer;
-	return bpf_skb_store_bytes(ctx, 0, &head, sizeof(head), 0);
+	to = at(ctx, 0, OUTER_LEN + ETH_HLEN);
+	if (unlikely(!to))
+		return -1;
+	outer_put(to, outer);
+	ethernet_put(to + OUTER_LEN, &inner);
+	return 0;
 }
 
 /*
@@ -63,12 +87,9 @@ static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET;
 	bool shorter = p->len < DECAPSULATED_MIN;
-	struct ethhdr eth;
+	struct ethhdr *eth;
 
-	__builtin_memcpy(eth.h_dest, p->destination_mac, ETH_ALEN);
-	__builtin_memcpy(eth.h_source, p->source_mac, ETH_ALEN);
-	eth.h_proto = bpf_htons(p->ethertype);
-	if (shorter && bpf_skb_change_tail(ctx, OUTER_LEN + DECAPSULATED_MIN, 0))
+	if (unlikely(shorter) && bpf_skb_change_tail(ctx, OUTER_LEN + DECAPSULATED_MIN, 0))
 		return -1;
 	if (decap_l3 && p->family == FAMILY_IPV6)
 		flags |= BPF_F_ADJ_ROOM_DECAP_L3_IPV6;
@@ -76,9 +97,15 @@ static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 		return -1;
 	/* GRO has verified the tunnel's checksum, not the inner one: the receiver is to look at that. */
 	bpf_csum_level(ctx, BPF_CSUM_LEVEL_DEC);
-	if (shorter && bpf_skb_change_tail(ctx, p->len, 0))
+	if (unlikely(shorter) && bpf_skb_change_tail(ctx, p->len, 0))
 		return -1;
-	return bpf_skb_store_bytes(ctx, 0, &eth, sizeof(eth), 0);
+	eth = at(ctx, 0, sizeof(*eth));
+	if (unlikely(!eth))
+		return -1;
+	mac_copy(eth->h_dest, p->destination_mac);
+	mac_copy(eth->h_source, p->source_mac);
+	eth->h_proto = bpf_htons(p->ethertype);
+	return 0;
 }
 
 /* Shorter; an skb that kept the mark of a tunnel cannot be cut so that its checksum stays where it is. */
@@ -140,7 +167,7 @@ static __always_inline int op_send(ctx_t *ctx, __u32 ifindex)
 static __always_inline int op_send_underlay(ctx_t *ctx, __u32 ifindex, bool ask_neighbour)
 {
 	/* The kernel asks for the neighbour, and keeps the packet meanwhile. */
-	return ask_neighbour ? bpf_redirect_neigh(ifindex, NULL, 0, 0) : bpf_redirect(ifindex, 0);
+	return unlikely(ask_neighbour) ? bpf_redirect_neigh(ifindex, NULL, 0, 0) : bpf_redirect(ifindex, 0);
 }
 
 /*
@@ -149,11 +176,13 @@ static __always_inline int op_send_underlay(ctx_t *ctx, __u32 ifindex, bool ask_
  */
 static __always_inline int op_deliver(ctx_t *ctx, const struct pkt *p, const struct port *port)
 {
-	if (port->vid) {
+	if (unlikely(port->vid)) {
 		if (bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
 			return TC_ACT_SHOT;
-	} else if (port->flags & PORT_PEER && ctx->protocol == bpf_htons(p->ethertype)) {
-		bpf_skb_change_type(ctx, PACKET_HOST);
+	} else if (likely(port->flags & PORT_PEER) && ctx->protocol == bpf_htons(p->ethertype)) {
+		/* What came through the tunnel was to this host already. */
+		if (ctx->pkt_type != PACKET_HOST)
+			bpf_skb_change_type(ctx, PACKET_HOST);
 		return bpf_redirect_peer(port->ifindex, 0);
 	}
 	return op_send(ctx, port->ifindex);

@@ -74,14 +74,14 @@ static __always_inline int op_patch(ctx_t *ctx, __u32 l4, __u32 sum, __u32 offse
 
 static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer)
 {
-	struct outer_words *to;
+	void *to;
 
 	if (bpf_xdp_adjust_head(ctx, -OUTER_LEN))
 		return -1;
-	to = at(ctx, 0, sizeof(*to));
-	if (!to)
+	to = at(ctx, 0, OUTER_LEN);
+	if (unlikely(!to))
 		return -1;
-	*to = *outer;
+	outer_put(to, outer);
 	return 0;
 }
 

@@ -178,6 +178,13 @@ static __always_inline bool mac_equal(const __u8 *a, const __u8 *b)
 	return *(const __u32 *)a == *(const __u32 *)b && *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
 }
 
+/* In words that mac_equal() reads again: what is stored in smaller parts stalls the processor there. */
+static __always_inline void mac_copy(__u8 *to, const __u8 *from)
+{
+	*(__u32 *)to = *(const __u32 *)from;
+	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
+}
+
 static __always_inline bool addr6_equal(const union weft_addr *a, const __u8 *b)
 {
 	return a->halves[0] == *(const __u64 *)b && a->halves[1] == *(const __u64 *)(b + 8);

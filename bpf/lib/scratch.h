@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, a frame on its
- * way into `early` or out of it, an answer of the rules, a search for one, a segment of the SYN proxy.
+ * way into `early` or out of it, a question to the rules, its answer, the search for one, a segment of the SYN proxy, and what
+ * was looked up a moment ago.
  * One a CPU is enough: a hook runs to its end before another begins on that CPU (the guard, which copies
  * sent by a hook may meet while that hook still runs, uses none of it).
  */
@@ -40,10 +41,33 @@ struct segment {
 	__be32 option[SEGMENT_OPTIONS];
 };
 
+/* See recent.h. Powers of two. */
+#define RECENT_PORTS 32
+#define RECENT_HOSTS 32
+
+struct recent_port {
+	__u64 key;			/* ifindex, tag */
+	__u64 jiffies;			/* when `ports` said so */
+	struct port_binding binding;
+};
+
+struct recent_host {
+	__u64 jiffies;			/* when `vteps` said so */
+	__u32 address;
+	__u32 host;
+};
+
+struct recent {
+	struct recent_port port[RECENT_PORTS];
+	struct recent_host host[RECENT_HOSTS];
+};
+
 struct scratch {
 	struct pkt pkt;
+	struct recent recent;
 	struct flow flow;
 	struct early_frame early;
+	struct acl_query query;	/* of a packet that is admitted */
 	struct answer out;	/* of the sender's port, while the receiver's is asked */
 	struct acl_walk acl;
 	struct segment segment;

@@ -63,7 +63,7 @@ static __always_inline void flow_remember(struct flow *f, const struct pkt *p, _
 	/* Judging again makes no flow younger, nor older; but towards another MAC it is another flow. */
 	if (!mac_equal(us->mac, p->destination_mac))
 		f->born = flow_birth(p, epoch);
-	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
+	mac_copy(us->mac, p->destination_mac);
 	/* Last: a packet on another CPU that sees the epoch sees the verdict too. */
 	barrier();
 	us->epoch = epoch;
@@ -121,8 +121,9 @@ static __always_inline enum verdict cookie_forged(struct pkt *p)
 
 __noinline int flow_admit(struct pkt *p)
 {
-	struct acl_query q = {};
+	struct scratch *room = scratch_here();
 	const struct tenant *t;
+	struct acl_query *q;
 	struct flow *f = NULL;
 	bool original;
 	enum verdict v;
@@ -131,8 +132,9 @@ __noinline int flow_admit(struct pkt *p)
 	if (!p)
 		return V_DROP;
 	t = tenant_at(p->tenant);
-	if (!t)
+	if (!t || !room)
 		return drop(p, DROP_INTERNAL);
+	q = &room->query;
 	/* Before the ACL is looked at: the writer swaps that first and bumps the epoch after. */
 	epoch = *(const volatile __u32 *)&t->epoch;
 	v = resolve(p);
@@ -144,7 +146,8 @@ __noinline int flow_admit(struct pkt *p)
 	v = check_origin(p);
 	if (v)
 		return v;
-	query_from(&q, p);
+	__builtin_memset(q, 0, sizeof(*q));
+	query_from(q, p);
 	if (is_stateless(p)) {
 		p->flags |= PKT_STATELESS;
 	} else {
@@ -160,16 +163,16 @@ __noinline int flow_admit(struct pkt *p)
 		if (!f && has_syn_proxy(t) && cookie_opens(p)) {
 			if (WEFT_XDP)
 				return V_UP;
-			q.tcp_flags = p->tcp_flags;
+			q->tcp_flags = p->tcp_flags;
 		}
 		if (!f && !may_begin(p, t))
-			q.ct_state = CT_STATE_INVALID;
+			q->ct_state = CT_STATE_INVALID;
 	}
 	original = !f || *flow_flags(f, p->dir) & FLOW_ORIGINAL;
 	if (f) {
 		if (WEFT_XDP && ends_towards(p, f))
 			return V_UP;
-		query_again(&q, p, f, original);
+		query_again(q, p, f, original);
 		/*
 		 * Judged in this epoch, and between the same ends. Other ends are another question, since ACL in is
 		 * asked of the port that gets the packet: whoever sends picks the MAC that leads there.
@@ -184,7 +187,7 @@ __noinline int flow_admit(struct pkt *p)
 		if (!original && flow_our_path(f, p)->epoch == epoch && flow_leads_to(f, p) != p->to)
 			return drop(p, DROP_CT_INVALID);
 	}
-	v = judge_ends(p, &q, original ? p->from : p->to, original ? p->to : p->from, f);
+	v = judge_ends(p, q, original ? p->from : p->to, original ? p->to : p->from, f);
 	if (v == V_UP)
 		return v;
 	if (f) {
@@ -207,8 +210,8 @@ static __always_inline bool flow_is_settled(const struct flow *f, const struct p
 	const struct flow_path *us = flow_our_path(f, p);
 
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
-	       (jiffies32() - flow_us(f, p)->last_seen < t->shortest || !flow_expired(f, p->flow_protocol, t)) &&
-	       !(us->flags & (FLOW_CLOSING | FLOW_PROXIED) && asks_anew(p));
+	       (likely(jiffies32() - flow_us(f, p)->last_seen < t->shortest) || !flow_expired(f, p->flow_protocol, t)) &&
+	       !(unlikely(us->flags & (FLOW_CLOSING | FLOW_PROXIED)) && asks_anew(p));
 }
 
 /* Each packet that is denied counts, also where the rules need not be asked again. */
@@ -225,11 +228,11 @@ static __always_inline enum verdict flow_denied(struct pkt *p, bool answered, __
 static __always_inline enum verdict flow_check(struct pkt *p, const struct flow *f)
 {
 	/* Of a packet in pieces the first tells. */
-	if (!shakes_hands(p->flow_protocol) || (!WEFT_XDP && p->fragment == FRAGMENT_LATER))
+	if (!shakes_hands(p->flow_protocol) || unlikely(!WEFT_XDP && p->fragment == FRAGMENT_LATER))
 		return V_NEXT;
-	if (p->flow_protocol == IPPROTO_SCTP)
+	if (unlikely(p->flow_protocol == IPPROTO_SCTP))
 		return p->flags & PKT_ICMP_ERROR ? sctp_icmp_check(p, f) : sctp_check(p, f);
-	return p->flags & PKT_ICMP_ERROR ? icmp_check(p, f) : tcp_check(p, f);
+	return unlikely(p->flags & PKT_ICMP_ERROR) ? icmp_check(p, f) : tcp_check(p, f);
 }
 
 /* The packet's flow, judged, in *flow; NULL there if the packet passes without one. */
@@ -241,13 +244,13 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	enum verdict v;
 
 	*flow = NULL;
-	if (!t)
+	if (unlikely(!t))
 		return drop(p, DROP_INTERNAL);
-	if (!is_stateless(p)) {
+	if (likely(!is_stateless(p))) {
 		flow_key(p);
 		f = flow_find(p, t);
 	}
-	if (!f || !flow_is_settled(f, p, t)) {
+	if (unlikely(!f || !flow_is_settled(f, p, t))) {
 		v = flow_admit(p);
 		if (v || p->flags & PKT_STATELESS)
 			return v;
@@ -257,19 +260,19 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	}
 	us = flow_our_path(f, p);
 	p->rule = f->rule;
-	if (us->flags & FLOW_DENIED)
+	if (unlikely(us->flags & FLOW_DENIED))
 		return flow_denied(p, us->flags & FLOW_REJECT, us->target);
 	p->to = us->target;
 	*flow = f;
-	if (!can_output(p))
+	if (unlikely(!can_output(p)))
 		return V_UP;
-	if (us->flags & FLOW_PROXIED) {
+	if (unlikely(us->flags & FLOW_PROXIED)) {
 		v = proxied_numbers(p, f);
 		if (v)
 			return v;
 	}
 	v = flow_check(p, f);
-	if ((v || p->tcp_fit) && may_reopen(p, us->flags)) {
+	if (unlikely(v || p->tcp_fit) && may_reopen(p, us->flags)) {
 		f = reopen_find(p);
 		if (f) {
 			*flow = f;
@@ -319,7 +322,7 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 {
 	struct flow_dir *us;
 
-	if (!f || p->flags & PKT_ICMP_ERROR)
+	if (unlikely(!f || p->flags & PKT_ICMP_ERROR))
 		return V_NEXT;
 	us = flow_us(f, p);
 	if (p->protocol == IPPROTO_TCP)
@@ -328,13 +331,13 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 		sctp_advance_whole(p, f);
 	else
 		assure(p, f);
-	if (p->tcp_fit & TCP_STAYS && may_reopen(p, *flow_flags(f, p->dir)) && begins_beside(p))
+	if (unlikely(p->tcp_fit & TCP_STAYS) && may_reopen(p, *flow_flags(f, p->dir)) && begins_beside(p))
 		reopen_begin(p, f);
 	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();
-	if (p->flags & PKT_HALF_OPEN)
+	if (unlikely(p->flags & PKT_HALF_OPEN))
 		return handshake_done(f, p->protocol) ? flow_promote(p, f) : V_NEXT;
-	if (us->packets == 1 && !us->packets_high && !(*flow_flags(f, p->dir) & FLOW_ORIGINAL))
+	if (unlikely(us->packets == 1) && !us->packets_high && !(*flow_flags(f, p->dir) & FLOW_ORIGINAL))
 		flow_tell(p, f, FLOW_EVENT_REPLIED, 0);
 	return V_NEXT;
 }

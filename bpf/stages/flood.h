@@ -118,7 +118,7 @@ __noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 		return V_DROP;
 	if (!to || !hop || !*(const __u32 *)to->vtep4)
 		return drop(p, DROP_HOST_UNKNOWN);
-	if (!next_hop_fresh(hop, slot, 1) && next_hop_refresh(ctx, slot)) {
+	if (!next_hop_fresh(hop, to, 1) && next_hop_refresh(ctx, slot)) {
 		/* A copy cannot wait for the neighbour: let the kernel find it for the next one. */
 		return drop(p, DROP_NO_ROUTE);
 	}
@@ -126,7 +126,7 @@ __noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 		return drop(p, DROP_TOO_BIG);
 	outer_fill(&outer, hop, p->vni, p->hash, p->len);
 	if (state->encapsulated) {
-		if (ctx_store(ctx, 0, &outer, sizeof(outer)))
+		if (ctx_store(ctx, 0, &outer, OUTER_LEN))
 			return drop(p, DROP_FLOOD_FAILED);
 	} else if (op_encap(ctx, p, &outer)) {
 		return drop(p, DROP_ENCAP_FAILED);

@@ -75,7 +75,7 @@ static __always_inline bool may_begin(const struct pkt *p, const struct tenant *
 /* ICMP that is neither query, reply nor error (ND between workloads, say) is judged packet by packet. */
 static __always_inline bool is_stateless(const struct pkt *p)
 {
-	if (p->family == FAMILY_NONE)
+	if (unlikely(p->family == FAMILY_NONE))
 		return true;
 	return (p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) &&
 	       !(p->flags & (PKT_ICMP_QUERY | PKT_ICMP_REPLY | PKT_ICMP_ERROR));
@@ -127,8 +127,8 @@ static __always_inline void flow_begin(struct flow *f, struct pkt *p, const stru
 	f->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;
 	f->first_code = p->icmp_code;
 	f->born = flow_birth(p, epoch);
-	__builtin_memcpy(us->mac, p->destination_mac, ETH_ALEN);
-	__builtin_memcpy(them->mac, p->source_mac, ETH_ALEN);
+	mac_copy(us->mac, p->destination_mac);
+	mac_copy(them->mac, p->source_mac);
 	/* Picked up in the middle (loose): both ends are believed to have shaken hands. */
 	if (p->protocol == IPPROTO_TCP && !(p->tcp_flags & TCP_SYN))
 		window_pick_up(p, f);

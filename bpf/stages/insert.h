@@ -34,7 +34,7 @@ static __always_inline void count_round(const struct pkt *p, enum weft_direction
 /* At the hook's end, since XDP may yet pass the frame up. */
 static __always_inline void count_rounds(const struct pkt *p, enum verdict v)
 {
-	if (!p->rounds || (v != V_SENT && v != V_CONSUMED))
+	if (likely(!p->rounds) || (v != V_SENT && v != V_CONSUMED))
 		return;
 	count_round(p, FROM_WORKLOAD);
 	count_round(p, TO_WORKLOAD);
@@ -43,7 +43,7 @@ static __always_inline void count_rounds(const struct pkt *p, enum verdict v)
 /* The last act of a hook whose drops are no port's. */
 static __always_inline int conclude(const struct pkt *p, enum verdict v)
 {
-	if (v == V_DROP)
+	if (unlikely(v == V_DROP))
 		count_drop(p->reason);
 	else
 		count_rounds(p, v);
@@ -116,7 +116,7 @@ static __always_inline __u32 chain_on_wire(struct pkt *p, const struct port *por
 {
 	const struct chain *chain;
 
-	if (!port->chain)
+	if (likely(!port->chain))
 		return 0;
 	chain = chain_at(port->chain);
 	if (!chain || !chain->steps)
@@ -129,13 +129,15 @@ static __always_inline __u32 chain_on_wire(struct pkt *p, const struct port *por
 }
 
 /* The frame begins with its own Ethernet header and has no tag. */
-static __always_inline enum verdict to_function(ctx_t *ctx, struct pkt *p, __u32 slot, enum chain_pcp pcp)
+__noinline int to_function(ctx_t *ctx, struct pkt *p, __u32 slot, enum chain_pcp pcp)
 {
 	const struct chain *chain = chain_at(slot);
 	const struct host_config *us = this_host();
 	struct chain_traffic *stats;
 	__u32 ifindex;
 
+	if (!p)
+		return V_DROP;
 	if (!chain || !us)
 		return drop(p, DROP_INTERNAL);
 	ifindex = pcp == PCP_LEAVING ? chain->step[0].leaving_ifindex : chain->step[0].towards_ifindex;

@@ -14,16 +14,20 @@
 #include "stages/admit.h"
 #include "stages/insert.h"
 
-/* Off with what the frame came in: the tunnel's header, or the workload's tag. */
-static __always_inline enum verdict unwrap(ctx_t *ctx, struct pkt *p)
+static __always_inline bool is_wrapped(const struct pkt *p)
+{
+	return p->l2 || p->tags;
+}
+
+static __always_inline enum verdict unwrap_wrapped(ctx_t *ctx, struct pkt *p)
 {
 	if (p->l2) {
-		if (op_decap(ctx, p))
+		if (unlikely(op_decap(ctx, p)))
 			return drop(p, DROP_DECAP_FAILED);
 		p->l3 -= p->l2;
 		p->l4 -= p->l2;
 		p->l2 = 0;
-	} else if (p->tags) {
+	} else if (unlikely(p->tags)) {
 		/* XDP leaves a tag beside the data behind by itself. */
 		if ((!WEFT_XDP || p->tag_in_data) && op_pop_tag(ctx))
 			return drop(p, DROP_INTERNAL);
@@ -35,6 +39,12 @@ static __always_inline enum verdict unwrap(ctx_t *ctx, struct pkt *p)
 		p->tags = 0;
 	}
 	return V_NEXT;
+}
+
+/* Off with what the frame came in: the tunnel's header, or the workload's tag. */
+__noinline int unwrap(ctx_t *ctx, struct pkt *p)
+{
+	return p ? unwrap_wrapped(ctx, p) : V_DROP;
 }
 
 /* Bytes of the largest IP packet that the outer frame will be cut into. */
@@ -56,27 +66,27 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	__u32 slot, chain;
 	enum verdict v;
 
-	if (!p)
+	if (unlikely(!p))
 		return V_DROP;
 	slot = FLOW_TARGET_INDEX(p->to);
 	port = port_at(slot);
 	/* The network too: an entry put in by hand, or left behind, may name another tenant's port. */
-	if (!port || !port->ifindex || port->vni != p->vni)
+	if (unlikely(!port || !port->ifindex || port->vni != p->vni))
 		return drop(p, DROP_PORT_UNBOUND);
 	chain = inspected ? 0 : chain_on_wire(p, port, TO_WORKLOAD);
-	if (chain && f && port->chain_since) {
+	if (unlikely(chain && f && port->chain_since)) {
 		v = existing_towards(p, f, port, &chain);
 		if (v)
 			return v;
 	}
-	v = unwrap(ctx, p);
-	if (v)
+	v = unwrap_wrapped(ctx, p);
+	if (unlikely(v))
 		return v;
-	if (chain)
+	if (unlikely(chain))
 		return to_function(ctx, p, chain, PCP_TOWARDS);
 	/* After unwrap: the flow counts the frame as the workloads see it, without a tag of ours. */
 	v = flow_advance(p, f);
-	if (v)
+	if (unlikely(v))
 		return v;
 	count_to(p, slot);
 	p->action = op_deliver(ctx, p, port);
@@ -90,17 +100,17 @@ __noinline int encap(ctx_t *ctx, struct pkt *p, __u32 slot)
 	struct outer_words outer;
 	int answer;
 
-	if (!p)
+	if (unlikely(!p))
 		return V_DROP;
-	if (!to || !hop || !*(const __u32 *)to->vtep4)
+	if (unlikely(!to || !hop || !*(const __u32 *)to->vtep4))
 		return drop(p, DROP_HOST_UNKNOWN);
-	answer = next_hop_ready(ctx, hop, slot);
-	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
+	answer = next_hop_ready(ctx, hop, to, slot);
+	if (unlikely(answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH))
 		return drop(p, DROP_NO_ROUTE);
-	if (outer_size(ctx, p) > hop->mtu)
+	if (unlikely(outer_size(ctx, p) > hop->mtu))
 		return drop(p, DROP_TOO_BIG);
 	outer_fill(&outer, hop, p->vni, p->hash, p->len);
-	if (op_encap(ctx, p, &outer))
+	if (unlikely(op_encap(ctx, p, &outer)))
 		return drop(p, DROP_ENCAP_FAILED);
 	p->action = op_send_underlay(ctx, hop->ifindex, answer == BPF_FIB_LKUP_RET_NO_NEIGH);
 	return V_SENT;
@@ -110,13 +120,13 @@ __noinline int to_host(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
 	enum verdict v;
 
-	if (!p)
+	if (unlikely(!p))
 		return V_DROP;
-	v = unwrap(ctx, p);
-	if (v)
+	v = unlikely(is_wrapped(p)) ? unwrap(ctx, p) : V_NEXT;
+	if (unlikely(v))
 		return v;
 	v = flow_advance(p, f);
-	if (v)
+	if (unlikely(v))
 		return v;
 	return encap(ctx, p, FLOW_TARGET_INDEX(p->to));
 }
@@ -126,7 +136,7 @@ static __always_inline enum verdict output(ctx_t *ctx, struct pkt *p, struct flo
 {
 	if (FLOW_TARGET_KIND(p->to) == TARGET_PORT)
 		return to_port(ctx, p, f, inspected);
-	if (FLOW_TARGET_KIND(p->to) == TARGET_HOST)
+	if (likely(FLOW_TARGET_KIND(p->to) == TARGET_HOST))
 		return to_host(ctx, p, f);
 	return drop(p, DROP_INTERNAL);
 }

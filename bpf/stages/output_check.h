@@ -39,7 +39,7 @@ static __always_inline bool can_send(const struct pkt *p, __u32 target)
 	if (FLOW_TARGET_KIND(target) == TARGET_PORT)
 		return port_takes_xdp(slot);
 	hop = next_hop_of(slot);
-	return hop && next_hop_fresh(hop, slot, 2) && p->len + OUTER_LEN - ETH_HLEN <= hop->xdp_mtu;
+	return hop && next_hop_fresh(hop, host_at(slot), 2) && p->len + OUTER_LEN - ETH_HLEN <= hop->xdp_mtu;
 }
 
 static __always_inline bool can_output(const struct pkt *p)

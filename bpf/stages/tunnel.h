@@ -11,6 +11,7 @@
 #define WEFT_STAGE_TUNNEL_H
 
 #include "lib/outer.h"
+#include "lib/recent.h"
 
 /*
  * V_PASS unless it is UDP 4789 to our own address and without options. In fragments it would be put together by the
@@ -21,30 +22,30 @@ static __always_inline enum verdict tunnel(ctx_t *ctx, struct pkt *p)
 	const struct host_config *us = this_host();
 	const struct network *network;
 	const struct outer *outer;
-	const struct vtep *sender;
+	__u32 sender;
 
 	p->ifindex = ctx_ifindex(ctx);
 	/* No more than that: most of what is not for the tunnel is the host's own. */
 	ctx_make_linear(ctx, OUTER_LEN);
 	outer = at(ctx, 0, OUTER_LEN - sizeof(struct vxlan_header));
-	if (!us || !outer || outer->ethertype != bpf_htons(ETH_P_IP) || outer->version_ihl != 0x45 ||
-	    outer->protocol != IPPROTO_UDP || outer->destination_port != bpf_htons(VXLAN_PORT) ||
-	    outer->fragment & bpf_htons(0x1fff) ||
-	    *(const __be32 *)outer->destination != *(const __be32 *)us->vtep4)
+	if (unlikely(!us || !outer || outer->ethertype != bpf_htons(ETH_P_IP) || outer->version_ihl != 0x45 ||
+		     outer->protocol != IPPROTO_UDP || outer->destination_port != bpf_htons(VXLAN_PORT) ||
+		     outer->fragment & bpf_htons(0x1fff) ||
+		     *(const __be32 *)outer->destination != *(const __be32 *)us->vtep4))
 		return V_PASS;
-	if (outer->fragment & bpf_htons(0x2000))
+	if (unlikely(outer->fragment & bpf_htons(0x2000)))
 		return drop(p, DROP_OUTER_FRAGMENT);
 	outer = at(ctx, 0, sizeof(*outer));
-	if (!outer || !(outer->vxlan.flags & VXLAN_FLAG_VNI))
+	if (unlikely(!outer || !(outer->vxlan.flags & VXLAN_FLAG_VNI)))
 		return drop(p, DROP_OUTER_BAD);
 	p->vni = bpf_ntohl(outer->vxlan.vni) >> 8;
-	sender = vtep_of(outer->source);
-	if (!sender || sender->host == us->slot)
+	sender = recent_host(p, outer->source);
+	if (unlikely(sender == NO_HOST || sender == us->slot))
 		return drop(p, DROP_VTEP_UNKNOWN);
 	network = network_of(p->vni);
-	if (!network)
+	if (unlikely(!network))
 		return drop(p, DROP_VNI_UNKNOWN);
-	p->from = FLOW_TARGET(TARGET_HOST, sender->host);
+	p->from = FLOW_TARGET(TARGET_HOST, sender);
 	p->tenant = network->tenant;
 	p->zone = network->slot;
 	return V_NEXT;

@@ -153,23 +153,37 @@ static inline socklen_t parse_address(const char *text, int port, struct sockadd
 }
 
 /*
- * Enters the namespace and connects from there. With CUBIC, Linux's default: it fills the path, where one that
- * paces (BBR) measures its own timers.
+ * CUBIC, Linux's default: it fills the path, where one that paces (BBR) measures its own timers. A listener's connections
+ * have it too.
  */
+static inline void use_cubic(int fd)
+{
+	static const char name[] = "cubic";
+
+	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof(name) - 1))
+		die(name);
+}
+
+/* Each write goes out at once: for who waits for an answer. */
+static inline void send_at_once(int fd)
+{
+	int one = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+/* Enters the namespace and connects from there. */
 static inline int connect_in(const char *netns, const char *address, int port)
 {
-	static const char congestion[] = "cubic";
 	struct sockaddr_in6 to;
 	socklen_t len = parse_address(address, port, &to);
-	int one = 1, fd;
+	int fd;
 
 	enter_netns(netns);
 	fd = socket(to.sin6_family, SOCK_STREAM, 0);
 	if (fd < 0)
 		die("socket");
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion, sizeof(congestion) - 1))
-		die(congestion);
+	use_cubic(fd);
 	if (connect(fd, (void *)&to, len))
 		die("connect");
 	return fd;
@@ -184,7 +198,10 @@ static inline int listen_in(const char *netns, int port)
 	enter_netns(netns);
 	fd = socket(AF_INET6, SOCK_STREAM, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (fd < 0 || bind(fd, (void *)&any, sizeof(any)) || listen(fd, 1))
+	if (fd < 0)
+		die("socket");
+	use_cubic(fd);
+	if (bind(fd, (void *)&any, sizeof(any)) || listen(fd, 1))
 		die("server");
 	return fd;
 }

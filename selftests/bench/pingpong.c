@@ -38,11 +38,11 @@ static ssize_t send_some(int fd, void *buf, size_t size, int flags)
 static void serve(const struct options *o, int listener)
 {
 	char buf[o->size];
-	int one = 1, fd = accept(listener, NULL, NULL);
+	int fd = accept(listener, NULL, NULL);
 
 	if (fd < 0)
 		die("accept");
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	send_at_once(fd);
 	for (;;) {
 		whole(fd, buf, o->size, recv);
 		whole(fd, buf, o->size, send_some);
@@ -76,6 +76,7 @@ static void ask(const struct options *o)
 	char buf[o->size];
 	uint64_t start;
 
+	send_at_once(fd);
 	memset(buf, 'p', sizeof(buf));
 	for (i = -warmup; i < o->count; i++) {
 		start = now_ns();

@@ -59,6 +59,8 @@ for object in $(objects); do
 	read -ra switches <<< "$(xargs < "$STATE/switches")"
 	assignments ${switches[@]+"${switches[@]}"} > "$STATE/assignments"
 	while read -ra values; do
+		# A kernel before 6.2 has nothing to read with, and weft does not ask it to.
+		[[ " ${values[*]-} " != *" read_in_place=1 "* ]] || grep -qw bpf_rdonly_cast /proc/kallsyms || continue
 		loads "$object" ${values[@]+"${values[@]}"}
 	done < "$STATE/assignments"
 done

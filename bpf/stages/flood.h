@@ -45,8 +45,10 @@ static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, 
 	int step = next_step(p, slot, PCP_TOWARDS, 0);
 	struct chain_traffic *stats;
 
+	/* Of this copy, not of the frame. */
 	if (p->skipped[TO_WORKLOAD]) {
-		count_round(p, TO_WORKLOAD);
+		if (step != STEPS_DOWN)
+			count_round(p, TO_WORKLOAD);
 		p->skipped[TO_WORKLOAD] = 0;
 		p->round[TO_WORKLOAD] = 0;
 	}

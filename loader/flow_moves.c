@@ -89,7 +89,8 @@ static struct tally *tally_before(struct moves *v, uint32_t slot)
 	t = tally_of(v, path);
 	if (t->functions[0])
 		return t;
-	json_array_foreach (json_object_get(json_object_get(v->state->flat, path), "steps"), i, step)
+	json_array_foreach (json_object_get(json_object_get(v->state->flat, path), "steps"), i,
+			    step)
 		add_function(t, json_string_value(json_object_get(step, "function")));
 	return t;
 }
@@ -252,13 +253,12 @@ static void report(const struct moves *v, json_t *moves)
 	for (const struct tally *t = v->tallies; t; t = t->hh.next) {
 		char name[SHOW_NAME_SIZE];
 
-		json_array_append_new(moves,
-				      json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I}", "chain",
-						show_name(t->path, name, sizeof(name)), "function",
-						t->functions, "existing",
-						t->existing, "enter", (json_int_t)t->enter, "stay",
-						(json_int_t)t->stay, "reset", (json_int_t)t->reset,
-						"leave", (json_int_t)t->leave));
+		json_array_append_new(
+			moves, json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I}", "chain",
+					 show_name(t->path, name, sizeof(name)), "function",
+					 t->functions, "existing", t->existing, "enter",
+					 (json_int_t)t->enter, "stay", (json_int_t)t->stay, "reset",
+					 (json_int_t)t->reset, "leave", (json_int_t)t->leave));
 	}
 }
 

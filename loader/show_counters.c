@@ -38,10 +38,15 @@ static const struct counted counted[] = {
 	  "tenants",
 	  "tenants",
 	  17,
-	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced", "fragments_evicted",
-	    "default_in", "default_out", "logs_suppressed", "logs_lost", "hits_lost", "tcp_outside", "full",
-	    "events_lost", "syn_cookies_sent", "syn_cookies_valid", "syn_cookies_invalid" } },
-	{ "chain_stats", "chains", "chains", 5, { "sent", "returned", "bypassed", "kept", "skipped" } },
+	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced",
+	    "fragments_evicted", "default_in", "default_out", "logs_suppressed", "logs_lost",
+	    "hits_lost", "tcp_outside", "full", "events_lost", "syn_cookies_sent",
+	    "syn_cookies_valid", "syn_cookies_invalid" } },
+	{ "chain_stats",
+	  "chains",
+	  "chains",
+	  5,
+	  { "sent", "returned", "bypassed", "kept", "skipped" } },
 };
 
 /* Of each step of a chain; the same entries. */
@@ -97,7 +102,8 @@ static bool is_of_chains(const struct counted *c)
 }
 
 /* Likewise, and of a chain over all its steps. */
-static uint64_t sum_steps(const struct entries *list, size_t slot, const struct counted *c, int field)
+static uint64_t sum_steps(const struct entries *list, size_t slot, const struct counted *c,
+			  int field)
 {
 	uint64_t total = sum(list, slot, c->fields, field);
 
@@ -176,9 +182,9 @@ static json_t *by_step(const struct show *s, const struct entries *list)
 				 chain->step[n].function);
 			for (int f = 0; f < c->fields && index < list->n; f++)
 				if (c->field[f])
-					json_object_set_new(
-						one, c->field[f],
-						json_integer((json_int_t)sum(list, index, c->fields, f)));
+					json_object_set_new(one, c->field[f],
+							    json_integer((json_int_t)sum(
+								    list, index, c->fields, f)));
 			json_object_set_new(all, name, one);
 		}
 	}

@@ -114,12 +114,12 @@ static void find_silent(struct verify *v, const struct model_chain *c, uint8_t n
 	    now - state.waiting_since < hz)
 		return;
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
-	finding_add(
-		v->findings, object,
-		"look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
-		"function %s/%s has returned nothing for %u s: what the chain protects %s",
-		step->instance->function, step->instance->name, (now - state.waiting_since) / hz,
-		step->open ? "skips it (on_failure: open)" : "is dropped (sf_down)");
+	finding_add(v->findings, object,
+		    "look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
+		    "function %s/%s has returned nothing for %u s: what the chain protects %s",
+		    step->instance->function, step->instance->name,
+		    (now - state.waiting_since) / hz,
+		    step->open ? "skips it (on_failure: open)" : "is dropped (sf_down)");
 }
 
 static int check_functions(struct verify *v, struct error *e)

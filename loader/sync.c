@@ -123,7 +123,8 @@ static void note_steps(struct sync *s, uint32_t slot, const struct chain *old,
 	for (uint32_t i = 0; i < CHAIN_STEPS && new->id; i++) {
 		if (old->id != new->id)
 			own(s, OWNED_CHAIN_STATS, CHAIN_STEP_INDEX(slot, i));
-		if (old->id != new->id || memcmp(&old->step[i], &new->step[i], sizeof(old->step[i])))
+		if (old->id != new->id ||
+		    memcmp(&old->step[i], &new->step[i], sizeof(old->step[i])))
 			own(s, OWNED_CHAIN_STATE, CHAIN_STEP_INDEX(slot, i));
 	}
 }

@@ -38,10 +38,9 @@ static unsigned int device_of(struct verify *v, const struct model_step *step, c
 	const struct fact *fact = facts_find(&v->facts, device);
 
 	if (!fact || !fact->present) {
-		finding_add(
-			v->notes, object, "apply again once it is there, or bypass the chain",
-			"device %s of function %s is not there: what the chain protects %s", device,
-			step->function, without(step));
+		finding_add(v->notes, object, "apply again once it is there, or bypass the chain",
+			    "device %s of function %s is not there: what the chain protects %s",
+			    device, step->function, without(step));
 		return 0;
 	}
 	if (!fact->info.up) {
@@ -79,7 +78,9 @@ static size_t probes_of_step(struct verify *v, const struct model_chain *c, uint
 	if (!leaving || !towards)
 		return 0;
 	for (int i = 0; i < 2; i++)
-		probe[i] = (struct chain_probe){ .chain = c->slot, .step = n, .tag = c->tag,
+		probe[i] = (struct chain_probe){ .chain = c->slot,
+						 .step = n,
+						 .tag = c->tag,
 						 .pcp = i ? PCP_TOWARDS : PCP_LEAVING,
 						 .ifindex = i ? towards : leaving };
 	return 2;

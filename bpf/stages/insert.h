@@ -184,6 +184,12 @@ __noinline int watch_lets(__u32 slot, __u32 step, bool open)
 #define STEPS_DONE CHAIN_STEPS	/* no step is left: the frame goes on its way */
 #define STEPS_DOWN (-1)		/* a step is dead, and closed */
 
+static __always_inline int step_is_down(struct pkt *p)
+{
+	p->reason = DROP_SF_DOWN;
+	return STEPS_DOWN;
+}
+
 /* To which step the frame goes, of those at this place of its pass and after; a step, or one of the above. */
 __noinline int next_step(struct pkt *p, __u32 slot, __u32 pcp, __u32 place)
 {
@@ -193,22 +199,18 @@ __noinline int next_step(struct pkt *p, __u32 slot, __u32 pcp, __u32 place)
 
 	if (!p)
 		return STEPS_DOWN;
-	p->reason = DROP_SF_DOWN;
 	if (!chain || !chain->steps)
-		return STEPS_DOWN;
+		return step_is_down(p);
 	for (; place < CHAIN_STEPS && place < chain->steps; place++) {
 		n = step_at(chain, pcp, place) & (CHAIN_STEPS - 1);
 		step = chain_step(chain, n);
-		if (entrance(step, pcp) && watch_lets(slot, n, step->flags & STEP_OPEN)) {
-			p->reason = DROP_NONE;
+		if (entrance(step, pcp) && watch_lets(slot, n, step->flags & STEP_OPEN))
 			return n;
-		}
 		if (!(step->flags & STEP_OPEN))
-			return STEPS_DOWN;
+			return step_is_down(p);
 		p->round[direction] = slot;
 		p->skipped[direction] |= 1 << n;
 	}
-	p->reason = DROP_NONE;
 	return STEPS_DONE;
 }
 

@@ -424,12 +424,11 @@ static void test_identities(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hosts),      cmocka_unit_test(test_checksum),
-		cmocka_unit_test(test_networks),   cmocka_unit_test(test_whereabouts),
-		cmocka_unit_test(test_ports),      cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_steps),
-		cmocka_unit_test(test_tenant),     cmocka_unit_test(test_flood_bound),
-		cmocka_unit_test(test_identities),
+		cmocka_unit_test(test_hosts),       cmocka_unit_test(test_checksum),
+		cmocka_unit_test(test_networks),    cmocka_unit_test(test_whereabouts),
+		cmocka_unit_test(test_ports),       cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_steps),       cmocka_unit_test(test_tenant),
+		cmocka_unit_test(test_flood_bound), cmocka_unit_test(test_identities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

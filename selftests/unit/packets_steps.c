@@ -9,7 +9,7 @@
 
 #define LEAVING (PCP_LEAVING << 13 | CHAIN_TAG)
 #define TOWARDS (PCP_TOWARDS << 13 | CHAIN_TAG)
-#define STEPS	3
+#define STEPS   3
 
 static const enum device_name functions[STEPS] = { DEVICE_S, DEVICE_T, DEVICE_V };
 
@@ -54,10 +54,13 @@ static void expect_steps(const char *sent, const char *returned, const char *ski
 }
 
 /* The frame between two workloads through all three, each time as it was. */
-static void pass(enum flavour flavour, enum who from, enum who to, uint16_t tag, const int order[STEPS])
+static void pass(enum flavour flavour, enum who from, enum who to, uint16_t tag,
+		 const int order[STEPS])
 {
-	static const char *const sent[2][STEPS] = { { "100", "110", "111" }, { "001", "011", "111" } };
-	static const char *const back[2][STEPS] = { { "000", "100", "110" }, { "000", "001", "011" } };
+	static const char *const sent[2][STEPS] = { { "100", "110", "111" },
+						    { "001", "011", "111" } };
+	static const char *const back[2][STEPS] = { { "000", "100", "110" },
+						    { "000", "001", "011" } };
 	struct frame plain = udp(from, to, 0), tagged = udp(from, to, tag);
 	bool reverse = order[0] != 0;
 	struct result r;
@@ -155,15 +158,28 @@ static void no_step_is_missed(void **state)
 	} attacks[] = {
 		{ "the first", { A, B, 4, UDP, 1000, 53, .tag = LEAVING }, DEVICE_S, "010" },
 		{ "the second", { A, B, 4, UDP, 1000, 53, .tag = LEAVING }, DEVICE_T, "001" },
-		{ "the first, towards", { B, A, 4, UDP, 53, 1000, .tag = TOWARDS }, DEVICE_S, "010" },
-		{ "the second, towards", { B, A, 4, UDP, 53, 1000, .tag = TOWARDS }, DEVICE_T, "001" },
+		{ "the first, towards",
+		  { B, A, 4, UDP, 53, 1000, .tag = TOWARDS },
+		  DEVICE_S,
+		  "010" },
+		{ "the second, towards",
+		  { B, A, 4, UDP, 53, 1000, .tag = TOWARDS },
+		  DEVICE_T,
+		  "001" },
 		{ "PCP of the other pass, for an unprotected workload",
-		  { A, B, 4, UDP, 1000, 53, .tag = TOWARDS }, DEVICE_T, NULL },
+		  { A, B, 4, UDP, 1000, 53, .tag = TOWARDS },
+		  DEVICE_T,
+		  NULL },
 		{ "PCP of the other pass, from an unprotected workload",
-		  { B, A, 4, UDP, 53, 1000, .tag = LEAVING }, DEVICE_T, NULL },
+		  { B, A, 4, UDP, 53, 1000, .tag = LEAVING },
+		  DEVICE_T,
+		  NULL },
 		{ "no PCP", { A, B, 4, UDP, 1000, 53, .tag = CHAIN_TAG }, DEVICE_T, NULL },
 		{ "another tag", { A, B, 4, UDP, 1000, 53, .tag = LEAVING + 1 }, DEVICE_T, NULL },
-		{ "of another workload", { B, A, 4, UDP, 53, 1000, .tag = LEAVING }, DEVICE_S, NULL },
+		{ "of another workload",
+		  { B, A, 4, UDP, 53, 1000, .tag = LEAVING },
+		  DEVICE_S,
+		  NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(attacks) / sizeof(*attacks); i++)
@@ -236,9 +252,10 @@ static void dead_ones(void **state)
 		const char *steps;
 		const char *skipped; /* by a frame that arrives; NULL: sf_down */
 	} cases[] = {
-		{ "Occ", "100" }, { "cOc", "010" }, { "ccO", "001" }, { "OOc", "110" }, { "cOO", "011" },
-		{ "OcO", "101" }, { "OOO", "111" }, { "ooo", "000" }, { "Ccc", NULL },	{ "cCc", NULL },
-		{ "ccC", NULL },  { "OCc", NULL },  { "COO", NULL },  { "OOC", NULL },
+		{ "Occ", "100" }, { "cOc", "010" }, { "ccO", "001" }, { "OOc", "110" },
+		{ "cOO", "011" }, { "OcO", "101" }, { "OOO", "111" }, { "ooo", "000" },
+		{ "Ccc", NULL },  { "cCc", NULL },  { "ccC", NULL },  { "OCc", NULL },
+		{ "COO", NULL },  { "OOC", NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
@@ -289,7 +306,8 @@ static void dead_ones(void **state)
 static void put_state(uint8_t step, uint32_t outstanding, uint32_t tried)
 {
 	uint32_t index = CHAIN_STEP_INDEX(CHAIN, (uint32_t)step), now = jiffies_now();
-	struct chain_state s = { .waiting_since = now - 2 * HZ, .outstanding = outstanding,
+	struct chain_state s = { .waiting_since = now - 2 * HZ,
+				 .outstanding = outstanding,
 				 .last_try = now - tried };
 
 	map_put("chain_state", &index, &s);
@@ -346,7 +364,8 @@ static void silent_and_open(void **state)
 /* XDP leaves it to TC, and has counted nothing: a broadcast past dead functions, and a chain not all of which takes XDP. */
 static void left_to_tc(void **state)
 {
-	struct frame all = packet_frame((struct packet){ A, ALL, 4, UDP, 1, 2 }), f = udp(A, B, LEAVING);
+	struct frame all = packet_frame((struct packet){ A, ALL, 4, UDP, 1, 2 }),
+		     f = udp(A, B, LEAVING);
 	struct chain chain;
 
 	for_each_flavour(flavour)

@@ -106,8 +106,7 @@ static int make_root(void **state)
 	make_map("port_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct traffic), 64, NULL);
 	make_map("network_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct traffic), 64, NULL);
 	make_map("chain_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct chain_traffic),
-		 CHAIN_STEP_INDEX(64, CHAIN_STEPS - 1),
-		 NULL);
+		 CHAIN_STEP_INDEX(64, CHAIN_STEPS - 1), NULL);
 	make_map("tenant_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct tenant_traffic), 64,
 		 NULL);
 	make_map("chain_state", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct chain_state),

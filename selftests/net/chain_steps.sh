@@ -47,22 +47,30 @@ path() {
 
 udp_frame() { echo "eth('$2', '$1', ip4('$3', '$4', udp($5, $5)))"; }
 
-# order LEAVING TOWARDS: the paths of one datagram from a and of one to it, and what the functions saw of it.
+# order LEAVING TOWARDS [cmd]: the paths of one datagram from a, of one to it and of a broadcast, which arrives once.
 order() {
-	local device
 	watch
+	capture_start h1.pa eth0 "$STATE/a"
 	send h1.pa "$(udp_frame $A $B $A4 $B4 901)"
 	send h2.pb "$(udp_frame $B $A $B4 $A4 902)"
-	capture_start h1.pa eth0 "$STATE/a"
-	ping_ok h1.pa $B4
-	ping_ok h2.pb $A6
-	tcp_ok h1.pa $B4 7
 	send h2.pb "eth(BROADCAST, '$B', ip4('$B4', '255.255.255.255', udp(997, 997)))"
+	${3:-true}
 	capture_stop
 	expect_eq "$1" "$(path "vlan and udp port 901")" "leaving"
 	expect_eq "$2" "$(path "vlan and udp port 902")" "towards"
 	expect_eq "$2" "$(path "vlan and udp port 997")" "a broadcast towards"
 	expect_captured 1 "$STATE/a" "udp port 997" "which arrives once"
+}
+
+traffic() {
+	ping_ok h1.pa $B4
+	ping_ok h2.pb $A6
+	tcp_ok h1.pa $B4 7
+}
+
+# What each of them sees.
+at_functions() {
+	local device
 	for device in s0 t0 t1 v0; do
 		expect_captured 0 "$STATE/$device" "not vlan 301" "$device: nothing without the tag"
 		expect_captured 0 "$STATE/$device" "vlan and ether src $A and ether[14:2] != $LEAVING" "$device: from a with PCP 1"
@@ -118,19 +126,15 @@ silence() {
 	sleep 1.2
 }
 
-revive() {
-	function_revive h1 t0 t1
-	wait_for 8 eval "$1"
-}
-
 dead_closed() {
 	silence
-	expect_counter_moved h1 drops sf_down ping_fail h1.pa $B4
+	expect_drop h1 sf_down h1.pa "$(udp_frame $A $B $A4 $B4 905)" "a closed step"
 	expect_ok -t "status names the function" eval 'weft_on h1 status | grep -q "function ips/ips1 has returned nothing.*dropped"'
 	expect_ok weft_on h1 chain set red/inspect bypass on
 	ping_ok h1.pa $B4
 	expect_ok weft_on h1 chain set red/inspect bypass off
-	revive "can_ping h1.pa $B4"
+	function_revive h1 t0 t1
+	wait_for 8 can_ping h1.pa $B4
 	ping_ok h1.pa $B4
 }
 
@@ -148,7 +152,7 @@ dead_open() {
 	expect_ok -t "status says so" eval 'weft_on h1 status | grep -q "function ips/ips1 has returned nothing.*skips it"'
 	# It is tried now and then, and is back in the wire when it answers.
 	function_revive h1 t0 t1
-	send h1.pa "$(udp_frame $A $B $A4 $B4 906)" 400 4
+	send h1.pa "$(udp_frame $A $B $A4 $B4 906)" 200 2
 	before=$(field ips returned)
 	ping_ok h1.pa $B4
 	expect_eq $((before + 6)) "$(field ips returned)" "it is back"
@@ -162,7 +166,7 @@ gone() {
 	ping_ok h2.pb $A6
 	expect_counter_moved h1 steps red/inspect/waf:skipped tcp_ok h1.pa $B4 7
 	expect_ok weft_on h1 chain set red/inspect steps '[{function: fw}, {function: ips}, {function: waf}]'
-	expect_counter_moved h1 drops sf_down ping_fail h1.pa $B4
+	expect_drop h1 sf_down h1.pa "$(udp_frame $A $B $A4 $B4 905)" "a closed step without its device"
 	expect_ok weft_on h1 chain set red/inspect steps '[{function: waf, on_failure: open}]'
 	ping_ok h1.pa $B4
 	ping_ok h1.pa $C6
@@ -197,7 +201,8 @@ run() {
 		function_xdp_ready h1.v0 v0
 	fi
 	configure "$ORDER"
-	order "s0 t0 t1 v0" "s0 t1 t0 v0"
+	order "s0 t0 t1 v0" "s0 t1 t0 v0" traffic
+	at_functions
 	steps_are_counted
 	believed
 	refusals

@@ -17,6 +17,23 @@ static __always_inline const struct port *find_port(struct pkt *p)
 	return unlikely(!port && vid) ? port_bound_to(p->ifindex, 0, &p->port) : port;
 }
 
+/* V_NEXT: no function takes it, and the frame goes on without them. */
+static __always_inline enum verdict into_chain(ctx_t *ctx, struct pkt *p, __u32 chain)
+{
+	enum verdict v;
+	int step;
+
+	if (WEFT_XDP && !chain_takes_xdp(chain))
+		return V_UP;
+	step = next_step(p, chain, PCP_LEAVING, 0);
+	if (step == STEPS_DONE)
+		return V_NEXT;
+	if (step == STEPS_DOWN)
+		return V_DROP;
+	v = unwrap(ctx, p);
+	return v ? v : to_function(ctx, p, chain, PCP_LEAVING, step);
+}
+
 static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, bool *known)
 {
 	const struct port *port;
@@ -62,12 +79,14 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 		if (v)
 			return v == V_RESET ? reset(ctx, p) : v;
 	}
-	if (likely(!chain || p->kept))
-		return forward(ctx, p, false);
-	if (WEFT_XDP && !chain_takes_xdp(chain))
-		return V_UP;
-	v = unwrap(ctx, p);
-	return v ? v : to_function(ctx, p, chain, PCP_LEAVING);
+	if (unlikely(chain && !p->kept)) {
+		v = into_chain(ctx, p, chain);
+		if (!v && !port->chain_since)
+			v = fragment(ctx, p, 0);
+		if (v)
+			return v;
+	}
+	return forward(ctx, p, false);
 }
 
 /* Dropped, though an answer may have gone out in its place. */

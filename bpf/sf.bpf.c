@@ -8,6 +8,27 @@
 #include "stages/probe.h"
 #include "stages/returned.h"
 
+/* To the chain's next step, as it is. V_NEXT: it was the last one. */
+static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const struct returned *back)
+{
+	const struct chain *chain = chain_at(back->chain);
+	__u32 place;
+	int step;
+
+	if (!chain)
+		return drop(p, DROP_INTERNAL);
+	place = step_at(chain, back->pcp, back->step) + 1;
+	if (place >= chain->steps || chain->flags & CHAIN_BYPASS)
+		return V_NEXT;
+	if (WEFT_XDP && !chain_takes_xdp(back->chain))
+		return V_UP;
+	step = next_step(p, back->chain, back->pcp, place);
+	if (step == STEPS_DONE)
+		return V_NEXT;
+	function_answered(back->chain, back->step);
+	return step == STEPS_DOWN ? V_DROP : to_step(ctx, p, back->chain, back->pcp, step);
+}
+
 static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 {
 	struct returned back = {};
@@ -23,6 +44,9 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 	v = returned(p, &back);
 	if (v)
 		return v;
+	v = onward(ctx, p, &back);
+	if (v)
+		return v;
 	v = checksum(ctx, p);
 	if (v)
 		return v;
@@ -30,9 +54,9 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 	if (v) {
 		/* It has answered, whatever becomes of it; what comes again is counted then. */
 		if (v == V_HELD)
-			function_lives(back.chain);
+			function_lives(back.chain, back.step);
 		else
-			function_answered(back.chain);
+			function_answered(back.chain, back.step);
 		return v;
 	}
 	if (back.pcp == PCP_LEAVING)
@@ -43,7 +67,7 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 		v = forward(ctx, p, true);
 	/* What XDP passes up TC will see again. */
 	if (v != V_UP)
-		function_answered(back.chain);
+		function_answered(back.chain, back.step);
 	return v;
 }
 

@@ -15,9 +15,13 @@ enum chain_flags {
 	CHAIN_BYPASS = 1 << 0,
 	CHAIN_KEEP = 1 << 1,	/* flows older than the chain on their wire go on without it */
 	CHAIN_RESET = 1 << 2,	/* they are ended */
+	CHAIN_MIRROR = 1 << 3,	/* towards the workload the steps come in the opposite order */
 };
 
-enum step_flags { STEP_XDP_DELIVER = 1 << 0 };	/* XDP may redirect to the function's devices */
+enum step_flags {
+	STEP_XDP_DELIVER = 1 << 0,	/* of all steps or of none: XDP may redirect to every device of the chain */
+	STEP_OPEN = 1 << 1,	/* while the function is dead frames skip it; else they are dropped */
+};
 
 struct chain_step {
 	__u32 leaving_ifindex;	/* where a frame that leaves the workload enters the function */
@@ -33,7 +37,7 @@ struct chain {
 	__u8 steps;
 	__u8 flags;
 	__u32 vnis[CHAIN_NETWORKS];	/* of the ports that it protects; 0: unused */
-	struct chain_step step[CHAIN_STEPS];
+	struct chain_step step[CHAIN_STEPS];	/* in the order of leaving */
 };
 
 /*
@@ -49,27 +53,33 @@ struct sf_key {
 struct sf_return {
 	__u32 port;		/* slot of the protected port; unused for all-ones */
 	__u16 chain;		/* slot in chains */
-	__u8 step;
+	__u8 step;		/* whose device it is */
 	__u8 pad;
 };
 
+/* Where chain_state and chain_stats have a step of the chain in that slot: first all first steps, then all second ones… */
+#define CHAIN_STEP_INDEX(slot, step) ((step) * WEFT_CHAINS_MAX + (slot))
+
 /* A function that has returned nothing for a second, of at least as many frames, is taken for dead. */
 #define SILENT_FRAMES 4
+/* One frame of as many, and one a second, that would skip a silent function is risked to see whether it is back. */
+#define OPEN_TRIES 64
 
-/* chain_state[slot]: the passive watch of the chain's function; state, written by the datapath */
+/* chain_state[CHAIN_STEP_INDEX]: the passive watch of a step's function; state, written by the datapath */
 struct chain_state {
 	__u32 waiting_since;	/* jiffies of the oldest frame that has not been answered by any; 0: none */
-	__u32 outstanding;	/* frames sent since anything came back */
+	__u32 outstanding;	/* frames sent, or led round it since it is silent, since anything came back */
 	__u32 last_try;		/* jiffies of the last frame sent to a silent function */
 	__u32 pad;
 };
 
-/* chain_stats[slot], per CPU */
+/* chain_stats[CHAIN_STEP_INDEX], per CPU; what is of the whole chain counts at its first step */
 struct chain_traffic {
 	__u64 sent;		/* frames to the function */
 	__u64 returned;		/* frames back from it */
-	__u64 bypassed;		/* frames that the operator led round it */
-	__u64 kept;		/* frames that went round it since their flows are older than it */
+	__u64 bypassed;		/* frames that the operator led round the chain */
+	__u64 kept;		/* frames that went round the chain since their flows are older than it */
+	__u64 skipped;		/* frames that skipped the function since it is dead, and its step open */
 };
 
 weft_static_assert(sizeof(struct chain) == 128);

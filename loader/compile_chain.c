@@ -32,12 +32,16 @@ static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, 
 	entries_add(&d->map[MAP_SF], &key, back);
 }
 
-/* A frame comes back from the arm that it did not enter; with one arm both are the same. */
-static void add_returns(const struct model_port *p, const struct chain *chain, struct desired *d)
+/*
+ * A frame comes back from the arm that it did not enter; with one arm both are the same. Each step's device is
+ * believed what this step was sent, so that no function can speak for another.
+ */
+static void add_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
+			struct desired *d)
 {
 	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	struct sf_return back = { .port = p->slot, .chain = (uint16_t)p->chain->slot };
-	uint32_t leaving = chain->step[0].leaving_ifindex, towards = chain->step[0].towards_ifindex;
+	struct sf_return back = { .port = p->slot, .chain = (uint16_t)p->chain->slot, .step = n };
+	uint32_t leaving = chain->step[n].leaving_ifindex, towards = chain->step[n].towards_ifindex;
 
 	if (!leaving || !towards)
 		return;
@@ -47,22 +51,38 @@ static void add_returns(const struct model_port *p, const struct chain *chain, s
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, everybody, &back);
 }
 
-static void put_step(const struct model_chain *c, const struct facts *facts,
-		     struct chain_step *step)
+/* Is the step's function there, and does it take what XDP redirects? */
+static bool put_step(const struct model_step *s, const struct facts *facts, struct chain_step *step,
+		     bool *takes_xdp)
 {
 	const struct fact *leaving, *towards;
 
-	/* Without a device the step is dead, and what that means its chain says. */
-	if (!c->instance)
-		return;
-	leaving = facts_find(facts, c->instance->leaving);
-	towards = facts_find(facts, c->instance->towards);
+	step->flags = s->open ? STEP_OPEN : 0;
+	if (!s->instance)
+		return false;
+	leaving = facts_find(facts, s->instance->leaving);
+	towards = facts_find(facts, s->instance->towards);
 	if (!leaving || !leaving->present || !towards || !towards->present)
-		return;
+		return false;
 	step->leaving_ifindex = leaving->info.ifindex;
 	step->towards_ifindex = towards->info.ifindex;
-	if (leaving->takes_xdp && towards->takes_xdp)
-		step->flags |= STEP_XDP_DELIVER;
+	*takes_xdp = leaving->takes_xdp && towards->takes_xdp;
+	return true;
+}
+
+/* Without its devices a step is dead. A frame that XDP has sent to one must be able to go on to the next. */
+static void put_steps(const struct model_chain *c, const struct facts *facts, struct chain *chain)
+{
+	bool any = false, all = true, takes_xdp = false;
+
+	for (uint8_t i = 0; i < c->steps; i++) {
+		if (!put_step(&c->step[i], facts, &chain->step[i], &takes_xdp))
+			continue;
+		any = true;
+		all = all && takes_xdp;
+	}
+	for (uint8_t i = 0; i < c->steps && any && all; i++)
+		chain->step[i].flags |= STEP_XDP_DELIVER;
 }
 
 /*
@@ -109,7 +129,8 @@ static void compile_ports(const struct model *m, const struct model_chain *c, st
 		if (p->chain != c || !p->here)
 			continue;
 		add_vni(c, chain->vnis, p->network->vni, &unused);
-		add_returns(p, chain, d);
+		for (uint8_t n = 0; n < c->steps; n++)
+			add_returns(p, chain, n, d);
 	}
 }
 
@@ -123,7 +144,7 @@ int compile_chains(const struct model *m, const struct facts *facts, struct desi
 			.id = c->id,
 			.tenant = t->slot,
 			.tag = c->tag,
-			.steps = 1,
+			.steps = c->steps,
 			.flags = c->flags,
 		};
 
@@ -131,7 +152,7 @@ int compile_chains(const struct model *m, const struct facts *facts, struct desi
 			return -1;
 		if (!t->here)
 			continue;
-		put_step(c, facts, &chain.step[0]);
+		put_steps(c, facts, &chain);
 		compile_ports(m, c, &chain, d);
 		entries_add(&d->map[MAP_CHAINS], &c->slot, &chain);
 	}

@@ -64,17 +64,26 @@ static int check_function(struct facts *facts, const struct model_port *p, const
 	return facts_excuse(facts, fact, e) ? 0 : -1;
 }
 
+static int check_chain(struct facts *facts, const struct model_port *p, struct error *e)
+{
+	for (uint8_t i = 0; i < p->chain->steps; i++) {
+		const struct model_instance *instance = p->chain->step[i].instance;
+
+		if (instance && (check_function(facts, p, instance->leaving, e) ||
+				 check_function(facts, p, instance->towards, e)))
+			return -1;
+	}
+	return 0;
+}
+
 int facts_check(struct facts *facts, const struct model *m, struct error *e)
 {
 	if (check_underlays(facts, m, e))
 		return -1;
 	for (size_t i = 0; i < m->n_ports; i++) {
 		const struct model_port *p = &m->ports[i];
-		const struct model_instance *instance =
-			p->here && p->chain ? p->chain->instance : NULL;
 
-		if (instance && (check_function(facts, p, instance->leaving, e) ||
-				 check_function(facts, p, instance->towards, e)))
+		if (p->here && p->chain && check_chain(facts, p, e))
 			return -1;
 	}
 	return 0;

@@ -16,7 +16,7 @@
 /* A chain, and what moves at its wires. */
 struct tally {
 	char path[CONFIG_PATH_LEN];
-	const char *function;
+	char functions[CHAIN_STEPS * (WEFT_NAME_LEN + 2)]; /* "a, b" */
 	const char *existing; /* NULL: it goes from all wires that change */
 	size_t enter, stay, reset, leave;
 	UT_hash_handle hh;
@@ -55,6 +55,14 @@ static struct tally *tally_of(struct moves *v, const char *path)
 	return t;
 }
 
+static void add_function(struct tally *t, const char *name)
+{
+	size_t used = strlen(t->functions);
+
+	snprintf(t->functions + used, sizeof(t->functions) - used, "%s%s", used ? ", " : "",
+		 name ? name : "?");
+}
+
 static struct tally *tally_after(struct moves *v, const struct model_chain *c)
 {
 	char path[CONFIG_PATH_LEN];
@@ -62,7 +70,9 @@ static struct tally *tally_after(struct moves *v, const struct model_chain *c)
 
 	snprintf(path, sizeof(path), "tenants/%s/chains/%s", c->tenant, c->name);
 	t = tally_of(v, path);
-	t->function = c->function;
+	t->functions[0] = '\0';
+	for (uint8_t i = 0; i < c->steps; i++)
+		add_function(t, c->step[i].function);
 	t->existing = c->flags & CHAIN_RESET ? "reset" : c->flags & CHAIN_KEEP ? "keep" : "insert";
 	return t;
 }
@@ -70,16 +80,18 @@ static struct tally *tally_after(struct moves *v, const struct model_chain *c)
 static struct tally *tally_before(struct moves *v, uint32_t slot)
 {
 	const char *path = slot < v->n_chain_paths ? v->chain_paths[slot] : NULL;
+	const json_t *step;
 	struct tally *t;
-	json_t *steps;
+	size_t i;
 
 	if (!path)
 		return NULL;
 	t = tally_of(v, path);
-	steps = json_object_get(json_object_get(v->state->flat, path), "steps");
-	if (!t->function)
-		t->function =
-			json_string_value(json_object_get(json_array_get(steps, 0), "function"));
+	if (t->functions[0])
+		return t;
+	json_array_foreach (json_object_get(json_object_get(v->state->flat, path), "steps"), i,
+			    step)
+		add_function(t, json_string_value(json_object_get(step, "function")));
 	return t;
 }
 
@@ -99,7 +111,7 @@ static bool note_port(struct moves *v, const struct model_port *p, uint32_t epoc
 	c.before = wire_of(&port, &chain);
 	if (p->chain) {
 		c.after.chain = p->chain->id;
-		c.after.flags = p->chain->flags;
+		c.after.flags = wire_flags(p->chain->flags);
 		c.after.since = wire_since(&c.before, &c.after, epoch);
 	}
 	if (c.before.chain == c.after.chain && c.before.flags == c.after.flags)
@@ -241,13 +253,12 @@ static void report(const struct moves *v, json_t *moves)
 	for (const struct tally *t = v->tallies; t; t = t->hh.next) {
 		char name[SHOW_NAME_SIZE];
 
-		json_array_append_new(moves,
-				      json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I}", "chain",
-						show_name(t->path, name, sizeof(name)), "function",
-						t->function ? t->function : "?", "existing",
-						t->existing, "enter", (json_int_t)t->enter, "stay",
-						(json_int_t)t->stay, "reset", (json_int_t)t->reset,
-						"leave", (json_int_t)t->leave));
+		json_array_append_new(
+			moves, json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I}", "chain",
+					 show_name(t->path, name, sizeof(name)), "function",
+					 t->functions, "existing", t->existing, "enter",
+					 (json_int_t)t->enter, "stay", (json_int_t)t->stay, "reset",
+					 (json_int_t)t->reset, "leave", (json_int_t)t->leave));
 	}
 }
 
@@ -344,17 +355,18 @@ void flow_moves_print(FILE *out, const json_t *moves)
 	json_array_foreach ((json_t *)moves, i, move) {
 		const char *existing = json_string_value(json_object_get(move, "existing"));
 		const char *function = json_string_value(json_object_get(move, "function"));
+		const char *noun = strchr(function, ',') ? "functions" : "function";
 		long long enter = json_integer_value(json_object_get(move, "enter"));
 		long long leave = json_integer_value(json_object_get(move, "leave"));
 
 		fprintf(out, "chain %s: ", json_string_value(json_object_get(move, "chain")));
 		if (!existing) {
-			fprintf(out, "%lld live %s function %s\n", leave,
-				leave == 1 ? "flow leaves" : "flows leave", function);
+			fprintf(out, "%lld live %s %s %s\n", leave,
+				leave == 1 ? "flow leaves" : "flows leave", noun, function);
 			continue;
 		}
-		fprintf(out, "%lld live %s function %s (existing: %s)", enter,
-			enter == 1 ? "flow enters" : "flows enter", function, existing);
+		fprintf(out, "%lld live %s %s %s (existing: %s)", enter,
+			enter == 1 ? "flow enters" : "flows enter", noun, function, existing);
 		print_count(out, move, "stay", "stays outside", "stay outside");
 		print_count(out, move, "reset", "is reset", "are reset");
 		print_count(out, move, "leave", "leaves", "leave");

@@ -247,7 +247,27 @@ static uint8_t chain_flags(const json_t *object)
 		flags |= CHAIN_KEEP;
 	if (!strcmp(existing, "reset"))
 		flags |= CHAIN_RESET;
+	if (schema_flag("chain", object, "mirror_order"))
+		flags |= CHAIN_MIRROR;
 	return flags;
+}
+
+static void make_steps(const struct model *m, struct model_chain *c, const json_t *steps)
+{
+	const json_t *object;
+	size_t i;
+
+	json_array_foreach ((json_t *)steps, i, object) {
+		struct model_step *step = &c->step[c->steps];
+		const char *on_failure = text_at(object, "on_failure");
+
+		if (c->steps == CHAIN_STEPS)
+			return;
+		step->function = text_at(object, "function");
+		step->instance = instance_here(m, step->function);
+		step->open = on_failure && !strcmp(on_failure, "open");
+		c->steps++;
+	}
 }
 
 static void make_chains(struct model *m, const struct model_tenant *t)
@@ -258,14 +278,12 @@ static void make_chains(struct model *m, const struct model_tenant *t)
 
 	json_object_foreach (json_object_get(t->body, "chains"), name, object) {
 		struct model_chain *c = &m->chains[m->n_chains++];
-		const json_t *step = json_array_get(json_object_get(object, "steps"), 0);
 
 		c->tenant = t->name;
 		c->name = name;
 		c->tag = (uint16_t)schema_number("chain", object, "tag");
 		c->flags = chain_flags(object);
-		c->function = text_at(step, "function");
-		c->instance = instance_here(m, c->function);
+		make_steps(m, c, json_object_get(object, "steps"));
 		snprintf(path, sizeof(path), "tenants/%s/chains/%s", t->name, name);
 		identify(m, path, &c->id, &c->slot);
 		name_object(m, path, c);

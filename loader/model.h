@@ -41,14 +41,20 @@ struct model_instance {
 	bool finish; /* offloads */
 };
 
+struct model_step {
+	const char *function;
+	const struct model_instance *instance; /* on this host; NULL: none here */
+	bool open; /* on_failure */
+};
+
 struct model_chain {
 	const char *tenant, *name;
 	uint64_t id;
 	uint32_t slot;
 	uint16_t tag;
 	uint8_t flags; /* enum chain_flags */
-	const char *function; /* of its step */
-	const struct model_instance *instance; /* of its step, on this host; NULL: none here */
+	struct model_step step[CHAIN_STEPS]; /* in the order of leaving */
+	uint8_t steps;
 };
 
 struct model_tenant {

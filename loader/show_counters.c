@@ -38,15 +38,25 @@ static const struct counted counted[] = {
 	  "tenants",
 	  "tenants",
 	  17,
-	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced", "fragments_evicted",
-	    "default_in", "default_out", "logs_suppressed", "logs_lost", "hits_lost", "tcp_outside", "full",
-	    "events_lost", "syn_cookies_sent", "syn_cookies_valid", "syn_cookies_invalid" } },
-	{ "chain_stats", "chains", "chains", 4, { "sent", "returned", "bypassed", "kept" } },
+	  { "flows", "would_drop_in", "would_drop_out", "reclaimed", "displaced",
+	    "fragments_evicted", "default_in", "default_out", "logs_suppressed", "logs_lost",
+	    "hits_lost", "tcp_outside", "full", "events_lost", "syn_cookies_sent",
+	    "syn_cookies_valid", "syn_cookies_invalid" } },
+	{ "chain_stats",
+	  "chains",
+	  "chains",
+	  5,
+	  { "sent", "returned", "bypassed", "kept", "skipped" } },
+};
+
+/* Of each step of a chain; the same entries. */
+static const struct counted counted_steps = {
+	"chain_stats", "steps", "chains", 5, { "sent", "returned", NULL, NULL, "skipped" }
 };
 
 _Static_assert(sizeof(struct traffic) == 5 * 8, "fields of struct traffic");
 _Static_assert(sizeof(struct tenant_traffic) == 17 * 8, "fields of struct tenant_traffic");
-_Static_assert(sizeof(struct chain_traffic) == 4 * 8, "fields of struct chain_traffic");
+_Static_assert(sizeof(struct chain_traffic) == 5 * 8, "fields of struct chain_traffic");
 
 static const char *const reason_names[DROP_REASONS] = {
 #define X(id, name, text) [DROP_##id] = name,
@@ -83,6 +93,23 @@ static uint64_t sum(const struct entries *list, size_t slot, int fields, int fie
 
 	for (size_t i = (size_t)field; i < n; i += (size_t)fields)
 		total += values[i];
+	return total;
+}
+
+static bool is_of_chains(const struct counted *c)
+{
+	return !strcmp(c->map, "chain_stats");
+}
+
+/* Likewise, and of a chain over all its steps. */
+static uint64_t sum_steps(const struct entries *list, size_t slot, const struct counted *c,
+			  int field)
+{
+	uint64_t total = sum(list, slot, c->fields, field);
+
+	for (unsigned int n = 1; n < CHAIN_STEPS && is_of_chains(c); n++)
+		if (CHAIN_STEP_INDEX(slot, n) < list->n)
+			total += sum(list, CHAIN_STEP_INDEX(slot, n), c->fields, field);
 	return total;
 }
 
@@ -130,10 +157,37 @@ static json_t *by_name(const struct show *s, const struct counted *c, const stru
 		one = json_object();
 		for (int f = 0; f < c->fields; f++)
 			json_object_set_new(one, c->field[f],
-					    json_integer((json_int_t)sum(list, i, c->fields, f)));
+					    json_integer((json_int_t)sum_steps(list, i, c, f)));
 		json_object_set_new(all, name, one);
 	}
 	free(paths);
+	return all;
+}
+
+/* By TENANT/CHAIN/FUNCTION. */
+static json_t *by_step(const struct show *s, const struct entries *list)
+{
+	const struct counted *c = &counted_steps;
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < s->model.n_chains; i++) {
+		const struct model_chain *chain = &s->model.chains[i];
+
+		for (uint8_t n = 0; n < chain->steps; n++) {
+			size_t index = CHAIN_STEP_INDEX(chain->slot, (size_t)n);
+			json_t *one = json_object();
+			char name[SHOW_NAME_SIZE + WEFT_NAME_LEN + 1];
+
+			snprintf(name, sizeof(name), "%s/%s/%s", chain->tenant, chain->name,
+				 chain->step[n].function);
+			for (int f = 0; f < c->fields && index < list->n; f++)
+				if (c->field[f])
+					json_object_set_new(one, c->field[f],
+							    json_integer((json_int_t)sum(
+								    list, index, c->fields, f)));
+			json_object_set_new(all, name, one);
+		}
+	}
 	return all;
 }
 
@@ -153,6 +207,8 @@ static int collect(const struct show *s, json_t *all, struct error *e)
 		if (read_counters(s, c->map, c->fields, &list, e))
 			return -1;
 		json_object_set_new(all, c->title, by_name(s, c, &list));
+		if (is_of_chains(c))
+			json_object_set_new(all, counted_steps.title, by_step(s, &list));
 		entries_free(&list);
 	}
 	failed = fragments_in_use(s, &fragments, e);
@@ -192,19 +248,21 @@ static void print_columns(const struct counted *c, const json_t *all, bool detai
 		bool zero = true;
 
 		for (int f = from; f < to; f++)
-			zero = zero && !field_of(c, one, f);
+			zero = zero && !(c->field[f] && field_of(c, one, f));
 		if (zero && !details)
 			continue;
 		if (!any) {
 			printf("%-28s", c->title);
 			for (int f = from; f < to; f++)
-				printf(" %15s", c->field[f]);
+				if (c->field[f])
+					printf(" %15s", c->field[f]);
 			putchar('\n');
 		}
 		any = true;
 		printf("  %-26s", name);
 		for (int f = from; f < to; f++)
-			printf(" %15lld", field_of(c, one, f));
+			if (c->field[f])
+				printf(" %15lld", field_of(c, one, f));
 		putchar('\n');
 	}
 }
@@ -234,6 +292,7 @@ int cmd_counters(struct command_line *cl, struct error *e)
 		for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 			print_table(&counted[i], json_object_get(all, counted[i].title),
 				    cl->details);
+		print_table(&counted_steps, json_object_get(all, counted_steps.title), cl->details);
 		fragments_print(json_object_get(all, "fragments"), cl->details);
 	}
 	json_decref(all);

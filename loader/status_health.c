@@ -100,22 +100,26 @@ size_t status_by_hand(const struct root *root)
 /* ---- what is not well ---- */
 
 /* As the datapath judges it (bpf/stages/insert.h). */
-static void find_silent(struct verify *v, const struct model_chain *c, int states, uint32_t now)
+static void find_silent(struct verify *v, const struct model_chain *c, uint8_t n, int states,
+			uint32_t now)
 {
+	const struct model_step *step = &c->step[n];
+	uint32_t index = CHAIN_STEP_INDEX(c->slot, (uint32_t)n);
 	uint32_t hz = v->state->host.hz ? v->state->host.hz : 250;
 	char object[FINDING_OBJECT_SIZE];
 	struct chain_state state;
 
-	if (!c->instance || c->flags & CHAIN_BYPASS ||
-	    bpf_map_lookup_elem(states, &c->slot, &state) || state.outstanding < SILENT_FRAMES ||
+	if (!step->instance || c->flags & CHAIN_BYPASS ||
+	    bpf_map_lookup_elem(states, &index, &state) || state.outstanding < SILENT_FRAMES ||
 	    now - state.waiting_since < hz)
 		return;
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
-	finding_add(
-		v->findings, object,
-		"look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
-		"function %s/%s has returned nothing for %u s: what the chain protects is dropped (sf_down)",
-		c->instance->function, c->instance->name, (now - state.waiting_since) / hz);
+	finding_add(v->findings, object,
+		    "look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
+		    "function %s/%s has returned nothing for %u s: what the chain protects %s",
+		    step->instance->function, step->instance->name,
+		    (now - state.waiting_since) / hz,
+		    step->open ? "skips it (on_failure: open)" : "is dropped (sf_down)");
 }
 
 static int check_functions(struct verify *v, struct error *e)
@@ -129,7 +133,8 @@ static int check_functions(struct verify *v, struct error *e)
 		return -1;
 	}
 	for (size_t i = 0; i < v->model.n_chains; i++)
-		find_silent(v, &v->model.chains[i], states, (uint32_t)now);
+		for (uint8_t n = 0; n < v->model.chains[i].steps; n++)
+			find_silent(v, &v->model.chains[i], n, states, (uint32_t)now);
 	close(states);
 	return 0;
 }

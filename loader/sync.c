@@ -114,9 +114,18 @@ static void note_owner(struct sync *s, enum sync_map map, uint32_t slot, const v
 		return;
 	if (map == MAP_PORT_SLOTS)
 		own(s, OWNED_PORT_STATS, slot);
-	if (map == MAP_CHAINS) {
-		own(s, OWNED_CHAIN_STATS, slot);
-		own(s, OWNED_CHAIN_STATE, slot);
+}
+
+/* A new chain begins from nothing; of one that stays, the watch over those steps whose devices are others. */
+static void note_steps(struct sync *s, uint32_t slot, const struct chain *old,
+		       const struct chain *new)
+{
+	for (uint32_t i = 0; i < CHAIN_STEPS && new->id; i++) {
+		if (old->id != new->id)
+			own(s, OWNED_CHAIN_STATS, CHAIN_STEP_INDEX(slot, i));
+		if (old->id != new->id ||
+		    memcmp(&old->step[i], &new->step[i], sizeof(old->step[i])))
+			own(s, OWNED_CHAIN_STATE, CHAIN_STEP_INDEX(slot, i));
 	}
 }
 
@@ -171,6 +180,8 @@ static void plan_array(struct sync *s, const struct desired *d, enum sync_map ma
 		entries_add(&s->fresh[map], &slot, new);
 		mark_owner(s, d, map, &slot, old, new);
 		note_owner(s, map, slot, old, new);
+		if (map == MAP_CHAINS)
+			note_steps(s, slot, old, new);
 	}
 	free(values);
 }

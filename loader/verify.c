@@ -113,8 +113,9 @@ static void print_report(const json_t *report)
 	findings_print(stdout, "wrong", json_object_get(report, "findings"));
 	findings_print(stdout, "note", json_object_get(report, "notes"));
 	json_array_foreach (json_object_get(report, "chains"), i, one)
-		printf("probe chain %s, %s: back after %lld us\n",
+		printf("probe chain %s, function %s, %s: back after %lld us\n",
 		       json_string_value(json_object_get(one, "chain")),
+		       json_string_value(json_object_get(one, "function")),
 		       json_string_value(json_object_get(one, "way")), number(one, "us"));
 	printf("%s: %lld devices, %lld map entries, %lld tables of tenants, %zu probes through chains, %lld forbidden frames\n",
 	       json_is_true(json_object_get(report, "verified")) ? "verified" : "not verified",

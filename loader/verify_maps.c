@@ -202,21 +202,37 @@ static void do_without(struct verify *v, struct fact *f)
 		    "takes what XDP sends since the last apply; until then TC sends");
 }
 
-/* The arms of a chain's function, as far as they differ from what the chain's record says. */
-static void forgive_function(struct verify *v, const struct model_chain *c, int chains)
+/* Calls `each`, if any, with the devices of the chain that are there; do all of them take what XDP sends? */
+static bool functions_take_xdp(struct verify *v, const struct model_chain *c,
+			       void (*each)(struct verify *, struct fact *))
 {
-	const char *arms[] = { c->instance ? c->instance->leaving : NULL,
-			       c->instance ? c->instance->towards : NULL };
+	bool all = true;
+
+	for (uint8_t n = 0; n < c->steps; n++) {
+		const struct model_instance *i = c->step[n].instance;
+
+		for (int arm = 0; i && arm < 2; arm++) {
+			struct fact *f = facts_find(&v->facts, arm ? i->towards : i->leaving);
+
+			if (!f || !f->present)
+				continue;
+			all = all && f->takes_xdp;
+			if (each && f->takes_xdp)
+				each(v, f);
+		}
+	}
+	return all;
+}
+
+/* The arms of a chain's functions, if XDP could use them by now and the chain's record says that it does not. */
+static void forgive_functions(struct verify *v, const struct model_chain *c, int chains)
+{
 	struct chain chain;
 
 	if (bpf_map_lookup_elem(chains, &c->slot, &chain) || chain.step[0].flags & STEP_XDP_DELIVER)
 		return;
-	for (int i = 0; i < 2; i++) {
-		struct fact *f = arms[i] ? facts_find(&v->facts, arms[i]) : NULL;
-
-		if (f && f->takes_xdp)
-			do_without(v, f);
-	}
+	if (functions_take_xdp(v, c, NULL))
+		functions_take_xdp(v, c, do_without);
 }
 
 /*
@@ -241,7 +257,7 @@ static int forgive_xdp(struct verify *v, struct error *e)
 			do_without(v, f);
 	}
 	for (size_t i = 0; chains >= 0 && i < v->model.n_chains; i++)
-		forgive_function(v, &v->model.chains[i], chains);
+		forgive_functions(v, &v->model.chains[i], chains);
 	if (ports >= 0)
 		close(ports);
 	if (chains >= 0)

@@ -25,33 +25,71 @@ static bool protects(const struct verify *v, const struct model_chain *c)
 	return false;
 }
 
+/* What becomes of frames while the step's function is dead. */
+static const char *without(const struct model_step *step)
+{
+	return step->open ? "skips it" : "gets nothing";
+}
+
 /* The device, if it is there to be probed; else says why not. */
-static unsigned int device_of(struct verify *v, const struct model_chain *c, const char *object,
+static unsigned int device_of(struct verify *v, const struct model_step *step, const char *object,
 			      const char *device)
 {
 	const struct fact *fact = facts_find(&v->facts, device);
 
 	if (!fact || !fact->present) {
-		finding_add(
-			v->notes, object, "apply again once it is there, or bypass the chain",
-			"device %s of its function is not there: what the chain protects gets nothing",
-			device);
+		finding_add(v->notes, object, "apply again once it is there, or bypass the chain",
+			    "device %s of function %s is not there: what the chain protects %s",
+			    device, step->function, without(step));
 		return 0;
 	}
 	if (!fact->info.up) {
 		finding_add(v->findings, object, "set the device up",
-			    "device %s of function %s/%s is down", device, c->instance->function,
-			    c->instance->name);
+			    "device %s of function %s/%s is down", device, step->instance->function,
+			    step->instance->name);
 		return 0;
 	}
 	return fact->info.ifindex;
 }
 
-/* The probes of one chain: none where there is nothing to probe. */
-static size_t probes_of(struct verify *v, const struct model_chain *c, struct chain_probe probe[2])
+/* The probes of one step, both ways: none where there is nothing to probe. */
+static size_t probes_of_step(struct verify *v, const struct model_chain *c, uint8_t n,
+			     const char *object, struct chain_probe *probe)
+{
+	const struct model_step *step = &c->step[n];
+	unsigned int leaving, towards;
+
+	if (!step->instance) {
+		if (protects(v, c))
+			finding_add(
+				v->notes, object, "give the function an instance on this host",
+				"function %s has no instance on this host: what the chain protects %s",
+				step->function, without(step));
+		return 0;
+	}
+	/* Where the tenant has no port the chain is not in the maps. */
+	if (!model_tenant(&v->model, c->tenant)->here)
+		return 0;
+	leaving = device_of(v, step, object, step->instance->leaving);
+	/* With one arm there is one device to complain of. */
+	towards = !strcmp(step->instance->towards, step->instance->leaving)
+			  ? leaving
+			  : device_of(v, step, object, step->instance->towards);
+	if (!leaving || !towards)
+		return 0;
+	for (int i = 0; i < 2; i++)
+		probe[i] = (struct chain_probe){ .chain = c->slot,
+						 .step = n,
+						 .tag = c->tag,
+						 .pcp = i ? PCP_TOWARDS : PCP_LEAVING,
+						 .ifindex = i ? towards : leaving };
+	return 2;
+}
+
+static size_t probes_of(struct verify *v, const struct model_chain *c, struct chain_probe *probe)
 {
 	char object[FINDING_OBJECT_SIZE];
-	unsigned int leaving, towards;
+	size_t n = 0;
 
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
 	if (c->flags & CHAIN_BYPASS) {
@@ -59,34 +97,14 @@ static size_t probes_of(struct verify *v, const struct model_chain *c, struct ch
 			    "bypassed: its functions are not asked");
 		return 0;
 	}
-	if (!c->instance) {
-		if (protects(v, c))
-			finding_add(
-				v->notes, object, "give the function an instance on this host",
-				"its function has no instance on this host: what the chain protects gets nothing");
-		return 0;
-	}
-	/* Where the tenant has no port the chain is not in the maps. */
-	if (!model_tenant(&v->model, c->tenant)->here)
-		return 0;
-	leaving = device_of(v, c, object, c->instance->leaving);
-	/* With one arm there is one device to complain of. */
-	towards = !strcmp(c->instance->towards, c->instance->leaving)
-			  ? leaving
-			  : device_of(v, c, object, c->instance->towards);
-	if (!leaving || !towards)
-		return 0;
-	probe[0] = (struct chain_probe){
-		.chain = c->slot, .tag = c->tag, .pcp = PCP_LEAVING, .ifindex = leaving
-	};
-	probe[1] = (struct chain_probe){
-		.chain = c->slot, .tag = c->tag, .pcp = PCP_TOWARDS, .ifindex = towards
-	};
-	return 2;
+	for (uint8_t i = 0; i < c->steps; i++)
+		n += probes_of_step(v, c, i, object, probe + n);
+	return n;
 }
 
 static void judge(struct verify *v, const struct model_chain *c, const struct chain_probe *probe)
 {
+	const struct model_step *step = &c->step[probe->step];
 	const char *way = probe->pcp == PCP_LEAVING ? "leaving" : "towards";
 	char object[FINDING_OBJECT_SIZE], name[FINDING_OBJECT_SIZE];
 
@@ -97,18 +115,19 @@ static void judge(struct verify *v, const struct model_chain *c, const struct ch
 			v->findings, object,
 			"look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
 			"a probe with tag %u, %s the workload, did not come back from function %s/%s within %d ms",
-			c->tag, way, c->instance->function, c->instance->name, ANSWER_MS);
+			c->tag, way, step->instance->function, step->instance->name, ANSWER_MS);
 		return;
 	}
 	json_array_append_new(v->chains,
-			      json_pack("{s:s, s:s, s:I}", "chain", name, "way", way, "us",
+			      json_pack("{s:s, s:s, s:s, s:I}", "chain", name, "function",
+					step->function, "way", way, "us",
 					(json_int_t)(probe->answered - probe->asked) / 1000));
 }
 
 int verify_chains(struct verify *v, struct error *e)
 {
-	struct chain_probe *list = alloc_zero(2 * v->model.n_chains, sizeof(*list));
-	size_t *of = alloc_zero(2 * v->model.n_chains, sizeof(*of)), n = 0;
+	struct chain_probe *list = alloc_zero(2 * CHAIN_STEPS * v->model.n_chains, sizeof(*list));
+	size_t *of = alloc_zero(2 * CHAIN_STEPS * v->model.n_chains, sizeof(*of)), n = 0;
 	struct chain_prober prober;
 	int failed = 0;
 

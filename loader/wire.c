@@ -3,6 +3,12 @@
 #include "include/flow.h"
 
 #define ASKS_FOR_AGE (CHAIN_KEEP | CHAIN_RESET)
+#define MOVES_FLOWS  (CHAIN_BYPASS | ASKS_FOR_AGE)
+
+uint32_t wire_flags(uint8_t chain_flags)
+{
+	return chain_flags & MOVES_FLOWS;
+}
 
 struct wire wire_of(const struct port *port, const struct chain *chain)
 {
@@ -10,7 +16,7 @@ struct wire wire_of(const struct port *port, const struct chain *chain)
 
 	if (port->chain && chain) {
 		w.chain = chain->id;
-		w.flags = chain->flags;
+		w.flags = wire_flags(chain->flags);
 		w.since = port->chain_since;
 	}
 	return w;

@@ -14,10 +14,12 @@
 
 struct wire {
 	uint64_t chain; /* its id; 0: none */
-	uint32_t flags; /* enum chain_flags */
+	uint32_t flags; /* of enum chain_flags, those that say which flows go through it */
 	uint32_t since; /* port.chain_since */
 };
 
+/* Those of a chain's flags. */
+uint32_t wire_flags(uint8_t chain_flags);
 /* `chain` is the one that the record names, or NULL. */
 struct wire wire_of(const struct port *port, const struct chain *chain);
 

@@ -23,7 +23,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, WEFT_CHAINS_MAX);
+	__uint(max_entries, WEFT_CHAINS_MAX * CHAIN_STEPS);
 	__type(key, __u32);
 	__type(value, struct chain_state);
 } chain_state SEC(".maps");

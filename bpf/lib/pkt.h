@@ -132,6 +132,7 @@ struct pkt {
 	__u32 proxy_delta;	/* the workload's numbers less the client's notion of them */
 	__u8 ttl;
 	__u8 kept;		/* existing: a bit for each direction in which it is for the flow's age */
+	__u8 skipped[2];	/* insert: of these chains, a bit for each step that is dead and open, by direction */
 	union {
 		__u16 round[2];	/* insert: slots of chains that the frame goes round, by enum weft_direction */
 		__u32 rounds;

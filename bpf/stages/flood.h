@@ -18,7 +18,8 @@
 #define FLOOD_CHAINS 4		/* chains that one flooded frame passes on one host */
 
 struct flooding {
-	__u32 chains[FLOOD_CHAINS];	/* got their copy already */
+	__u32 chains[FLOOD_CHAINS];	/* have been asked already */
+	__u32 round;		/* a bit for each of these that had no function to take it: each port gets its own */
 	__u32 encapsulated;
 };
 
@@ -37,36 +38,63 @@ static __always_inline int copy_to_port(ctx_t *ctx, const struct port *port)
 	return port->vid ? bpf_skb_vlan_pop(ctx) : 0;
 }
 
-/* One copy a chain, whatever the number of its ports: what it returns goes to all of them. */
-static __always_inline bool first_for_chain(struct flooding *state, __u32 chain)
-{
-	for (int i = 0; i < FLOOD_CHAINS; i++) {
-		if (state->chains[i] == chain)
-			return false;
-		if (!state->chains[i]) {
-			state->chains[i] = chain;
-			return true;
-		}
-	}
-	return false;
-}
-
+/* V_SENT: a copy has gone; V_NEXT: no function takes it. The frame is as before after it. */
 static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, __u32 slot)
 {
 	const struct chain *chain = chain_at(slot);
-	struct chain_traffic *stats = chain_counters(slot);
-	const struct host_config *us = this_host();
+	int step = next_step(p, slot, PCP_TOWARDS, 0);
+	struct chain_traffic *stats;
 
-	if (!chain || !us)
-		return drop(p, DROP_INTERNAL);
-	if (!function_takes(slot, chain->step[0].towards_ifindex, us))
-		return drop(p, DROP_SF_DOWN);
+	/* Of this copy, not of the frame. */
+	if (p->skipped[TO_WORKLOAD]) {
+		if (step != STEPS_DOWN)
+			count_round(p, TO_WORKLOAD);
+		p->skipped[TO_WORKLOAD] = 0;
+		p->round[TO_WORKLOAD] = 0;
+	}
+	if (step == STEPS_DONE)
+		return V_NEXT;
+	if (!chain || step == STEPS_DOWN)
+		return V_DROP;
 	if (bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), PCP_TOWARDS << PCP_SHIFT | chain->tag))
 		return drop(p, DROP_FLOOD_FAILED);
+	stats = chain_counters(slot, step);
 	if (stats)
 		stats->sent++;
-	copy_to(ctx, chain->step[0].towards_ifindex);
-	return bpf_skb_vlan_pop(ctx) ? drop(p, DROP_FLOOD_FAILED) : V_NEXT;
+	copy_to(ctx, chain_step(chain, step)->towards_ifindex);
+	return bpf_skb_vlan_pop(ctx) ? drop(p, DROP_FLOOD_FAILED) : V_SENT;
+}
+
+/* Where the chain stands in the list; FLOOD_CHAINS: there is no room. */
+static __always_inline __u32 place_of_chain(struct flooding *state, __u32 chain, bool *first)
+{
+	for (__u32 i = 0; i < FLOOD_CHAINS; i++) {
+		if (state->chains[i] == chain)
+			return i;
+		if (!state->chains[i]) {
+			state->chains[i] = chain;
+			*first = true;
+			return i;
+		}
+	}
+	return FLOOD_CHAINS;
+}
+
+/* One copy a chain, whatever the number of its ports: what it returns goes to all of them. V_NEXT: past the chain. */
+static __always_inline enum verdict flood_to_chain(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 chain)
+{
+	bool first = false;
+	__u32 place = place_of_chain(state, chain, &first);
+	enum verdict v = V_SENT;
+
+	if (first) {
+		v = copy_to_function(ctx, p, chain);
+		if (!v)
+			state->round |= 1 << place;
+	} else if (state->round & 1 << place) {
+		v = V_NEXT;
+	}
+	return v;
 }
 
 /* What goes to everybody is never answered with a reject (RFC 1122, 3.2.2). */
@@ -99,8 +127,11 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 	if (v)
 		return v;
 	chain = chain_on_wire(p, port, TO_WORKLOAD);
-	if (chain)
-		return first_for_chain(state, chain) ? copy_to_function(ctx, p, chain) : V_NEXT;
+	if (chain) {
+		v = flood_to_chain(ctx, p, state, chain);
+		if (v)
+			return v == V_SENT ? V_NEXT : v;
+	}
 	if (copy_to_port(ctx, port))
 		return drop(p, DROP_FLOOD_FAILED);
 	count_to(p, slot);

@@ -72,6 +72,7 @@ static __always_inline __u32 outer_size(const ctx_t *ctx, const struct pkt *p)
 __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected)
 {
 	const struct port *port;
+	int step = STEPS_DONE;
 	__u32 slot, chain;
 	enum verdict v;
 
@@ -87,11 +88,15 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 		if (v)
 			return v;
 	}
+	if (unlikely(chain))
+		step = next_step(p, chain, PCP_TOWARDS, 0);
+	if (unlikely(step == STEPS_DOWN))
+		return V_DROP;
 	v = unwrap_wrapped(ctx, p);
 	if (unlikely(v))
 		return v;
-	if (unlikely(chain))
-		return to_function(ctx, p, chain, PCP_TOWARDS);
+	if (unlikely(step != STEPS_DONE))
+		return to_function(ctx, p, chain, PCP_TOWARDS, step);
 	/* After unwrap: the flow counts the frame as the workloads see it, without a tag of ours. */
 	v = flow_advance(p, f);
 	if (unlikely(v))

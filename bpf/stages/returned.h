@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * returned: what comes from a function's device: which chain, which pass, which workload. Told by the
- * device, the tag with its PCP, and the protected workload's MAC; by nothing that a workload can write.
+ * returned: what comes from a function's device: which chain, which step of it, which pass, which workload. Told by
+ * the device, the tag with its PCP, and the protected workload's MAC; by nothing that a workload can write.
  * reads:  struct pkt
  * writes: pkt.from, port, tenant, vni, zone
  * maps:   sf chains port_slots fdb flood tenants acl
@@ -17,6 +17,7 @@
 struct returned {
 	__u32 chain;
 	__u32 pcp;
+	__u32 step;
 };
 
 static __always_inline const struct sf_return *sf_find(const struct pkt *p, const __u8 mac[6])
@@ -79,6 +80,18 @@ static __always_inline enum verdict returned_towards(struct pkt *p, const struct
 	return V_NEXT;
 }
 
+/* Does the step, as the chain's record has it by now, end at this device? While steps change nothing may miss one. */
+static __always_inline bool step_ends_here(const struct pkt *p, const struct sf_return *found, __u32 pcp)
+{
+	const struct chain *chain = chain_at(found->chain);
+	const struct chain_step *step;
+
+	if (!chain || found->step >= chain->steps)
+		return false;
+	step = chain_step(chain, found->step);
+	return p->ifindex == (pcp == PCP_LEAVING ? step->towards_ifindex : step->leaving_ifindex);
+}
+
 static __always_inline enum verdict returned(struct pkt *p, struct returned *back)
 {
 	static const __u8 all_ones[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -96,7 +109,10 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 	/* ARP and ND end at the port; none ever went to a function. */
 	if (!found || p->tags != 1 || p->service_tag || p->ethertype == ETH_P_ARP || is_nd(p))
 		return drop(p, DROP_SF_UNKNOWN);
+	if (!step_ends_here(p, found, back->pcp))
+		return drop(p, DROP_SF_UNKNOWN);
 	back->chain = found->chain;
+	back->step = found->step;
 	if (back->pcp != PCP_LEAVING)
 		return returned_towards(p, found);
 	port = port_at(found->port);

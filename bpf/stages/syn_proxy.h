@@ -239,11 +239,14 @@ static __always_inline void client_acks(struct pkt *p, struct flow *f, __u32 seq
 	p->dir ^= 1;
 }
 
-/* On the workload's wire, through the function that is in it. The frame is as before after it. */
-static __always_inline enum verdict copy_to_workload(ctx_t *ctx, struct pkt *p, const struct port *port, __u32 chain)
+/* On the workload's wire, through the functions that are in it; chain 0: none is. The frame is as before after it. */
+static __always_inline enum verdict copy_to_workload(ctx_t *ctx, struct pkt *p, const struct port *port, __u32 *chain)
 {
-	if (chain)
-		return copy_to_function(ctx, p, chain);
+	enum verdict v = *chain ? copy_to_function(ctx, p, *chain) : V_NEXT;
+
+	if (v)
+		return v == V_SENT ? V_NEXT : v;
+	*chain = 0;
 	return copy_to_port(ctx, port) ? drop(p, DROP_SYN_PROXY) : V_NEXT;
 }
 
@@ -271,7 +274,7 @@ static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *
 	if (!segment_begin(p, TCP_ACK, ack, seq + 1, client_window) || segment_write(ctx, p, p->payload))
 		return drop(p, DROP_SYN_PROXY);
 	p->payload = 0;
-	if (copy_to_workload(ctx, p, port, chain))
+	if (copy_to_workload(ctx, p, port, &chain))
 		return V_DROP;
 	/* What goes through a function counts when it comes back. */
 	if (!chain)

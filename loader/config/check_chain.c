@@ -45,12 +45,34 @@ int check_functions(struct checker *c)
 	return 0;
 }
 
+/* It would have to tell the two passes of one frame apart. */
+static int check_steps(struct checker *c, const char *path, const json_t *steps)
+{
+	const json_t *step, *other;
+	size_t i, k;
+
+	json_array_foreach ((json_t *)steps, i, step) {
+		const json_t *function = json_object_get(step, "function");
+
+		json_array_foreach ((json_t *)steps, k, other)
+			if (k < i && json_equal(function, json_object_get(other, "function")))
+				return checker_refuse(
+					c, path, function,
+					"steps %zu and %zu are both function %s: a function stands once in a "
+					"chain, remove one of them",
+					k + 1, i + 1, json_string_value(function));
+	}
+	return 0;
+}
+
 static int check_chain(struct checker *c, const char *path, const json_t *chain)
 {
 	const json_t *tag = json_object_get(chain, "tag"), *step;
 	char what[CHECK_TEXT];
 	size_t i;
 
+	if (check_steps(c, path, json_object_get(chain, "steps")))
+		return -1;
 	json_array_foreach (json_object_get(chain, "steps"), i, step) {
 		const char *function = json_string_value(json_object_get(step, "function"));
 		const char *owner;

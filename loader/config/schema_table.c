@@ -3,7 +3,7 @@
  * The grammar. To support a key: take its LATER away and give it a type; nothing else needs to
  * know. The order of keys is the order in which they are printed.
  */
-#include "include/base.h"
+#include "include/chain.h"
 #include "loader/config/schema_types.h"
 
 /* clang-format off */
@@ -273,7 +273,7 @@ static const struct schema_kind step_kind = {
 		       .doc = "the service function"),
 		SCALAR("mode", word, .words = WORDS(WORD("inline"), WORD_LATER("tap")),
 		       .fallback = "inline", .doc = "in the wire, or beside it"),
-		SCALAR("on_failure", word, .words = WORDS(WORD("closed"), WORD_LATER("open")),
+		SCALAR("on_failure", word, .words = WORDS(WORD("closed"), WORD("open")),
 		       .fallback = "closed", .doc = "drop while the function is dead, or skip it")),
 };
 
@@ -287,11 +287,12 @@ static const struct schema_kind chain_kind = {
 		       .words = WORDS(WORD("insert"), WORD("keep"), WORD("reset")), .fallback = "insert",
 		       .doc = "flows older than the chain on their wire: through it, without it, or ended"),
 		{.name = "steps", .shape = SCHEMA_OBJECT_LIST, .object = &step_kind,
-		 .required = true, .items_min = 1, .items_max = 1, .items_later = true,
+		 .required = true, .items_min = 1, .items_max = CHAIN_STEPS,
 		 .doc = "in the order of leaving"},
 		SCALAR("bypass", bool, .fallback = "false",
 		       .doc = "pass by all functions, in an emergency"),
-		LATER("mirror_order", "reverse the steps towards the workload")),
+		SCALAR("mirror_order", bool, .fallback = "false",
+		       .doc = "reverse the steps towards the workload")),
 };
 
 static const struct schema_kind insert_kind = {

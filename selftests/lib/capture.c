@@ -38,7 +38,7 @@ struct pcap_file {
 };
 
 struct pcap_frame {
-	__u32 seconds, microseconds, captured, length;
+	__u32 seconds, nanoseconds, captured, length;
 };
 
 static void on_signal(int sig)
@@ -67,6 +67,7 @@ static int open_device(const char *device)
 		die("socket");
 	if (setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &one, sizeof(one)) ||
 	    setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
 		die("setsockopt");
@@ -118,13 +119,22 @@ static size_t restore_tag(__u8 *frame, size_t len, struct msghdr *msg)
 	return len;
 }
 
-static void write_frame(FILE *out, const __u8 *frame, size_t len)
+/* When the kernel got it: by this, files of several devices tell in which order a frame passed them. */
+static struct timespec arrival(struct msghdr *msg)
 {
-	struct timespec now;
-	struct pcap_frame head;
+	struct timespec at = { 0 };
+	struct cmsghdr *c;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	head = (struct pcap_frame){ now.tv_sec, now.tv_nsec / 1000, len, len };
+	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS)
+			memcpy(&at, CMSG_DATA(c), sizeof(at));
+	return at;
+}
+
+static void write_frame(FILE *out, struct timespec at, const __u8 *frame, size_t len)
+{
+	struct pcap_frame head = { at.tv_sec, at.tv_nsec, len, len };
+
 	fwrite(&head, sizeof(head), 1, out);
 	fwrite(frame, len, 1, out);
 }
@@ -147,7 +157,7 @@ static int receive(int fd, FILE *out)
 	len = n - sizeof(hdr);
 	finish_checksum(frame, len, &hdr);
 	len = restore_tag(frame, len, &msg);
-	write_frame(out, frame, len);
+	write_frame(out, arrival(&msg), frame, len);
 	return 1;
 }
 
@@ -162,7 +172,7 @@ static long now_ms(void)
 int main(int argc, char **argv)
 {
 	struct pcap_file head = {
-		.magic = 0xa1b2c3d4, .major = 2, .minor = 4, .snap = SNAP, .link = 1
+		.magic = 0xa1b23c4d, .major = 2, .minor = 4, .snap = SNAP, .link = 1
 	};
 	struct sigaction act = { .sa_handler = on_signal };
 	FILE *out;

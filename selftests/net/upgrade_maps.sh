@@ -229,6 +229,16 @@ there_and_back() {
 	apply_with "$WEFT"
 	expect_output 'nothing to change' weft_on h1 apply "$STATE/apply.yaml"
 
+	# Programs that know one step would leave the others out.
+	run_quietly weft_on h1 sf add first instances '{i: {host: h1, device: none1}}'
+	run_quietly weft_on h1 sf add second instances '{i: {host: h1, device: none2}}'
+	expect_ok weft_on h1 chain add red/pair tag 77 steps first,second
+	expect_refused 'leave out all but the first' weft_on h1 load --previous
+	expect_eq 4 "$(label h1 | cut -d" " -f1)" "and stay in version 4"
+	expect_ok weft_on h1 chain del red/pair
+	run_quietly weft_on h1 sf del first
+	run_quietly weft_on h1 sf del second
+
 	# The build before can do nothing with this root; the one that knows both puts it back.
 	expect_refused 'version 4' with "$OLD" h1 load
 	expect_refused 'version 4' with "$OLD" h1 status

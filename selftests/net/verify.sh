@@ -73,7 +73,7 @@ mended() {
 
 untouched() {
 	configure
-	well 'probe chain red/inspect, leaving: back'
+	well 'probe chain red/inspect, function [a-z0-9]*, leaving: back'
 	expect_eq 4 "$(weft_on h1 -j verify | jq '.chains | length')" "a probe came back from both chains, both ways"
 	expect_status 0 weft_on h2 verify
 	expect_counter_still h1 chains red/inspect:sent verify

@@ -94,7 +94,7 @@ struct layout {
 #define SF_KEY(X) X(ifindex) X(tci) X(mac)
 #define SF_RETURN(X) X(port) X(chain) X(step) X(pad)
 #define CHAIN_STATE(X) X(waiting_since) X(outstanding) X(last_try) X(pad)
-#define CHAIN_TRAFFIC(X) X(sent) X(returned) X(bypassed) X(kept)
+#define CHAIN_TRAFFIC(X) X(sent) X(returned) X(bypassed) X(kept) X(skipped)
 #define PROBE_KEY(X) X(nonce)
 #define PROBE(X) X(asked) X(answered) X(chain) X(step) X(pcp) X(pad)
 #define PROBE_BODY(X) X(magic) X(chain) X(nonce) X(step) X(pcp) X(pad)
@@ -363,7 +363,7 @@ static const struct map {
 	{ "flood", BPF_MAP_TYPE_HASH, sizeof(struct flood_key), sizeof(struct flood_target), 131072 },
 	{ "chains", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct chain), WEFT_CHAINS_MAX },
 	{ "sf", BPF_MAP_TYPE_HASH, sizeof(struct sf_key), sizeof(struct sf_return), 65536 },
-	{ "chain_state", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct chain_state), WEFT_CHAINS_MAX },
+	{ "chain_state", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct chain_state), WEFT_CHAINS_MAX * CHAIN_STEPS },
 	{ "probes", BPF_MAP_TYPE_HASH, sizeof(struct probe_key), sizeof(struct probe), PROBES_MAX },
 	{ "tenant_slots", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct tenant), WEFT_TENANTS_MAX },
 	{ "ct4", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },
@@ -382,7 +382,8 @@ static const struct map {
 	{ "drops", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(__u64), DROP_REASONS },
 	{ "port_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_PORTS_MAX },
 	{ "network_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct traffic), WEFT_NETWORKS_MAX },
-	{ "chain_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct chain_traffic), WEFT_CHAINS_MAX },
+	{ "chain_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct chain_traffic),
+	  WEFT_CHAINS_MAX * CHAIN_STEPS },
 	{ "tenant_stats", BPF_MAP_TYPE_PERCPU_ARRAY, U32, sizeof(struct tenant_traffic), WEFT_TENANTS_MAX },
 	{ "tenant_limits", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct tenant_limits), WEFT_TENANTS_MAX },
 	{ "events", BPF_MAP_TYPE_RINGBUF, 0, 0, 1 << 20 },

@@ -263,6 +263,71 @@ static void test_chain(void **state)
 	unmake(&w);
 }
 
+static const char steps[] =
+	"version: 1\n"
+	"hosts: {h1: {vtep: 192.168.50.1, underlay: [u0]}}\n"
+	"service_functions:\n"
+	"  fw: {instances: {i1: {host: h1, device: p8}}}\n"
+	"  ips: {instances: {i1: {host: h1, devices: [s0, s1]}}}\n"
+	"  waf: {instances: {i1: {host: h1, device: p9}}}\n"
+	"tenants:\n"
+	"  red:\n"
+	"    networks: {web: {vni: 101}}\n"
+	"    ports: {a: {network: web, host: h1, device: p0, mac: '02:00:00:00:00:0a'}}\n"
+	"    chains:\n"
+	"      inspect:\n"
+	"        tag: 301\n"
+	"        mirror_order: true\n"
+	"        steps: [{function: fw, on_failure: open}, {function: ips}, {function: waf, on_failure: open}]\n"
+	"    insert: [{name: all, apply_to: [port:a], chain: inspect}]\n";
+
+static void take_xdp(struct world *w, const char *device)
+{
+	facts_find(&w->facts, device)->takes_xdp = true;
+}
+
+/* Each step's device is believed its own step; XDP serves all that are there, or none. waf's device is not there. */
+static void test_steps(void **state)
+{
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 0x0a };
+	const struct chain *chain;
+	struct world w;
+
+	(void)state;
+	assert_int_equal(make(&w, steps, "h1"), 0);
+	desired_free(&w.d);
+	add_fact(&w.facts, "p8", ROLE_SF, 30);
+	take_xdp(&w, "p8");
+	for (int all = 0; all <= 1; all++) {
+		uint32_t xdp = all ? STEP_XDP_DELIVER : 0;
+
+		if (all) {
+			desired_free(&w.d);
+			take_xdp(&w, "s0");
+			take_xdp(&w, "s1");
+		}
+		assert_int_equal(compile(&w.m, &w.facts, 250, &w.d, &w.e), 0);
+		chain = get(&w, MAP_CHAINS, &model_chain(&w.m, "red", "inspect")->slot);
+		assert_int_equal(chain->steps, 3);
+		assert_int_equal(chain->flags, CHAIN_MIRROR);
+		assert_int_equal(chain->step[0].leaving_ifindex, 30);
+		assert_int_equal(chain->step[0].towards_ifindex, 30);
+		assert_int_equal(chain->step[0].flags, STEP_OPEN | xdp);
+		assert_int_equal(chain->step[1].leaving_ifindex, 20);
+		assert_int_equal(chain->step[1].towards_ifindex, 21);
+		assert_int_equal(chain->step[1].flags, xdp);
+		assert_int_equal(chain->step[2].leaving_ifindex, 0);
+		assert_int_equal(chain->step[2].flags, STEP_OPEN | xdp);
+	}
+	assert_int_equal(w.d.map[MAP_SF].n, 6);
+	assert_int_equal(comes_back(&w, 30, PCP_LEAVING, mac)->step, 0);
+	assert_int_equal(comes_back(&w, 30, PCP_TOWARDS, mac)->step, 0);
+	assert_int_equal(comes_back(&w, 21, PCP_LEAVING, mac)->step, 1);
+	assert_int_equal(comes_back(&w, 20, PCP_TOWARDS, mac)->step, 1);
+	assert_null(comes_back(&w, 20, PCP_LEAVING, mac));
+	unmake(&w);
+}
+
 static void test_tenant(void **state)
 {
 	const struct tenant *tenant;
@@ -359,11 +424,11 @@ static void test_identities(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hosts),      cmocka_unit_test(test_checksum),
-		cmocka_unit_test(test_networks),   cmocka_unit_test(test_whereabouts),
-		cmocka_unit_test(test_ports),      cmocka_unit_test(test_chain),
-		cmocka_unit_test(test_tenant),     cmocka_unit_test(test_flood_bound),
-		cmocka_unit_test(test_identities),
+		cmocka_unit_test(test_hosts),       cmocka_unit_test(test_checksum),
+		cmocka_unit_test(test_networks),    cmocka_unit_test(test_whereabouts),
+		cmocka_unit_test(test_ports),       cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_steps),       cmocka_unit_test(test_tenant),
+		cmocka_unit_test(test_flood_bound), cmocka_unit_test(test_identities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

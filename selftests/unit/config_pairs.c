@@ -68,6 +68,11 @@ static void test_reach_into_objects(void **state)
 	      "\"conntrack\":{\"timeouts\":{\"udp\":300000}}}");
 	makes("sf", PAIRS("instances.ips1.host", "h1", "instances.ips1.device", "s0"),
 	      "{\"instances\":{\"ips1\":{\"host\":\"h1\",\"device\":\"s0\"}}}");
+	makes("chain", PAIRS("tag", "301", "steps", "ips,waf", "mirror_order", "true"),
+	      "{\"tag\":301,\"steps\":[{\"function\":\"ips\"},{\"function\":\"waf\"}],\"mirror_order\":true}");
+	makes("chain",
+	      PAIRS("tag", "1", "steps", "[{function: ips, on_failure: open}, {function: waf}]"),
+	      "{\"tag\":1,\"steps\":[{\"function\":\"ips\",\"on_failure\":\"open\"},{\"function\":\"waf\"}]}");
 	makes("chain", PAIRS("tag", "1", "steps", "[{function: ips, mode: inline}]"),
 	      "{\"tag\":1,\"steps\":[{\"function\":\"ips\",\"mode\":\"inline\"}]}");
 }
@@ -82,7 +87,7 @@ static void test_refusals(void **state)
 	refuses("port", PAIRS("qos", "gold"), "port: qos (its rate limits) is not supported yet");
 	refuses("port", PAIRS("network", "web"), "port: host is missing");
 	refuses("network", PAIRS("vni", "16777216"), "network: vni \"16777216\" is not a number");
-	refuses("chain", PAIRS("tag", "1", "steps", "a,b"), "more than 1 is not supported yet");
+	refuses("chain", PAIRS("tag", "1", "steps", "a,b,c,d,e,f,g,h,i"), "keep at most 8");
 	refuses("chain", PAIRS("tag", "1", "steps", "[{function"), "correct the YAML");
 	refuses("chain", PAIRS("tag", "1", "steps", "[{}]"), "function is missing");
 	refuses("tenant", PAIRS("default", "deny"), "tenant/default: it is a text");

@@ -8,7 +8,7 @@
 #include "include/syn_proxy.h"
 #include "internal.h"
 
-static const uint32_t port_slot[WHO_COUNT] = { [A] = 1, [B] = 2, [TAGGED] = 4 };
+const uint32_t port_slot[WHO_COUNT] = { [A] = 1, [B] = 2, [TAGGED] = 4 };
 
 static void per_cpu_clear(const char *name, uint32_t key, uint32_t n)
 {
@@ -187,26 +187,13 @@ static void put_tenant(void)
 	tenant_put(&t);
 }
 
-/* The chain of the function on "s" (and "t") in this port's wire. */
-void chain_protect(enum who w, bool two_arms)
+/* What comes back leaves the workload's step by one device, and towards it by the other. */
+static void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t step)
 {
-	uint32_t slot = CHAIN,
-		 arms[2] = { device(DEVICE_S), device(two_arms ? DEVICE_T : DEVICE_S) };
-	struct chain chain = { .id = 6,
-			       .tenant = TENANT,
-			       .tag = CHAIN_TAG,
-			       .steps = 1,
-			       .vnis = { VNI },
-			       .step = { { arms[0], arms[1], STEP_XDP_DELIVER } } };
-	struct sf_return back = { .port = port_slot[w], .chain = CHAIN };
-	struct port port = port_get(w);
+	struct sf_return back = { .port = port_slot[w], .chain = CHAIN, .step = step };
 
-	port.chain = CHAIN;
-	port_put(w, &port);
-	map_put("chains", &slot, &chain);
-	/* Leaving enters the first arm and returns from the second, towards the reverse. */
 	for (int pcp = PCP_LEAVING; pcp <= PCP_TOWARDS; pcp++) {
-		struct sf_key key = { .ifindex = arms[pcp == PCP_LEAVING],
+		struct sf_key key = { .ifindex = pcp == PCP_LEAVING ? leaving : towards,
 				      .tci = pcp << 13 | CHAIN_TAG };
 
 		memcpy(key.mac, people[w].mac, 6);
@@ -215,6 +202,58 @@ void chain_protect(enum who w, bool two_arms)
 		if (pcp == PCP_TOWARDS)
 			map_put("sf", &key, &back);
 	}
+}
+
+static void put_chain(enum who w, const struct chain *chain)
+{
+	uint32_t slot = CHAIN;
+	struct port port = port_get(w);
+
+	port.chain = CHAIN;
+	port_put(w, &port);
+	map_put("chains", &slot, chain);
+}
+
+/* The chain of the function on "s" (and "t") in this port's wire. Leaving enters the first arm, towards the second. */
+void chain_protect(enum who w, bool two_arms)
+{
+	uint32_t arms[2] = { device(DEVICE_S), device(two_arms ? DEVICE_T : DEVICE_S) };
+	struct chain chain = { .id = 6,
+			       .tenant = TENANT,
+			       .tag = CHAIN_TAG,
+			       .steps = 1,
+			       .vnis = { VNI },
+			       .step = { { arms[0], arms[1], STEP_XDP_DELIVER } } };
+
+	put_chain(w, &chain);
+	put_returns(w, arms[1], arms[0], 0);
+}
+
+void chain_protect_steps(enum who w, uint8_t flags, const enum device_name *functions, uint8_t n)
+{
+	struct chain chain = { .id = 6,
+			       .tenant = TENANT,
+			       .tag = CHAIN_TAG,
+			       .steps = n,
+			       .flags = flags,
+			       .vnis = { VNI } };
+
+	for (uint8_t i = 0; i < n; i++) {
+		uint32_t ifindex = device(functions[i]);
+
+		chain.step[i] = (struct chain_step){ ifindex, ifindex, STEP_XDP_DELIVER };
+		put_returns(w, ifindex, ifindex, i);
+	}
+	put_chain(w, &chain);
+}
+
+struct chain_traffic step_traffic(uint8_t step)
+{
+	struct chain_traffic t;
+
+	per_cpu_sum("chain_stats", CHAIN_STEP_INDEX(CHAIN, (uint32_t)step), (uint64_t *)&t,
+		    sizeof(t) / 8);
+	return t;
 }
 
 void clear_hash(int fd, uint32_t key_size)
@@ -303,8 +342,11 @@ int world_reset(void **state)
 	put_workload(TAGGED);
 	put_workload(R);
 	map_put("chains", &slot, &(struct chain){ 0 });
-	map_put("chain_state", &slot, &(struct chain_state){ 0 });
-	per_cpu_clear("chain_stats", CHAIN, sizeof(struct chain_traffic) / 8);
+	for (uint32_t i = 0; i < CHAIN_STEPS; i++) {
+		slot = CHAIN_STEP_INDEX(CHAIN, i);
+		map_put("chain_state", &slot, &(struct chain_state){ 0 });
+		per_cpu_clear("chain_stats", slot, sizeof(struct chain_traffic) / 8);
+	}
 	per_cpu_clear("network_stats", NETWORK, sizeof(struct traffic) / 8);
 	per_cpu_clear("tenant_stats", TENANT, sizeof(struct tenant_traffic) / 8);
 	return 0;

@@ -12,7 +12,7 @@
 
 #define MAPS_MAX 48
 
-static const char *const device_names[DEVICE_COUNT] = { "a", "b", "s", "t", "u" };
+static const char *const device_names[DEVICE_COUNT] = { "a", "b", "s", "t", "v", "u" };
 static const char *const hook_names[HOOK_COUNT] = { "port", "underlay", "sf", "guard" };
 
 static struct bpf_object *objects[HOOK_COUNT][FLAVOURS], *clock_object;

@@ -34,7 +34,7 @@
 enum { TENANT = 1, OUR_HOST = 2, THEIR_HOST = 3, NETWORK = 5, CHAIN = 7, VNI = 101, MARK = 0x5eed };
 enum { HZ = 1 << 20 }; /* a second that no test outlives: next hops stay fresh */
 enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64, FRAGMENT_SETS = 4, HITS_MAX = 512 };
-enum device_name { DEVICE_A, DEVICE_B, DEVICE_S, DEVICE_T, DEVICE_U, DEVICE_COUNT };
+enum device_name { DEVICE_A, DEVICE_B, DEVICE_S, DEVICE_T, DEVICE_V, DEVICE_U, DEVICE_COUNT };
 
 enum hook { HOOK_PORT, HOOK_UNDERLAY, HOOK_SF, HOOK_GUARD, HOOK_COUNT };
 enum flavour { IN_TC, IN_XDP, FLAVOURS };
@@ -119,7 +119,11 @@ struct port port_get(enum who w);
 void port_put(enum who w, const struct port *p);
 struct traffic port_traffic(enum who w);
 struct tenant_traffic tenant_traffic(void);
+extern const uint32_t port_slot[]; /* of A, B and TAGGED */
 void chain_protect(enum who w, bool two_arms);
+/* Several functions, each with one arm; `flags` of the chain. */
+void chain_protect_steps(enum who w, uint8_t flags, const enum device_name *functions, uint8_t n);
+struct chain_traffic step_traffic(uint8_t step);
 
 /* A compiled rule that matches everything of a direction. */
 #define ACL_ALL .source_last = 65535, .destination_last = 65535

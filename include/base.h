@@ -18,7 +18,7 @@
 #endif
 
 /* Before a loop of a few known steps in a packet's way: programs are compiled for size. */
-#ifdef __clang__
+#ifdef __bpf__
 #define weft_unroll _Pragma("clang loop unroll(full)")
 #else
 #define weft_unroll

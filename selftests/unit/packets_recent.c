@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * recent: what `ports`, `vteps` and `networks` answered is remembered for a jiffy: their changes are seen by the one after
+ * the next. A slot that was given away is never taken for another's, and nothing crosses to another tenant, not even within
+ * that jiffy.
+ */
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include "selftests/unit/lib/world.h"
+
+#define UDP_OUT A, R, 4, UDP, 1000, 53
+#define UDP_IN R, A, 4, UDP, 1000, 53
+
+static void next_jiffy(void)
+{
+	uint64_t now = jiffies64_now();
+
+	while (jiffies64_now() < now + 2)
+		usleep(500);
+}
+
+static struct frame tunnelled(void)
+{
+	struct frame f = packet_frame((struct packet){ UDP_IN });
+
+	frame_wrap(&f, &(struct tunnelled){ 0 });
+	return f;
+}
+
+static void binding_removed(void **state)
+{
+	struct frame f = packet_frame((struct packet){ UDP_OUT });
+	struct port_key key = { .ifindex = device(DEVICE_A) };
+	struct port_binding binding;
+
+	(void)state;
+	map_get("ports", &key, &binding);
+	for_each_flavour(flavour)
+	{
+		world_case("a device that is no port's any more", flavour);
+		map_put("ports", &key, &binding);
+		expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);
+		map_delete("ports", &key);
+		next_jiffy();
+		if (flavour == IN_TC)
+			expect(HOOK_PORT, flavour, DEVICE_A, &f, DROPPED, DROP_UNKNOWN_PORT);
+		else
+			expect(HOOK_PORT, flavour, DEVICE_A, &f, UP, DROP_NONE);
+	}
+}
+
+/* At once: many times, so that some are within one jiffy. */
+static void slot_given_away(void **state)
+{
+	struct frame f = packet_frame((struct packet){ UDP_OUT });
+	struct port a = port_get(A);
+
+	(void)state;
+	for (int i = 0; i < 50; i++) {
+		world_case("a slot that is another port's now", IN_TC);
+		expect(HOOK_PORT, IN_TC, DEVICE_A, &f, SENT, DROP_NONE);
+		a.generation++;
+		port_put(A, &a);
+		expect(HOOK_PORT, IN_TC, DEVICE_A, &f, DROPPED, DROP_UNKNOWN_PORT);
+		a.generation--;
+		port_put(A, &a);
+	}
+}
+
+static void host_removed(void **state)
+{
+	struct frame f = tunnelled();
+	struct vtep_key key = { 0 };
+	struct vtep theirs;
+
+	(void)state;
+	acl_allow_all();
+	inet_pton(AF_INET, "192.168.50.2", key.address);
+	map_get("vteps", &key, &theirs);
+	for_each_flavour(flavour)
+	{
+		world_case("a host that is none any more", flavour);
+		map_put("vteps", &key, &theirs);
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
+		map_delete("vteps", &key);
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_VTEP_UNKNOWN);
+	}
+}
+
+/* R's MAC is of the other slot: who comes from the address that is now a third host's may not speak for it. */
+static void host_changed(void **state)
+{
+	struct frame f = tunnelled();
+	struct vtep_key key = { 0 };
+
+	(void)state;
+	acl_allow_all();
+	inet_pton(AF_INET, "192.168.50.2", key.address);
+	for_each_flavour(flavour)
+	{
+		world_case("an address that is another host's now", flavour);
+		flows_clear();
+		map_put("vteps", &key, &(struct vtep){ THEIR_HOST });
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
+		map_put("vteps", &key, &(struct vtep){ THEIR_HOST + 1 });
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_WRONG_HOST);
+	}
+}
+
+static void network_removed(void **state)
+{
+	struct frame f = tunnelled();
+	uint32_t vni = VNI;
+	struct network n;
+
+	(void)state;
+	acl_allow_all();
+	map_get("networks", &vni, &n);
+	for_each_flavour(flavour)
+	{
+		world_case("a network that is none any more", flavour);
+		map_put("networks", &vni, &n);
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
+		map_delete("networks", &vni);
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_VNI_UNKNOWN);
+	}
+}
+
+/* The VNI and the port are another tenant's, or another network's, at once: what the old one's rules allowed goes nowhere. */
+static void network_changed_hands(void **state)
+{
+	struct frame f = tunnelled();
+	struct port ours = port_get(A);
+
+	(void)state;
+	acl_allow_all();
+	for_each_flavour(flavour)
+	{
+		for (int i = 0; i < 50; i++) {
+			struct port theirs = ours;
+
+			world_case("a port that is another tenant's now", flavour);
+			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
+			theirs.tenant += i % 2;
+			theirs.network += 1 - i % 2;
+			port_put(A, &theirs);
+			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_PORT_UNBOUND);
+			port_put(A, &ours);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(binding_removed, world_reset),
+		cmocka_unit_test_setup(slot_given_away, world_reset),
+		cmocka_unit_test_setup(host_removed, world_reset),
+		cmocka_unit_test_setup(host_changed, world_reset),
+		cmocka_unit_test_setup(network_removed, world_reset),
+		cmocka_unit_test_setup(network_changed_hands, world_reset),
+	};
+
+	return cmocka_run_group_tests(tests, world_open, world_close);
+}

@@ -142,6 +142,7 @@ static void compile(struct flow_filter *f)
 {
 	f->protocol = schema_protocol_number(json_object_get(f->object, "protocol"));
 	f->half_open = json_object_get(f->object, "half_open");
+	f->proxied = json_object_get(f->object, "proxied");
 	f->states = json_object_get(f->object, "state");
 	f->verdicts = json_object_get(f->object, "verdict");
 	f->direction = name_in(f, "direction");
@@ -280,6 +281,8 @@ bool flow_filter_fits(const struct flow_filter *f, const struct flow_view *v)
 	if (f->networks && !(v->zone < WEFT_NETWORKS_MAX && f->networks[v->zone]))
 		return false;
 	if (f->half_open && json_is_true(f->half_open) != v->half_open)
+		return false;
+	if (f->proxied && json_is_true(f->proxied) != v->proxied)
 		return false;
 	for (int ends = 0; ends < FLOW_ENDS; ends++)
 		if (!ports_fit(f, v, ends) || !addresses_fit(f, v, ends))

@@ -15,7 +15,7 @@ struct flow_filter {
 	/* The same, to be asked a million times; NULL, or n 0: whatever it is. */
 	bool *ports, *networks; /* by slot: those that are meant */
 	int protocol; /* -1: any */
-	const json_t *half_open, *states, *verdicts, *l4_ports[FLOW_ENDS];
+	const json_t *half_open, *proxied, *states, *verdicts, *l4_ports[FLOW_ENDS];
 	const char *direction;
 	struct prefixes {
 		struct model_address *list;

@@ -17,6 +17,7 @@ void flow_view_of(struct flow_view *v, const char *tenant, const void *key, int 
 
 	*v = (struct flow_view){ .tenant = tenant, .flow = flow, .family = family };
 	v->original = flow->path[1].flags & FLOW_ORIGINAL && !(flow->path[0].flags & FLOW_ORIGINAL);
+	v->proxied = flow->path[0].flags & FLOW_PROXIED;
 	low = v->original; /* dir[0] is from the low end */
 	v->address[low] = four ? (const void *)&k4->low_address : k6->low_address;
 	v->address[!low] = four ? (const void *)&k4->high_address : k6->high_address;
@@ -198,7 +199,8 @@ void flow_view_print(FILE *out, const struct flow_view *v, const struct names *n
 	put_end(&l, v, 1);
 	put_char(&l, ' ');
 	put(&l, flow_view_state(v));
-	put(&l, v->half_open ? " half-open " : " ");
+	put(&l, v->half_open ? " half-open" : "");
+	put(&l, v->proxied ? " proxied " : " ");
 	put(&l, flow_view_verdict(v, 0));
 	put_pair(&l, " packets ", flow_packets(us), flow_packets(them));
 	put_pair(&l, " bytes ", flow_bytes(us), flow_bytes(them));
@@ -293,6 +295,7 @@ void flow_view_print_json(FILE *out, const char *before, const struct flow_view 
 	put_ends(&l, v);
 	put_text(&l, "state", flow_view_state(v));
 	put_boolean(&l, "half_open", v->half_open);
+	put_boolean(&l, "proxied", v->proxied);
 	put_text(&l, "verdict", flow_view_verdict(v, 0));
 	put_text(&l, "reply_verdict", flow_view_verdict(v, 1));
 	put_rule(&l, v->flow->rule, names);

@@ -20,6 +20,7 @@ struct flow_view {
 	uint16_t zone;
 	int original; /* index in flow.dir of the direction that began it */
 	bool half_open;
+	bool proxied; /* the SYN proxy stands between its ends */
 	/* NULL: an event's, of which nobody knows whether it is stale, or idle */
 	const struct tenant *record;
 	uint32_t idle, timeout; /* jiffies */

@@ -24,6 +24,11 @@ int handover_complete(const struct root *root, const char *map, const void *old,
 int handover_each_gone(unsigned int from, unsigned int to, int (*fn)(const char *name, void *arg),
 		       void *arg);
 
+/*
+ * Before a way to version `to` is begun, if that knows less of rules: puts them in use in a form that both versions know,
+ * or refuses and touches nothing.
+ */
+int handover_rules(const struct root *root, unsigned int to, struct error *e);
 /* Makes the new tables, empty, and puts the third program in all places, where it calls the old ones. */
 int handover_begin(const struct root *root, unsigned int from, unsigned int to, struct error *e);
 /* Was one begun that has not ended? */

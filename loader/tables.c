@@ -34,8 +34,7 @@ struct jobs {
 	struct job job[FLUSH_AT];
 };
 
-/* The map acl that packets of the tenant use; -1: none, or a former owner's of the slot. */
-static int acl_in_use(const struct tables *t, const struct root *root, const struct model_tenant *tenant)
+int acl_in_use_open(const struct tables *t, const struct root *root, const struct model_tenant *tenant)
 {
 	int fd = root_map(root, "tenant_slots", NULL);
 	struct tenant owner = { 0 };
@@ -54,7 +53,7 @@ static int acl_in_use(const struct tables *t, const struct root *root, const str
 static void compile_acl(struct tables *t, const struct root *root, size_t i)
 {
 	const struct model_tenant *tenant = &t->m->tenants[i];
-	int fd = acl_in_use(t, root, tenant), failed;
+	int fd = acl_in_use_open(t, root, tenant), failed;
 	struct acl_in_use in_use = { 0 };
 	struct error why = { 0 };
 

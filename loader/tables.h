@@ -36,6 +36,9 @@ void tables_close(struct tables *t);
 union acl_cell *acl_cells_read(int fd, const char *name, size_t *n);
 int acl_cells_write(int fd, const char *name, const void *cells, size_t n, struct error *e);
 
+/* The map acl that packets of the tenant use; -1: none, or a former owner's of the slot. */
+int acl_in_use_open(const struct tables *t, const struct root *root, const struct model_tenant *tenant);
+
 /* The part of it that is about rules (tables_acl.c). `fd` is of the tenant's map acl that is in use. */
 void acl_in_use_read(const struct tables *t, const struct root *root, const struct model_tenant *tenant,
 		     int fd, struct acl_in_use *u);

@@ -261,6 +261,7 @@ static const struct schema_kind ct_kind = {
 				    WORD("new"), WORD("replied"), WORD("assured")),
 		     .doc = "in one of these states"),
 		SCALAR("half_open", bool, .doc = "handshakes that are not done, or all others"),
+		SCALAR("proxied", bool, .doc = "connections that the SYN proxy carries, or all others"),
 		LIST("verdict", word, .items_min = 1,
 		     .words = WORDS(WORD("allow"), WORD("deny"), WORD("reject"), WORD("stale")),
 		     .doc = "what was decided on the direction that began it; stale: is to be decided anew")),

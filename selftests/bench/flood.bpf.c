@@ -130,7 +130,7 @@ int flood(struct xdp_md *ctx)
 	struct pick p;
 	__u16 src, dst;
 
-	if (data + 64 > end)
+	if (data + FLOOD_MIN > end)
 		return XDP_ABORTED;
 	if (is_early())
 		return XDP_DROP;
@@ -150,6 +150,9 @@ int flood(struct xdp_md *ctx)
 		put16(data + 24, fold(state.config.ip_sum + src + dst));
 		write_l4(data + 34, end, &p, src + dst);
 	}
+	/* Also tells the kernel that the frame is not as it was: who has made it shorter is not seen when it comes back. */
+	if (state.config.cut && bpf_xdp_adjust_tail(ctx, -(int)state.config.cut))
+		return XDP_ABORTED;
 	state.sent++;
 	return bpf_redirect(state.config.ifindex, 0);
 }

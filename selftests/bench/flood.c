@@ -158,6 +158,8 @@ static void build(const struct options *o, struct flood_config *c, struct frame 
 		    sum16(ip + l3, bytes);
 	c->l4_check = c->l4 == IPPROTO_TCP || c->v6 || o->udp_check;
 	memcpy(c->head, f->bytes, FLOOD_HEAD);
+	c->cut = f->size < FLOOD_MIN ? FLOOD_MIN - f->size : 0;
+	f->size += c->cut;
 }
 
 /* N flows are about sqrt(N) source ports times as many destination ports. */
@@ -287,7 +289,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "src-ip", TEXT, &o->src_ip, 0, 0 },
 		{ "dst-ip", TEXT, &o->dst_ip, 0, 0 },
 		{ "flows", NUMBER, &o->flows, 1, 1 << 30 },
-		{ "size", NUMBER, &o->size, 64, 3500 },
+		{ "size", NUMBER, &o->size, 54, 3500 },
 		{ "seconds", SECONDS, &o->seconds, 0, 0 },
 		{ "count", NUMBER, &o->count, 1, 1 << 30 },
 		{ "pps", NUMBER, &o->pps, 1, 100000000 },

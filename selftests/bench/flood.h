@@ -3,6 +3,7 @@
 #ifndef WEFT_FLOOD_H
 #define WEFT_FLOOD_H
 
+#define FLOOD_MIN 64 /* that is written; what is sent may be less */
 #define FLOOD_HEAD 72 /* Ethernet + IPv6 + TCP without its urgent pointer */
 
 struct flood_config {
@@ -16,6 +17,7 @@ struct flood_config {
 	__u16 sport, dport;	/* the first of each, host order */
 	__u16 src_low, dst_low; /* low 16 bits of the first addresses, host order */
 	__u16 turn_low;		/* of that source */
+	__u16 cut;		/* bytes off the end of a frame */
 	__u8 v6, l4, swap, l4_check;
 	__u8 random;	/* without the sweep before it */
 };

@@ -56,13 +56,13 @@ churn_end() {
 
 label() { bpftool -j map lookup pinned "$(root_of "$1")/abi" key 0 0 0 0 | jq -r '.formatted.value | "\(.version) \(.build)"'; }
 
-# expect_load TEXT BINARY ARGUMENT...: on both hosts, with traffic.
+# expect_load TEXT BINARY ARGUMENT...: on both hosts, or LOAD_HOSTS, with traffic.
 expect_load() {
 	local text=$1 binary=$2 host
 	shift 2
 	churn_begin
 	sleep 0.2
-	for host in h1 h2; do
+	for host in ${LOAD_HOSTS:-h1 h2}; do
 		expect_ok -t "$text on $host" with "$binary" $host load "$@"
 		sleep 0.1
 	done

@@ -46,6 +46,8 @@ filters() {
 	expect_seen 1 protocol tcp source $A4 destination $B4 destination_port 7 half_open false
 	expect_seen 1 half_open true
 	expect_seen 1 half_open true state syn_sent destination 10.0.1.77
+	expect_seen 0 proxied true
+	expect_seen "$(seen)" proxied false
 	expect_seen 1 protocol icmp
 	expect_seen 1 protocol 1
 	expect_seen 2 protocol udp state new source_port 4000-4999

@@ -32,7 +32,10 @@ static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, 
 	entries_add(&d->map[MAP_SF], &key, back);
 }
 
-/* A frame comes back from the arm that it did not enter; with one arm both are the same. */
+/*
+ * A frame comes back from the arm that it did not enter; with one arm both are the same. What the function makes itself
+ * comes by either.
+ */
 static void add_returns(const struct model_port *p, const struct chain *chain, struct desired *d)
 {
 	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
@@ -43,6 +46,8 @@ static void add_returns(const struct model_port *p, const struct chain *chain, s
 		return;
 	add_return(d, towards, PCP_LEAVING, chain->tag, p->mac, &back);
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, p->mac, &back);
+	add_return(d, leaving, PCP_MADE, chain->tag, p->mac, &back);
+	add_return(d, towards, PCP_MADE, chain->tag, p->mac, &back);
 	back.port = 0;
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, everybody, &back);
 }

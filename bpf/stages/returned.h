@@ -27,6 +27,27 @@ static __always_inline const struct sf_return *sf_find(const struct pkt *p, cons
 	return bpf_map_lookup_elem(&sf, &key);
 }
 
+/*
+ * A RST or an ICMP error that the function has made itself: it has the tag, but no pass (PCP 0), since no frame of it ever
+ * went there, and comes by whichever arm. Its pass follows from whose wire the function is in: the sender's, or the
+ * receiver's. It ends what is there, and begins nothing.
+ */
+static __always_inline const struct sf_return *find_made(struct pkt *p, struct returned *back)
+{
+	const struct sf_return *found;
+	bool is_rst = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_RST;
+
+	if ((!is_rst && !(p->flags & PKT_ICMP_ERROR)) || p->flags & PKT_MULTICAST)
+		return NULL;
+	p->flags |= PKT_MADE | PKT_NO_CREATE;
+	back->pcp = PCP_LEAVING;
+	found = sf_find(p, p->source_mac);
+	if (found)
+		return found;
+	back->pcp = PCP_TOWARDS;
+	return sf_find(p, p->destination_mac);
+}
+
 static __always_inline void belongs_to(struct pkt *p, const struct port *port)
 {
 	p->tenant = port->tenant;
@@ -89,7 +110,9 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 	if (!p->tags)
 		return WEFT_XDP ? V_UP : drop(p, DROP_SF_UNTAGGED);
 	back->pcp = p->tci >> PCP_SHIFT;
-	if (back->pcp == PCP_LEAVING)
+	if (back->pcp == PCP_MADE)
+		found = find_made(p, back);
+	else if (back->pcp == PCP_LEAVING)
 		found = sf_find(p, p->source_mac);
 	else
 		found = sf_find(p, p->flags & PKT_MULTICAST ? all_ones : p->destination_mac);

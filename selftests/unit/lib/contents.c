@@ -215,6 +215,13 @@ void chain_protect(enum who w, bool two_arms)
 		if (pcp == PCP_TOWARDS)
 			map_put("sf", &key, &back);
 	}
+	/* What the function makes itself comes by either. */
+	for (int i = 0; i < 2; i++) {
+		struct sf_key key = { .ifindex = arms[i], .tci = PCP_MADE << 13 | CHAIN_TAG };
+
+		memcpy(key.mac, people[w].mac, 6);
+		map_put("sf", &key, &back);
+	}
 }
 
 void clear_hash(int fd, uint32_t key_size)

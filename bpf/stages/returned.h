@@ -29,8 +29,9 @@ static __always_inline const struct sf_return *sf_find(const struct pkt *p, cons
 
 /*
  * A RST or an ICMP error that the function has made itself: it has the tag, but no pass (PCP 0), since no frame of it ever
- * went there, and comes by whichever arm. Its pass follows from whose wire the function is in: the sender's, or the
- * receiver's. It ends what is there, and begins nothing.
+ * went there, and comes by whichever arm. Its pass follows from whose wire the function is in: the receiver's, or else
+ * the sender's; of both, it would go to the function once more, which lets nothing of the flow pass by now. It ends what
+ * is there, and begins nothing.
  */
 static __always_inline const struct sf_return *find_made(struct pkt *p, struct returned *back)
 {
@@ -40,12 +41,12 @@ static __always_inline const struct sf_return *find_made(struct pkt *p, struct r
 	if ((!is_rst && !(p->flags & PKT_ICMP_ERROR)) || p->flags & PKT_MULTICAST)
 		return NULL;
 	p->flags |= PKT_MADE | PKT_NO_CREATE;
-	back->pcp = PCP_LEAVING;
-	found = sf_find(p, p->source_mac);
+	back->pcp = PCP_TOWARDS;
+	found = sf_find(p, p->destination_mac);
 	if (found)
 		return found;
-	back->pcp = PCP_TOWARDS;
-	return sf_find(p, p->destination_mac);
+	back->pcp = PCP_LEAVING;
+	return sf_find(p, p->source_mac);
 }
 
 static __always_inline void belongs_to(struct pkt *p, const struct port *port)

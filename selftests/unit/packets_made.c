@@ -159,11 +159,50 @@ static void syn_refused(void **state)
 	}
 }
 
+/* Both ends are behind the function: what it makes for one of them goes there, and not into the function once more. */
+static void both_ends(void **state)
+{
+	static const struct packet handshake[] = {
+		{ FROM_B, SYN, .seq = 100 },
+		{ FROM_A, SYN | ACK, .seq = 500, .ack = 101 },
+		{ FROM_B, ACK, .seq = 101, .ack = 501 },
+	};
+	struct packet rst = { FROM_A, RST | ACK, .seq = 501, .ack = 151, .tag = MADE };
+	struct frame made = packet_frame(rst), wanted;
+
+	rst.tag = 0;
+	packet_build(&rst, &wanted);
+	for_each_flavour(flavour)
+	{
+		struct result r;
+
+		protect(state, "both ends", flavour);
+		chain_protect(B, true);
+		for (int i = 0; i < 3; i++) {
+			struct packet packet = handshake[i];
+			struct frame plain = packet_frame(packet), first, second;
+
+			packet.tag = TAG(PCP_LEAVING);
+			first = packet_frame(packet);
+			packet.tag = TAG(PCP_TOWARDS);
+			second = packet_frame(packet);
+			expect(HOOK_PORT, flavour, packet.from == A ? DEVICE_A : DEVICE_B, &plain,
+			       SENT, DROP_NONE);
+			expect(HOOK_SF, flavour, DEVICE_T, &first, SENT, DROP_NONE);
+			expect(HOOK_SF, flavour, DEVICE_S, &second, SENT, DROP_NONE);
+		}
+		r = expect(HOOK_SF, flavour, DEVICE_S, &made, SENT, DROP_NONE);
+		expect_frame(&r.out, &wanted);
+		case_assert(port_traffic(B).to_packets == 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_kind, world_reset),
 		cmocka_unit_test_setup(syn_refused, world_reset),
+		cmocka_unit_test_setup(both_ends, world_reset),
 	};
 
 	return cmocka_run_group_tests(tests, world_open, world_close);

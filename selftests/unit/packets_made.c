@@ -6,10 +6,10 @@
 #include "selftests/unit/lib/world.h"
 
 #define TAG(pcp) ((pcp) << 13 | CHAIN_TAG)
-#define MADE	 TAG(PCP_MADE)
+#define MADE     TAG(PCP_MADE)
 
-#define FROM_A A, B, 4, TCP, 80, 1000
-#define FROM_B B, A, 4, TCP, 1000, 80
+#define FROM_A   A, B, 4, TCP, 80, 1000
+#define FROM_B   B, A, 4, TCP, 1000, 80
 
 /* The workload's frame to the function, and back from it. */
 static void through(enum flavour flavour, struct packet packet)
@@ -111,11 +111,23 @@ static const struct made cases[] = {
 	  DROPPED,
 	  DROP_SF_UNKNOWN,
 	  DEVICE_S },
-	{ "another tag", { FROM_A, RST, .seq = 501, .tag = MADE + 1 }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
-	{ "data", { FROM_A, ACK, .seq = 501, .ack = 101, .payload = 9, .tag = MADE }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
+	{ "another tag",
+	  { FROM_A, RST, .seq = 501, .tag = MADE + 1 },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
+	{ "data",
+	  { FROM_A, ACK, .seq = 501, .ack = 101, .payload = 9, .tag = MADE },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
 	{ "a SYN", { FROM_A, SYN, .seq = 501, .tag = MADE }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
 	{ "UDP", { A, B, 4, UDP, 80, 1000, .tag = MADE }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
-	{ "a RST for all", { A, ALL, 4, TCP, 80, 1000, RST, .tag = MADE }, DROPPED, DROP_SF_UNKNOWN, DEVICE_S },
+	{ "a RST for all",
+	  { A, ALL, 4, TCP, 80, 1000, RST, .tag = MADE },
+	  DROPPED,
+	  DROP_SF_UNKNOWN,
+	  DEVICE_S },
 };
 
 static void every_kind(void **state)
@@ -148,8 +160,8 @@ static void every_kind(void **state)
 static void syn_refused(void **state)
 {
 	struct frame syn = packet_frame((struct packet){ FROM_B, SYN, .seq = 100 });
-	struct frame rst = packet_frame(
-		(struct packet){ FROM_A, RST | ACK, .ack = 101, .tag = MADE });
+	struct frame rst =
+		packet_frame((struct packet){ FROM_A, RST | ACK, .ack = 101, .tag = MADE });
 
 	for_each_flavour(flavour)
 	{

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What `ports` and `vteps` answered a moment ago, on this CPU. Each is a hash table, whose look-up reads several lines of memory
- * that are in no near cache by then; most packets ask what the one before asked. An answer holds within one jiffy, so a
- * change of these maps is seen a jiffy later at most (1 to 10 ms), and a slot that was given away is never taken for another's:
- * its generation is compared each time. (`networks` is asked each time: in a jiffy a VNI can change its tenant.)
+ * What `ports`, `vteps` and `networks` answered a moment ago, on this CPU. Each is a hash table, whose look-up reads several
+ * lines of memory that are in no near cache by then; most packets ask what the one before asked. An answer holds within one
+ * jiffy, so a change of these maps is seen a jiffy later at most (1 to 10 ms). Nothing crosses tenants in it: a slot that was
+ * given away is known by its generation, which is compared each time, and no port gets a frame that was judged for another
+ * tenant or network than its own (is_of_network()), whatever a VNI meant a moment ago.
  */
 #ifndef WEFT_BPF_RECENT_H
 #define WEFT_BPF_RECENT_H
@@ -42,26 +43,36 @@ static __always_inline const struct port *recent_port(struct pkt *p, __u16 vid, 
 	return port;
 }
 
-#define NO_HOST 0xffffffff
-
-/* The slot of the host with this tunnel address, or NO_HOST. */
-static __always_inline __u32 recent_host(struct pkt *p, const __u8 address4[4])
+/* Who sends, and for which network: writes pkt.from, tenant and zone. */
+static __always_inline enum verdict recent_sender(struct pkt *p, __u32 address, const struct host_config *us)
 {
-	__u32 address = *(const __u32 *)address4, at = address ^ address >> 16;
-	struct recent_host *r;
+	__u32 at = address ^ p->vni;
+	const struct network *network;
 	__u64 now = bpf_jiffies64();
 	const struct vtep *vtep;
+	struct recent_sender *r;
 
-	r = &recent_of(p)->host[(at ^ at >> 8) & (RECENT_HOSTS - 1)];
-	if (likely(r->jiffies == now && r->address == address))
-		return r->host;
+	at ^= at >> 16;
+	r = &recent_of(p)->sender[(at ^ at >> 8) & (RECENT_SENDERS - 1)];
+	if (likely(r->jiffies == now && r->address == address && r->vni == p->vni)) {
+		p->from = r->from;
+		p->tenant = r->tenant;
+		p->zone = r->zone;
+		return V_NEXT;
+	}
 	vtep = vtep_of((const __u8 *)&address);
-	if (!vtep)
-		return NO_HOST;
+	if (!vtep || vtep->host == us->slot)
+		return drop(p, DROP_VTEP_UNKNOWN);
+	network = network_of(p->vni);
+	if (!network)
+		return drop(p, DROP_VNI_UNKNOWN);
 	r->address = address;
-	r->host = vtep->host;
+	r->vni = p->vni;
+	r->from = p->from = FLOW_TARGET(TARGET_HOST, vtep->host);
+	r->tenant = p->tenant = network->tenant;
+	r->zone = p->zone = network->slot;
 	r->jiffies = now;
-	return r->host;
+	return V_NEXT;
 }
 
 #endif

@@ -43,7 +43,7 @@ struct segment {
 
 /* See recent.h. Powers of two. */
 #define RECENT_PORTS 32
-#define RECENT_HOSTS 32
+#define RECENT_SENDERS 32
 
 struct recent_port {
 	__u64 key;			/* ifindex, tag */
@@ -51,15 +51,19 @@ struct recent_port {
 	struct port_binding binding;
 };
 
-struct recent_host {
-	__u64 jiffies;			/* when `vteps` said so */
+struct recent_sender {
+	__u64 jiffies;			/* when `vteps` and `networks` said so */
 	__u32 address;
-	__u32 host;
+	__u32 vni;
+	__u32 from;			/* as in struct pkt */
+	__u32 tenant;
+	__u32 zone;
+	__u32 pad;
 };
 
 struct recent {
 	struct recent_port port[RECENT_PORTS];
-	struct recent_host host[RECENT_HOSTS];
+	struct recent_sender sender[RECENT_SENDERS];
 };
 
 struct scratch {

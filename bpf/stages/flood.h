@@ -92,7 +92,7 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 	t = tenant_at(p->tenant);
 	if (!port || !t)
 		return drop(p, DROP_INTERNAL);
-	if (!port->ifindex || port->vni != p->vni || p->from == FLOW_TARGET(TARGET_PORT, slot))
+	if (!port->ifindex || !is_of_network(port, p) || p->from == FLOW_TARGET(TARGET_PORT, slot))
 		return V_NEXT;
 	query_from(&q, p);
 	v = judge_flooded(p, &q, t, slot, TO_WORKLOAD);

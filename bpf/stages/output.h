@@ -14,6 +14,15 @@
 #include "stages/admit.h"
 #include "stages/insert.h"
 
+/*
+ * Is the port in the network that the packet was judged for, and of its tenant? An entry put in by hand, or left behind, may
+ * name another's; and what a VNI means may be a jiffy old (lib/recent.h).
+ */
+static __always_inline bool is_of_network(const struct port *port, const struct pkt *p)
+{
+	return port->vni == p->vni && port->tenant == p->tenant && port->network == p->zone;
+}
+
 static __always_inline bool is_wrapped(const struct pkt *p)
 {
 	return p->l2 || p->tags;
@@ -70,8 +79,7 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 		return V_DROP;
 	slot = FLOW_TARGET_INDEX(p->to);
 	port = port_at(slot);
-	/* The network too: an entry put in by hand, or left behind, may name another tenant's port. */
-	if (unlikely(!port || !port->ifindex || port->vni != p->vni))
+	if (unlikely(!port || !port->ifindex || !is_of_network(port, p)))
 		return drop(p, DROP_PORT_UNBOUND);
 	chain = inspected ? 0 : chain_on_wire(p, port, TO_WORKLOAD);
 	if (unlikely(chain && f && port->chain_since)) {

@@ -34,7 +34,7 @@ static __always_inline enum verdict reset_both(ctx_t *ctx, struct pkt *p)
 	if (reject_tcp(ctx, p))
 		return V_CONSUMED;
 	port = port_at(FLOW_TARGET_INDEX(p->from));
-	if (port && port->ifindex && port->vni == p->vni)
+	if (port && port->ifindex && is_of_network(port, p))
 		copy_to_port(ctx, port);
 	ctx->mark = 0;
 	turn(p);

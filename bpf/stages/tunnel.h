@@ -20,9 +20,7 @@
 static __always_inline enum verdict tunnel(ctx_t *ctx, struct pkt *p)
 {
 	const struct host_config *us = this_host();
-	const struct network *network;
 	const struct outer *outer;
-	__u32 sender;
 
 	p->ifindex = ctx_ifindex(ctx);
 	/* No more than that: most of what is not for the tunnel is the host's own. */
@@ -39,16 +37,7 @@ static __always_inline enum verdict tunnel(ctx_t *ctx, struct pkt *p)
 	if (unlikely(!outer || !(outer->vxlan.flags & VXLAN_FLAG_VNI)))
 		return drop(p, DROP_OUTER_BAD);
 	p->vni = bpf_ntohl(outer->vxlan.vni) >> 8;
-	sender = recent_host(p, outer->source);
-	if (unlikely(sender == NO_HOST || sender == us->slot))
-		return drop(p, DROP_VTEP_UNKNOWN);
-	network = network_of(p->vni);
-	if (unlikely(!network))
-		return drop(p, DROP_VNI_UNKNOWN);
-	p->from = FLOW_TARGET(TARGET_HOST, sender);
-	p->tenant = network->tenant;
-	p->zone = network->slot;
-	return V_NEXT;
+	return recent_sender(p, *(const __u32 *)outer->source, us);
 }
 
 #endif

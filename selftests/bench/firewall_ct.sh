@@ -19,6 +19,7 @@ need_weft
 need jq nft
 
 ROUNDS=${ROUNDS:-5} LIVE=1000000
+ROOM=2000000	# flows that a host of either has room for
 # Most of these begin: ports are others in each run.
 NEW=4000000 NEW_SIDE=2000
 
@@ -116,11 +117,11 @@ new() {
 	ratio_figure ct_new_ratio new_x new_k
 }
 
-weft_up x 62 xdp "max_flows: $LIVE"
+weft_up x 62 xdp "max_flows: $ROOM"
 kernel_up
 ping_ok x1.p0 $B4
 ping_ok k1.p0 $B4
-kernel_conntrack_room 2000000 k1 k2
+kernel_conntrack_room $ROOM k1 k2
 napi k on
 figure ct_value_bytes_v4 "$(value_bytes)"
 established

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * recent: what `ports` and `vteps` answered is remembered for a jiffy: their changes are seen by the one after the next, and
- * a slot that was given away is never taken for another's, not even within that jiffy.
+ * recent: what `ports`, `vteps` and `networks` answered is remembered for a jiffy: their changes are seen by the one after
+ * the next. A slot that was given away is never taken for another's, and nothing crosses to another tenant, not even within
+ * that jiffy.
  */
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -111,6 +112,51 @@ static void host_changed(void **state)
 	}
 }
 
+static void network_removed(void **state)
+{
+	struct frame f = tunnelled();
+	uint32_t vni = VNI;
+	struct network n;
+
+	(void)state;
+	acl_allow_all();
+	map_get("networks", &vni, &n);
+	for_each_flavour(flavour)
+	{
+		world_case("a network that is none any more", flavour);
+		map_put("networks", &vni, &n);
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
+		map_delete("networks", &vni);
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_VNI_UNKNOWN);
+	}
+}
+
+/* The VNI and the port are another tenant's, or another network's, at once: what the old one's rules allowed goes nowhere. */
+static void network_changed_hands(void **state)
+{
+	struct frame f = tunnelled();
+	struct port ours = port_get(A);
+
+	(void)state;
+	acl_allow_all();
+	for_each_flavour(flavour)
+	{
+		for (int i = 0; i < 50; i++) {
+			struct port theirs = ours;
+
+			world_case("a port that is another tenant's now", flavour);
+			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
+			theirs.tenant += i % 2;
+			theirs.network += 1 - i % 2;
+			port_put(A, &theirs);
+			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_PORT_UNBOUND);
+			port_put(A, &ours);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +164,8 @@ int main(void)
 		cmocka_unit_test_setup(slot_given_away, world_reset),
 		cmocka_unit_test_setup(host_removed, world_reset),
 		cmocka_unit_test_setup(host_changed, world_reset),
+		cmocka_unit_test_setup(network_removed, world_reset),
+		cmocka_unit_test_setup(network_changed_hands, world_reset),
 	};
 
 	return cmocka_run_group_tests(tests, world_open, world_close);

@@ -8,8 +8,8 @@
 #define CHAIN_STEPS 8
 #define CHAIN_NETWORKS 4	/* networks whose ports one chain may protect */
 
-/* The PCP bits of the tag tell the pass. */
-enum chain_pcp { PCP_LEAVING = 1, PCP_TOWARDS = 2 };
+/* The PCP bits of the tag tell the pass; what a function makes itself (a RST, an ICMP error) may have none. */
+enum chain_pcp { PCP_MADE = 0, PCP_LEAVING = 1, PCP_TOWARDS = 2 };
 
 enum chain_flags {
 	CHAIN_BYPASS = 1 << 0,

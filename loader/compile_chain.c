@@ -33,8 +33,8 @@ static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, 
 }
 
 /*
- * A frame comes back from the arm that it did not enter; with one arm both are the same. Each step's device is
- * believed what this step was sent, so that no function can speak for another.
+ * A frame comes back from the arm that it did not enter; with one arm both are the same. What the function makes itself
+ * comes by either. Each step's device is believed what this step was sent, so that no function can speak for another.
  */
 static void add_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
 			struct desired *d)
@@ -47,6 +47,8 @@ static void add_returns(const struct model_port *p, const struct chain *chain, u
 		return;
 	add_return(d, towards, PCP_LEAVING, chain->tag, p->mac, &back);
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, p->mac, &back);
+	add_return(d, leaving, PCP_MADE, chain->tag, p->mac, &back);
+	add_return(d, towards, PCP_MADE, chain->tag, p->mac, &back);
 	back.port = 0;
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, everybody, &back);
 }

@@ -65,6 +65,7 @@ enum pkt_flags {
 	PKT_STATELESS = 1 << 4,		/* flow: judged without a flow */
 	PKT_NO_CREATE = 1 << 5,		/* hook: came back from a function: it may not begin a flow */
 	PKT_HALF_OPEN = 1 << 6,		/* flow: the flow is in the half-open table */
+	PKT_MADE = 1 << 7,		/* hook: a RST or ICMP error that a function has made itself */
 };
 
 /* What the SYN proxy has to do with the packet (stages/proxied.h, syn_proxy.h). */

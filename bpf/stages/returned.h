@@ -28,6 +28,28 @@ static __always_inline const struct sf_return *sf_find(const struct pkt *p, cons
 	return bpf_map_lookup_elem(&sf, &key);
 }
 
+/*
+ * A RST or an ICMP error that the function has made itself: it has the tag, but no pass (PCP 0), since no frame of it ever
+ * went there, and comes by whichever arm. Its pass follows from whose wire the function is in: the receiver's, or else
+ * the sender's; of both, it would go to the function once more, which lets nothing of the flow pass by now. It ends what
+ * is there, and begins nothing.
+ */
+static __always_inline const struct sf_return *find_made(struct pkt *p, struct returned *back)
+{
+	const struct sf_return *found;
+	bool is_rst = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_RST;
+
+	if ((!is_rst && !(p->flags & PKT_ICMP_ERROR)) || p->flags & PKT_MULTICAST)
+		return NULL;
+	p->flags |= PKT_MADE | PKT_NO_CREATE;
+	back->pcp = PCP_TOWARDS;
+	found = sf_find(p, p->destination_mac);
+	if (found)
+		return found;
+	back->pcp = PCP_LEAVING;
+	return sf_find(p, p->source_mac);
+}
+
 static __always_inline void belongs_to(struct pkt *p, const struct port *port)
 {
 	p->tenant = port->tenant;
@@ -80,7 +102,10 @@ static __always_inline enum verdict returned_towards(struct pkt *p, const struct
 	return V_NEXT;
 }
 
-/* Does the step, as the chain's record has it by now, end at this device? While steps change nothing may miss one. */
+/*
+ * Does the step, as the chain's record has it by now, end at this device? While steps change nothing may miss one. What the
+ * function made itself comes by either.
+ */
 static __always_inline bool step_ends_here(const struct pkt *p, const struct sf_return *found, __u32 pcp)
 {
 	const struct chain *chain = chain_at(found->chain);
@@ -89,6 +114,8 @@ static __always_inline bool step_ends_here(const struct pkt *p, const struct sf_
 	if (!chain || found->step >= chain->steps)
 		return false;
 	step = chain_step(chain, found->step);
+	if (p->flags & PKT_MADE)
+		return p->ifindex == step->towards_ifindex || p->ifindex == step->leaving_ifindex;
 	return p->ifindex == (pcp == PCP_LEAVING ? step->towards_ifindex : step->leaving_ifindex);
 }
 
@@ -102,7 +129,9 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 	if (!p->tags)
 		return WEFT_XDP ? V_UP : drop(p, DROP_SF_UNTAGGED);
 	back->pcp = p->tci >> PCP_SHIFT;
-	if (back->pcp == PCP_LEAVING)
+	if (back->pcp == PCP_MADE)
+		found = find_made(p, back);
+	else if (back->pcp == PCP_LEAVING)
 		found = sf_find(p, p->source_mac);
 	else
 		found = sf_find(p, p->flags & PKT_MULTICAST ? all_ones : p->destination_mac);
@@ -149,7 +178,8 @@ __noinline int returned_copy(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 chain)
 
 	if (!p)
 		return V_DROP;
-	if (!port || !port->ifindex || !is_of_network(port, p) || port->chain != chain || p->from == FLOW_TARGET(TARGET_PORT, slot))
+	if (!port || !port->ifindex || !is_of_network(port, p) || port->chain != chain ||
+	    p->from == FLOW_TARGET(TARGET_PORT, slot))
 		return V_NEXT;
 	if (!lets_in(p, slot))
 		return drop(p, DROP_ACL_IN);

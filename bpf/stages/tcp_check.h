@@ -81,10 +81,12 @@ static __always_inline enum verdict check_syn_ack(struct pkt *p, const struct fl
 static __always_inline enum verdict check_rst(struct pkt *p, const struct flow *f, __u8 us, __u8 them)
 {
 	const struct flow_dir *sent = flow_us(f, p), *received = flow_them(f, p);
-	bool exact, ack = p->tcp_flags & TCP_ACK;
+	/* A function's own acknowledges what it was shown and has kept, which has not gone on its way. */
+	bool exact, ack = p->tcp_flags & TCP_ACK && !(p->flags & PKT_MADE);
 
+	/* A function has kept the SYN. */
 	if (us == TCP_HALF_NONE && them == TCP_HALF_NONE)
-		return drop(p, DROP_CT_TCP_STATE);
+		return p->flags & PKT_MADE ? V_NEXT : drop(p, DROP_CT_TCP_STATE);
 	/* A SYN refused: only what it acknowledges tells that the sender got it (RFC 9293, 3.10.7.3). */
 	if (us == TCP_HALF_NONE && ack && acks_syn(p, f))
 		return V_NEXT;

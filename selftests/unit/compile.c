@@ -253,7 +253,9 @@ static void test_chain(void **state)
 	assert_int_equal(chain->vnis[1], 0);
 	assert_int_equal(chain->step[0].leaving_ifindex, 20);
 	assert_int_equal(chain->step[0].towards_ifindex, 21);
-	assert_int_equal(w.d.map[MAP_SF].n, 3);
+	assert_int_equal(w.d.map[MAP_SF].n, 5);
+	assert_non_null(comes_back(&w, 20, PCP_MADE, mac));
+	assert_non_null(comes_back(&w, 21, PCP_MADE, mac));
 	assert_non_null(comes_back(&w, 21, PCP_LEAVING, mac));
 	assert_non_null(comes_back(&w, 20, PCP_TOWARDS, mac));
 	assert_non_null(comes_back(&w, 20, PCP_TOWARDS, everybody));

@@ -202,6 +202,13 @@ static void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t 
 		if (pcp == PCP_TOWARDS)
 			map_put("sf", &key, &back);
 	}
+	/* What the function makes itself comes by either. */
+	for (int i = 0; i < 2; i++) {
+		struct sf_key key = { .ifindex = i ? leaving : towards, .tci = PCP_MADE << 13 | CHAIN_TAG };
+
+		memcpy(key.mac, people[w].mac, 6);
+		map_put("sf", &key, &back);
+	}
 }
 
 static void put_chain(enum who w, const struct chain *chain)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Hook `underlay`: tunnel packets from other hosts. All else passes untouched. */
+/*
+ * Hook `underlay`: tunnel packets from other hosts. All else passes untouched. (A program that writes into packets has the kernel
+ * unshare the headers of those that somebody else holds too, a capture say, before it begins.)
+ */
 #include "lib/weft.h"
 #include "stages/tunnel.h"
 #include "stages/fragment.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "loader/alloc.h"
 #include "loader/commit.h"
@@ -254,6 +255,16 @@ static void mark_tenants(struct work *w)
 		sync_mark_all(w->sync);
 }
 
+/* Packets remember for a jiffy what these maps said: no new record is written while a CPU may still go by what is gone. */
+static void let_packets_forget(const struct work *w)
+{
+	const struct sync *s = w->sync;
+	uint32_t hz = w->c->state->host.hz;
+
+	if (s->gone[MAP_PORTS].n || s->gone[MAP_NETWORKS].n || s->gone[MAP_VTEPS].n)
+		usleep(2 * 1000000 / (hz ? hz : 100));
+}
+
 /*
  * Unbind and detach what goes, and be strict about what changes; then policy; then all that leads
  * traffic to it; then bindings and epochs.
@@ -268,8 +279,10 @@ static int run(struct work *w, struct error *e)
 	    sync_restrict_ports(s, e) || sync_delete(s, MAP_NETWORKS, e) ||
 	    sync_restrict_tenants(s, e) || tables_make(&w->tables, root, s, e) ||
 	    sync_delete(s, MAP_FDB, e) || sync_delete(s, MAP_NEIGH, e) ||
-	    sync_delete(s, MAP_VTEPS, e) || sync_judge_early(s, e) ||
-	    sync_clear_owned(s, root, e) || write_host(w, true, e) || sync_write(s, MAP_HOSTS, e) ||
+	    sync_delete(s, MAP_VTEPS, e) || sync_judge_early(s, e))
+		return -1;
+	let_packets_forget(w);
+	if (sync_clear_owned(s, root, e) || write_host(w, true, e) || sync_write(s, MAP_HOSTS, e) ||
 	    sync_write(s, MAP_VTEPS, e) || sync_write_owned(s, MAP_CHAINS, e) ||
 	    sync_write(s, MAP_SF, e) || sync_write(s, MAP_PORT_SLOTS, e) ||
 	    sync_write_free(s, MAP_CHAINS, e) || sync_write(s, MAP_FDB, e) ||

@@ -56,11 +56,28 @@ bool probe_decap_l3(void)
 	return known;
 }
 
+/* Not every architecture's JIT lets a program call it. */
 bool probe_read_in_place(void)
 {
 	const struct btf *btf = kernel_btf();
+	__s32 function = btf ? btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) : -1;
+	__s32 type = btf ? btf__find_by_name_kind(btf, "sk_buff", BTF_KIND_STRUCT) : -1;
+	const struct bpf_insn program[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = type },
+		{ .code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = function },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	static int known = -1;
+	int fd;
 
-	return btf && btf__find_by_name_kind(btf, "bpf_rdonly_cast", BTF_KIND_FUNC) > 0;
+	if (known >= 0)
+		return known;
+	fd = function > 0 && type > 0 ? bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "weft_probe", "GPL", program, 4, NULL) : -1;
+	if (fd >= 0)
+		close(fd);
+	known = fd >= 0;
+	return known;
 }
 
 int probe_bpf(struct error *e)

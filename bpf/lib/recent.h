@@ -2,9 +2,9 @@
 /*
  * What `ports`, `vteps` and `networks` answered a moment ago, on this CPU. Each is a hash table, whose look-up reads several
  * lines of memory that are in no near cache by then; most packets ask what the one before asked. An answer holds within one
- * jiffy, so a change of these maps is seen a jiffy later at most (1 to 10 ms). Nothing crosses tenants in it: a slot that was
- * given away is known by its generation, which is compared each time, and no port gets a frame that was judged for another
- * tenant or network than its own (is_of_network()), whatever a VNI meant a moment ago.
+ * jiffy (normally 1 to 10 ms), and apply waits for that after it has deleted any. A port is only remembered as what its record
+ * says now: that slot, on that device, with that tag. Of a VNI that changes hands, the former tenant's rules may be asked for a
+ * jiffy, and count; but no port gets a frame that was judged for another tenant or network than its own (is_of_network()).
  */
 #ifndef WEFT_BPF_RECENT_H
 #define WEFT_BPF_RECENT_H
@@ -28,7 +28,8 @@ static __always_inline const struct port *recent_port(struct pkt *p, __u16 vid, 
 
 	if (likely(r->jiffies == now && r->key == key)) {
 		port = port_at(r->binding.port);
-		if (likely(port && port->generation == r->binding.generation)) {
+		if (likely(port && port->generation == r->binding.generation && port->ifindex == p->ifindex &&
+			   port->vid == vid)) {
 			*slot = r->binding.port;
 			return port;
 		}

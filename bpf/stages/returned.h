@@ -157,7 +157,7 @@ __noinline int returned_copy(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 chain)
 
 	if (!p)
 		return V_DROP;
-	if (!port || !port->ifindex || port->chain != chain || p->from == FLOW_TARGET(TARGET_PORT, slot))
+	if (!port || !port->ifindex || !is_of_network(port, p) || port->chain != chain || p->from == FLOW_TARGET(TARGET_PORT, slot))
 		return V_NEXT;
 	if (!lets_in(p, slot))
 		return drop(p, DROP_ACL_IN);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * recent: what `ports`, `vteps` and `networks` answered is remembered for a jiffy: their changes are seen by the one after
- * the next. A slot that was given away is never taken for another's, and nothing crosses to another tenant, not even within
- * that jiffy.
+ * recent: what `ports`, `vteps` and `networks` answered is remembered for a jiffy, and their changes hold from the next on. A
+ * slot that was given away and a port that has moved to another device are never taken for what they were, and nothing is
+ * delivered to another tenant, not even within that jiffy.
  */
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -65,6 +65,38 @@ static void slot_given_away(void **state)
 		expect(HOOK_PORT, IN_TC, DEVICE_A, &f, DROPPED, DROP_UNKNOWN_PORT);
 		a.generation--;
 		port_put(A, &a);
+	}
+}
+
+/* Each has the other's device now, or its tag: at once. */
+static void devices_swapped(void **state)
+{
+	struct frame f = packet_frame((struct packet){ UDP_OUT });
+	struct port_key key = { .ifindex = device(DEVICE_A) };
+	struct port ours = port_get(A), theirs = port_get(B);
+	struct port_binding a, b;
+
+	(void)state;
+	map_get("ports", &key, &a);
+	map_get("ports", &(struct port_key){ .ifindex = device(DEVICE_B) }, &b);
+	for_each_flavour(flavour)
+	{
+		for (int i = 0; i < 50; i++) {
+			struct port moved_a = ours, moved_b = theirs;
+
+			world_case("a device that is another port's now", flavour);
+			expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);
+			moved_a.ifindex = theirs.ifindex;
+			moved_b.ifindex = ours.ifindex;
+			port_put(A, &moved_a);
+			port_put(B, &moved_b);
+			map_put("ports", &key, &b);
+			expect(HOOK_PORT, flavour, DEVICE_A, &f, DROPPED, DROP_SPOOFED_MAC);
+			map_put("ports", &key, &a);
+			port_put(A, &ours);
+			port_put(B, &theirs);
+			next_jiffy();
+		}
 	}
 }
 
@@ -133,27 +165,53 @@ static void network_removed(void **state)
 	}
 }
 
-/* The VNI and the port are another tenant's, or another network's, at once: what the old one's rules allowed goes nowhere. */
+/* The VNI and its port are another tenant's: what the old one's rules allowed goes nowhere, at once. */
 static void network_changed_hands(void **state)
 {
 	struct frame f = tunnelled();
-	struct port ours = port_get(A);
+	struct port ours = port_get(A), theirs = ours;
+	uint32_t vni = VNI;
+	struct network was, is;
 
 	(void)state;
 	acl_allow_all();
+	map_get("networks", &vni, &was);
+	is = was;
+	is.tenant = theirs.tenant = TENANT + 1; /* who has no table for flows, should it be asked */
 	for_each_flavour(flavour)
 	{
 		for (int i = 0; i < 50; i++) {
-			struct port theirs = ours;
+			struct result r;
 
-			world_case("a port that is another tenant's now", flavour);
+			world_case("a VNI that is another tenant's now", flavour);
 			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
-			theirs.tenant += i % 2;
-			theirs.network += 1 - i % 2;
+			map_put("networks", &vni, &is);
 			port_put(A, &theirs);
-			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_PORT_UNBOUND);
+			r = world_run(HOOK_UNDERLAY, flavour, DEVICE_U, &f);
+			case_assert(r.outcome == DROPPED && r.all_drops == 1);
+			map_put("networks", &vni, &was);
 			port_put(A, &ours);
+			next_jiffy();
 		}
+	}
+}
+
+/* Left behind, or made by hand: a port of another network of the tenant's. */
+static void other_network(void **state)
+{
+	struct frame f = tunnelled();
+	struct port ours = port_get(A), theirs = ours;
+
+	(void)state;
+	acl_allow_all();
+	theirs.network++;
+	for_each_flavour(flavour)
+	{
+		world_case("a port of another network", flavour);
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
+		port_put(A, &theirs);
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_PORT_UNBOUND);
+		port_put(A, &ours);
 	}
 }
 
@@ -162,10 +220,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(binding_removed, world_reset),
 		cmocka_unit_test_setup(slot_given_away, world_reset),
+		cmocka_unit_test_setup(devices_swapped, world_reset),
 		cmocka_unit_test_setup(host_removed, world_reset),
 		cmocka_unit_test_setup(host_changed, world_reset),
 		cmocka_unit_test_setup(network_removed, world_reset),
 		cmocka_unit_test_setup(network_changed_hands, world_reset),
+		cmocka_unit_test_setup(other_network, world_reset),
 	};
 
 	return cmocka_run_group_tests(tests, world_open, world_close);

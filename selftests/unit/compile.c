@@ -321,7 +321,9 @@ static void test_steps(void **state)
 		assert_int_equal(chain->step[2].leaving_ifindex, 0);
 		assert_int_equal(chain->step[2].flags, STEP_OPEN | xdp);
 	}
-	assert_int_equal(w.d.map[MAP_SF].n, 6);
+	assert_int_equal(w.d.map[MAP_SF].n, 9);
+	assert_int_equal(comes_back(&w, 30, PCP_MADE, mac)->step, 0);
+	assert_int_equal(comes_back(&w, 21, PCP_MADE, mac)->step, 1);
 	assert_int_equal(comes_back(&w, 30, PCP_LEAVING, mac)->step, 0);
 	assert_int_equal(comes_back(&w, 30, PCP_TOWARDS, mac)->step, 0);
 	assert_int_equal(comes_back(&w, 21, PCP_LEAVING, mac)->step, 1);

@@ -23,7 +23,7 @@ LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
 
-.PHONY: all demo check unit net verifier kernels net-guest bench bench-safe bench-firewall format lint install uninstall clean help
+.PHONY: all demo check unit net verifier kernels net-guest functions bench bench-safe bench-firewall format lint install uninstall clean help
 # make V=1 shows the commands themselves.
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
@@ -101,6 +101,10 @@ unit: all ## configuration, rules, layout, and packets through single programs
 
 net: all upgrade-wefts ## real packets between network namespaces
 	./selftests/run -j 2 -t 300 $(NET_TESTS)
+
+# Apart from `check`: an IPS that shares two CPUs with other tests may take minutes for what takes half of one.
+functions: all ## functions of others in the wire: Suricata (./setup functions installs it)
+	./selftests/run -t 600 $(sort $(wildcard selftests/functions/*.sh))
 
 verifier: all ## every program loads, with both values of every switch
 	./selftests/run $(VERIFIER_TESTS)

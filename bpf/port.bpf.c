@@ -14,7 +14,7 @@ static __always_inline const struct port *find_port(struct pkt *p)
 	const struct port *port = recent_port(p, vid, &p->port);
 
 	/* A tag that no port has is the drop of the untagged frames' port, if the device has that. */
-	return unlikely(!port && vid) ? port_bound_to(p->ifindex, 0, &p->port) : port;
+	return !port && vid ? port_bound_to(p->ifindex, 0, &p->port) : port;
 }
 
 /* V_NEXT: no function takes it, and the frame goes on without them. */
@@ -46,40 +46,40 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 		return V_UP;
 	port = find_port(p);
 	/* XDP may not have seen the tag: TC has. */
-	if (unlikely(!port))
+	if (!port)
 		return WEFT_XDP ? V_UP : drop(p, DROP_UNKNOWN_PORT);
 	*known = true;
-	if (unlikely(parsed))
+	if (parsed)
 		return parsed;
 	p->tenant = port->tenant;
 	p->zone = port->network;
 	p->vni = port->vni;
 	p->from = FLOW_TARGET(TARGET_PORT, p->port);
 	/* The outer tag found the port; it may be the only one, and must have. */
-	if (unlikely(p->tags > (port->vid ? 1 : 0)))
+	if (p->tags > (port->vid ? 1 : 0))
 		return drop(p, DROP_VLAN_NOT_ALLOWED);
 	v = antispoof(p, port);
-	if (unlikely(v))
+	if (v)
 		return v;
 	v = checksum(ctx, p);
-	if (unlikely(v))
+	if (v)
 		return v;
 	v = neighbour(ctx, p, p->port);
-	if (unlikely(v))
+	if (v)
 		return v;
 	chain = chain_on_wire(p, port, FROM_WORKLOAD);
 	/* A function gets fragments as they were sent; they are looked at when they are back. */
-	if (likely(!chain) || port->chain_since) {
+	if (!chain || port->chain_since) {
 		v = fragment(ctx, p, 0);
-		if (unlikely(v))
+		if (v)
 			return v;
 	}
-	if (unlikely(chain && port->chain_since)) {
+	if (chain && port->chain_since) {
 		v = existing_leaving(p);
 		if (v)
 			return v == V_RESET ? reset(ctx, p) : v;
 	}
-	if (unlikely(chain && !p->kept)) {
+	if (chain && !p->kept) {
 		v = into_chain(ctx, p, chain);
 		if (!v && !port->chain_since)
 			v = fragment(ctx, p, 0);
@@ -102,16 +102,16 @@ HOOK(port)
 	bool known = false;
 	enum verdict v;
 
-	if (unlikely(!p))
+	if (!p)
 		return verdict_to_action(V_DROP, p);
 	v = from_workload(ctx, p, &known);
-	if (unlikely(v == V_DROP)) {
+	if (v == V_DROP) {
 		count_drop(p->reason);
 		if (known)
 			count_port_drop(p->port);
-	} else if (unlikely(is_refused(p) && v != V_UP)) {
+	} else if (is_refused(p) && v != V_UP) {
 		count_port_drop(p->port);
-	} else if (likely(v == V_SENT || v == V_CONSUMED)) {
+	} else if (v == V_SENT || v == V_CONSUMED) {
 		count_from(p, p->port);
 		count_rounds(p, v);
 	}

@@ -13,19 +13,19 @@ static __always_inline enum verdict from_underlay(ctx_t *ctx, struct pkt *p)
 {
 	enum verdict v = tunnel(ctx, p);
 
-	if (unlikely(v))
+	if (v)
 		return v;
 	v = parse(ctx, p, OUTER_LEN);
-	if (likely(!v))
+	if (!v)
 		v = fragment(ctx, p, 0);
-	return unlikely(v) ? v : forward(ctx, p, false);
+	return v ? v : forward(ctx, p, false);
 }
 
 HOOK(underlay)
 {
 	struct pkt *p = pkt_new();
 
-	return likely(p) ? conclude(p, from_underlay(ctx, p)) : verdict_to_action(V_DROP, p);
+	return p ? conclude(p, from_underlay(ctx, p)) : verdict_to_action(V_DROP, p);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

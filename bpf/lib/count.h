@@ -23,12 +23,12 @@ static __always_inline void count_from(const struct pkt *p, __u32 port)
 	__u32 network = p->zone;
 	struct traffic *t = bpf_map_lookup_elem(&port_stats, &port);
 
-	if (likely(t)) {
+	if (t) {
 		t->from_packets++;
 		t->from_bytes += p->len;
 	}
 	t = bpf_map_lookup_elem(&network_stats, &network);
-	if (likely(t)) {
+	if (t) {
 		t->from_packets++;
 		t->from_bytes += p->len;
 	}
@@ -39,12 +39,12 @@ static __always_inline void count_to(const struct pkt *p, __u32 port)
 	__u32 network = p->zone;
 	struct traffic *t = bpf_map_lookup_elem(&port_stats, &port);
 
-	if (likely(t)) {
+	if (t) {
 		t->to_packets++;
 		t->to_bytes += p->len;
 	}
 	t = bpf_map_lookup_elem(&network_stats, &network);
-	if (likely(t)) {
+	if (t) {
 		t->to_packets++;
 		t->to_bytes += p->len;
 	}

@@ -68,7 +68,7 @@ static __always_inline void flow_key6(struct pkt *p)
 
 static __always_inline void flow_key(struct pkt *p)
 {
-	if (likely(p->family == FAMILY_IPV4))
+	if (p->family == FAMILY_IPV4)
 		flow_key4(p);
 	else
 		flow_key6(p);

@@ -217,18 +217,18 @@ static __always_inline struct flow *ct_find(struct pkt *p, const struct tenant *
 	int found;
 	void *b;
 
-	if (unlikely(!table))
+	if (!table)
 		return NULL;
 	p->place_hash = flow_hash(p->key_words, shape.words, t->seed);
 	bucket = flow_bucket(p->place_hash, 0, table->max_entries);
 	b = bpf_map_lookup_elem(table, &bucket);
-	if (unlikely(!b))
+	if (!b)
 		return NULL;
 	first = flow_place(p->place_hash);
 	for (__u32 i = 0; i < FLOW_PLACES; i++) {
 		__u64 *place = place_at(b, shape, first + i);
 
-		if (likely(place_has(place, p->key_words, shape)))
+		if (place_has(place, p->key_words, shape))
 			return (void *)place + shape.flow;
 	}
 	if (!spill_of(b, shape))
@@ -243,8 +243,8 @@ static __always_inline struct flow *flow_find(struct pkt *p, const struct tenant
 	struct flow *f;
 
 	p->flags &= ~PKT_HALF_OPEN;
-	f = likely(p->family == FAMILY_IPV4) ? ct_find(p, t, true) : ct_find(p, t, false);
-	if (likely(f) || !shakes_hands(p->flow_protocol))
+	f = p->family == FAMILY_IPV4 ? ct_find(p, t, true) : ct_find(p, t, false);
+	if (f || !shakes_hands(p->flow_protocol))
 		return f;
 	f = half_find(p);
 	if (f)

@@ -83,7 +83,7 @@ static __always_inline int next_hop_ready(ctx_t *ctx, const struct next_hop *hop
 #if WEFT_XDP
 	return 0;
 #else
-	return likely(next_hop_fresh(hop, to, 1)) ? 0 : next_hop_refresh(ctx, slot);
+	return next_hop_fresh(hop, to, 1) ? 0 : next_hop_refresh(ctx, slot);
 #endif
 }
 

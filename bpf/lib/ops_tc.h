@@ -65,14 +65,14 @@ static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struc
 	struct ethernet_words inner;
 	void *to;
 
-	if (unlikely(!eth))
+	if (!eth)
 		return -1;
 	ethernet_get(&inner, eth);
-	if (unlikely(!p->family || bpf_skb_adjust_room(ctx, OUTER_LEN, BPF_ADJ_ROOM_MAC, flags)) &&
+	if ((!p->family || bpf_skb_adjust_room(ctx, OUTER_LEN, BPF_ADJ_ROOM_MAC, flags)) &&
 	    bpf_skb_change_head(ctx, OUTER_LEN, 0))
 		return -1;
 	to = at(ctx, 0, OUTER_LEN + ETH_HLEN);
-	if (unlikely(!to))
+	if (!to)
 		return -1;
 	outer_put(to, outer);
 	ethernet_put(to + OUTER_LEN, &inner);
@@ -89,7 +89,7 @@ static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 	bool shorter = p->len < DECAPSULATED_MIN;
 	struct ethhdr *eth;
 
-	if (unlikely(shorter) && bpf_skb_change_tail(ctx, OUTER_LEN + DECAPSULATED_MIN, 0))
+	if (shorter && bpf_skb_change_tail(ctx, OUTER_LEN + DECAPSULATED_MIN, 0))
 		return -1;
 	if (decap_l3 && p->family == FAMILY_IPV6)
 		flags |= BPF_F_ADJ_ROOM_DECAP_L3_IPV6;
@@ -97,10 +97,10 @@ static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 		return -1;
 	/* GRO has verified the tunnel's checksum, not the inner one: the receiver is to look at that. */
 	bpf_csum_level(ctx, BPF_CSUM_LEVEL_DEC);
-	if (unlikely(shorter) && bpf_skb_change_tail(ctx, p->len, 0))
+	if (shorter && bpf_skb_change_tail(ctx, p->len, 0))
 		return -1;
 	eth = at(ctx, 0, sizeof(*eth));
-	if (unlikely(!eth))
+	if (!eth)
 		return -1;
 	mac_copy(eth->h_dest, p->destination_mac);
 	mac_copy(eth->h_source, p->source_mac);
@@ -167,7 +167,7 @@ static __always_inline int op_send(ctx_t *ctx, __u32 ifindex)
 static __always_inline int op_send_underlay(ctx_t *ctx, __u32 ifindex, bool ask_neighbour)
 {
 	/* The kernel asks for the neighbour, and keeps the packet meanwhile. */
-	return unlikely(ask_neighbour) ? bpf_redirect_neigh(ifindex, NULL, 0, 0) : bpf_redirect(ifindex, 0);
+	return ask_neighbour ? bpf_redirect_neigh(ifindex, NULL, 0, 0) : bpf_redirect(ifindex, 0);
 }
 
 /*
@@ -176,10 +176,10 @@ static __always_inline int op_send_underlay(ctx_t *ctx, __u32 ifindex, bool ask_
  */
 static __always_inline int op_deliver(ctx_t *ctx, const struct pkt *p, const struct port *port)
 {
-	if (unlikely(port->vid)) {
+	if (port->vid) {
 		if (bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
 			return TC_ACT_SHOT;
-	} else if (likely(port->flags & PORT_PEER) && ctx->protocol == bpf_htons(p->ethertype)) {
+	} else if (port->flags & PORT_PEER && ctx->protocol == bpf_htons(p->ethertype)) {
 		/* What came through the tunnel was to this host already. */
 		if (ctx->pkt_type != PACKET_HOST)
 			bpf_skb_change_type(ctx, PACKET_HOST);

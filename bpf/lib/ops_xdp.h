@@ -79,7 +79,7 @@ static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struc
 	if (bpf_xdp_adjust_head(ctx, -OUTER_LEN))
 		return -1;
 	to = at(ctx, 0, OUTER_LEN);
-	if (unlikely(!to))
+	if (!to)
 		return -1;
 	outer_put(to, outer);
 	return 0;

@@ -26,10 +26,10 @@ static __always_inline const struct port *recent_port(struct pkt *p, __u16 vid, 
 	__u64 key = p->ifindex | (__u64)vid << 32, now = bpf_jiffies64();
 	const struct port *port;
 
-	if (likely(r->jiffies == now && r->key == key)) {
+	if (r->jiffies == now && r->key == key) {
 		port = port_at(r->binding.port);
-		if (likely(port && port->generation == r->binding.generation && port->ifindex == p->ifindex &&
-			   port->vid == vid)) {
+		if (port && port->generation == r->binding.generation && port->ifindex == p->ifindex &&
+			   port->vid == vid) {
 			*slot = r->binding.port;
 			return port;
 		}
@@ -55,7 +55,7 @@ static __always_inline enum verdict recent_sender(struct pkt *p, __u32 address, 
 
 	at ^= at >> 16;
 	r = &recent_of(p)->sender[(at ^ at >> 8) & (RECENT_SENDERS - 1)];
-	if (likely(r->jiffies == now && r->address == address && r->vni == p->vni)) {
+	if (r->jiffies == now && r->address == address && r->vni == p->vni) {
 		p->from = r->from;
 		p->tenant = r->tenant;
 		p->zone = r->zone;

@@ -11,7 +11,6 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "lib/likely.h"
 #include "lib/pkt.h"
 #include "maps/chain.bpf.h"
 #include "maps/flow.bpf.h"
@@ -42,10 +41,10 @@ static __always_inline void *at(ctx_t *ctx, __u64 offset, __u32 len)
 	void *end = (void *)(long)*(const volatile __u32 *)&ctx->data_end;
 
 	asm volatile("" : "+r"(offset));
-	if (unlikely(offset > OFFSET_MAX))
+	if (offset > OFFSET_MAX)
 		return NULL;
 	data += offset;
-	if (unlikely(data + len > end))
+	if (data + len > end)
 		return NULL;
 	return data;
 }

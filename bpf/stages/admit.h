@@ -210,8 +210,8 @@ static __always_inline bool flow_is_settled(const struct flow *f, const struct p
 	const struct flow_path *us = flow_our_path(f, p);
 
 	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
-	       (likely(jiffies32() - flow_us(f, p)->last_seen < t->shortest) || !flow_expired(f, p->flow_protocol, t)) &&
-	       !(unlikely(us->flags & (FLOW_CLOSING | FLOW_PROXIED)) && asks_anew(p));
+	       (jiffies32() - flow_us(f, p)->last_seen < t->shortest || !flow_expired(f, p->flow_protocol, t)) &&
+	       !(us->flags & (FLOW_CLOSING | FLOW_PROXIED) && asks_anew(p));
 }
 
 /* Each packet that is denied counts, also where the rules need not be asked again. */
@@ -228,11 +228,11 @@ static __always_inline enum verdict flow_denied(struct pkt *p, bool answered, __
 static __always_inline enum verdict flow_check(struct pkt *p, const struct flow *f)
 {
 	/* Of a packet in pieces the first tells. */
-	if (!shakes_hands(p->flow_protocol) || unlikely(!WEFT_XDP && p->fragment == FRAGMENT_LATER))
+	if (!shakes_hands(p->flow_protocol) || (!WEFT_XDP && p->fragment == FRAGMENT_LATER))
 		return V_NEXT;
-	if (unlikely(p->flow_protocol == IPPROTO_SCTP))
+	if (p->flow_protocol == IPPROTO_SCTP)
 		return p->flags & PKT_ICMP_ERROR ? sctp_icmp_check(p, f) : sctp_check(p, f);
-	return unlikely(p->flags & PKT_ICMP_ERROR) ? icmp_check(p, f) : tcp_check(p, f);
+	return p->flags & PKT_ICMP_ERROR ? icmp_check(p, f) : tcp_check(p, f);
 }
 
 /* The packet's flow, judged, in *flow; NULL there if the packet passes without one. */
@@ -244,13 +244,13 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	enum verdict v;
 
 	*flow = NULL;
-	if (unlikely(!t))
+	if (!t)
 		return drop(p, DROP_INTERNAL);
-	if (likely(!is_stateless(p))) {
+	if (!is_stateless(p)) {
 		flow_key(p);
 		f = flow_find(p, t);
 	}
-	if (unlikely(!f || !flow_is_settled(f, p, t))) {
+	if (!f || !flow_is_settled(f, p, t)) {
 		v = flow_admit(p);
 		if (v || p->flags & PKT_STATELESS)
 			return v;
@@ -260,19 +260,19 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	}
 	us = flow_our_path(f, p);
 	p->rule = f->rule;
-	if (unlikely(us->flags & FLOW_DENIED))
+	if (us->flags & FLOW_DENIED)
 		return flow_denied(p, us->flags & FLOW_REJECT, us->target);
 	p->to = us->target;
 	*flow = f;
-	if (unlikely(!can_output(p)))
+	if (!can_output(p))
 		return V_UP;
-	if (unlikely(us->flags & FLOW_PROXIED)) {
+	if (us->flags & FLOW_PROXIED) {
 		v = proxied_numbers(p, f);
 		if (v)
 			return v;
 	}
 	v = flow_check(p, f);
-	if (unlikely(v || p->tcp_fit) && may_reopen(p, us->flags)) {
+	if ((v || p->tcp_fit) && may_reopen(p, us->flags)) {
 		f = reopen_find(p);
 		if (f) {
 			*flow = f;
@@ -322,7 +322,7 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 {
 	struct flow_dir *us;
 
-	if (unlikely(!f || p->flags & PKT_ICMP_ERROR))
+	if (!f || p->flags & PKT_ICMP_ERROR)
 		return V_NEXT;
 	us = flow_us(f, p);
 	if (p->protocol == IPPROTO_TCP)
@@ -331,13 +331,13 @@ static __always_inline enum verdict flow_advance(struct pkt *p, struct flow *f)
 		sctp_advance_whole(p, f);
 	else
 		assure(p, f);
-	if (unlikely(p->tcp_fit & TCP_STAYS) && may_reopen(p, *flow_flags(f, p->dir)) && begins_beside(p))
+	if (p->tcp_fit & TCP_STAYS && may_reopen(p, *flow_flags(f, p->dir)) && begins_beside(p))
 		reopen_begin(p, f);
 	flow_add_packet(us, p->len);
 	us->last_seen = jiffies32();
-	if (unlikely(p->flags & PKT_HALF_OPEN))
+	if (p->flags & PKT_HALF_OPEN)
 		return handshake_done(f, p->protocol) ? flow_promote(p, f) : V_NEXT;
-	if (unlikely(us->packets == 1) && !us->packets_high && !(*flow_flags(f, p->dir) & FLOW_ORIGINAL))
+	if (us->packets == 1 && !us->packets_high && !(*flow_flags(f, p->dir) & FLOW_ORIGINAL))
 		flow_tell(p, f, FLOW_EVENT_REPLIED, 0);
 	return V_NEXT;
 }

@@ -23,9 +23,9 @@
 static __always_inline bool owns_ipv4(const struct port *port, __be32 address)
 {
 	for (int i = 0; i < PORT_ADDRESSES; i++) {
-		if (unlikely(i >= port->addresses4))
+		if (i >= port->addresses4)
 			return false;
-		if (likely(*(const __be32 *)port->address4[i] == address))
+		if (*(const __be32 *)port->address4[i] == address)
 			return true;
 	}
 	return false;
@@ -46,7 +46,7 @@ static __always_inline bool owns_ipv6(const struct port *port, const union weft_
 	for (int i = 0; i < PORT_ADDRESSES; i++) {
 		if (i >= port->addresses6)
 			break;
-		if (likely(addr6_equal(address, port->address6[i])))
+		if (addr6_equal(address, port->address6[i]))
 			return true;
 	}
 	/* A port without IPv6 addresses has no link-local one either: IPv6 is off there. */
@@ -75,7 +75,7 @@ static __always_inline bool is_unspecified(const union weft_addr *a)
 
 static __always_inline enum verdict antispoof_ipv4(struct pkt *p, const struct port *port)
 {
-	if (likely(owns_ipv4(port, p->source.v4)))
+	if (owns_ipv4(port, p->source.v4))
 		return V_NEXT;
 	/* A DHCP client has no address yet. */
 	if (!p->source.v4 && p->protocol == IPPROTO_UDP && p->source_port == bpf_htons(68) &&
@@ -88,7 +88,7 @@ static __always_inline enum verdict antispoof_ipv6(struct pkt *p, const struct p
 {
 	bool icmp = p->protocol == IPPROTO_ICMPV6;
 
-	if (likely(owns_ipv6(port, &p->source)))
+	if (owns_ipv6(port, &p->source))
 		return V_NEXT;
 	/* Duplicate address detection, and the multicast reports that go with it (RFC 4862, RFC 3590). */
 	if (port->addresses6 && icmp && is_unspecified(&p->source) &&
@@ -100,15 +100,15 @@ static __always_inline enum verdict antispoof_ipv6(struct pkt *p, const struct p
 
 __noinline int antispoof(struct pkt *p, const struct port *port)
 {
-	if (unlikely(!p || !port))
+	if (!p || !port)
 		return V_DROP;
-	if (unlikely(!mac_equal(p->source_mac, port->mac)))
+	if (!mac_equal(p->source_mac, port->mac))
 		return drop(p, DROP_SPOOFED_MAC);
-	if (unlikely(speaks_as_router(p)))
+	if (speaks_as_router(p))
 		return drop(p, DROP_ROUTER_ADVERT);
-	if (likely(p->family == FAMILY_IPV4))
+	if (p->family == FAMILY_IPV4)
 		return antispoof_ipv4(p, port);
-	if (likely(p->family == FAMILY_IPV6))
+	if (p->family == FAMILY_IPV6)
 		return antispoof_ipv6(p, port);
 	/* An ARP probe has no sender address (RFC 5227). */
 	if (p->ethertype == ETH_P_ARP && p->source.v4 && !owns_ipv4(port, p->source.v4))

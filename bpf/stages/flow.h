@@ -75,7 +75,7 @@ static __always_inline bool may_begin(const struct pkt *p, const struct tenant *
 /* ICMP that is neither query, reply nor error (ND between workloads, say) is judged packet by packet. */
 static __always_inline bool is_stateless(const struct pkt *p)
 {
-	if (unlikely(p->family == FAMILY_NONE))
+	if (p->family == FAMILY_NONE)
 		return true;
 	return (p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6) &&
 	       !(p->flags & (PKT_ICMP_QUERY | PKT_ICMP_REPLY | PKT_ICMP_ERROR));

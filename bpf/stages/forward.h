@@ -19,20 +19,20 @@ static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p, bool insp
 	struct flow *f = NULL;
 	enum verdict v;
 
-	if (unlikely(p->flags & PKT_MULTICAST))
+	if (p->flags & PKT_MULTICAST)
 		return flood_stage(ctx, p);
 	v = flow(p, &f);
-	if (unlikely(v == V_FLOOD))
+	if (v == V_FLOOD)
 		return flood_stage(ctx, p);
-	if (unlikely(v == V_REJECT))
+	if (v == V_REJECT)
 		return reject(ctx, p);
-	if (unlikely(v == V_COOKIE))
+	if (v == V_COOKIE)
 		return syn_cookie(ctx, p);
-	if (unlikely(!v && p->proxy > PROXY_FORGED))
+	if (!v && p->proxy > PROXY_FORGED)
 		v = syn_proxy(ctx, p, f);
-	if (likely(!v))
+	if (!v)
 		v = output(ctx, p, f, inspected);
-	return unlikely(v == V_RESET) ? reset(ctx, p) : v;
+	return v == V_RESET ? reset(ctx, p) : v;
 }
 
 #endif

@@ -144,7 +144,7 @@ static __always_inline enum verdict fragment(ctx_t *ctx, struct pkt *p, __u32 pa
 #if WEFT_XDP
 	return V_NEXT;
 #else
-	return unlikely(p->fragment) ? fragment_tracked(ctx, p, pass) : V_NEXT;
+	return p->fragment ? fragment_tracked(ctx, p, pass) : V_NEXT;
 #endif
 }
 

@@ -87,7 +87,7 @@ static __always_inline void count_round(const struct pkt *p, enum weft_direction
 /* At the hook's end, since XDP may yet pass the frame up. */
 static __always_inline void count_rounds(const struct pkt *p, enum verdict v)
 {
-	if (likely(!p->rounds) || (v != V_SENT && v != V_CONSUMED))
+	if (!p->rounds || (v != V_SENT && v != V_CONSUMED))
 		return;
 	count_round(p, FROM_WORKLOAD);
 	count_round(p, TO_WORKLOAD);
@@ -96,7 +96,7 @@ static __always_inline void count_rounds(const struct pkt *p, enum verdict v)
 /* The last act of a hook whose drops are no port's. */
 static __always_inline int conclude(const struct pkt *p, enum verdict v)
 {
-	if (unlikely(v == V_DROP))
+	if (v == V_DROP)
 		count_drop(p->reason);
 	else
 		count_rounds(p, v);
@@ -219,7 +219,7 @@ static __always_inline __u32 chain_on_wire(struct pkt *p, const struct port *por
 {
 	const struct chain *chain;
 
-	if (likely(!port->chain))
+	if (!port->chain)
 		return 0;
 	chain = chain_at(port->chain);
 	if (!chain || !chain->steps)

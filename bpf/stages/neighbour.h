@@ -181,7 +181,7 @@ __noinline int answer_nd(ctx_t *ctx, struct pkt *p, __u32 slot)
 /* V_NEXT if the packet is neither ARP nor ND. */
 static __always_inline enum verdict neighbour(ctx_t *ctx, struct pkt *p, __u32 slot)
 {
-	if (likely(p->ethertype != ETH_P_ARP && !is_nd(p)))
+	if (p->ethertype != ETH_P_ARP && !is_nd(p))
 		return V_NEXT;
 #if WEFT_XDP
 	return V_UP;

@@ -31,12 +31,12 @@ static __always_inline bool is_wrapped(const struct pkt *p)
 static __always_inline enum verdict unwrap_wrapped(ctx_t *ctx, struct pkt *p)
 {
 	if (p->l2) {
-		if (unlikely(op_decap(ctx, p)))
+		if (op_decap(ctx, p))
 			return drop(p, DROP_DECAP_FAILED);
 		p->l3 -= p->l2;
 		p->l4 -= p->l2;
 		p->l2 = 0;
-	} else if (unlikely(p->tags)) {
+	} else if (p->tags) {
 		/* XDP leaves a tag beside the data behind by itself. */
 		if ((!WEFT_XDP || p->tag_in_data) && op_pop_tag(ctx))
 			return drop(p, DROP_INTERNAL);
@@ -76,30 +76,30 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	__u32 slot, chain;
 	enum verdict v;
 
-	if (unlikely(!p))
+	if (!p)
 		return V_DROP;
 	slot = FLOW_TARGET_INDEX(p->to);
 	port = port_at(slot);
-	if (unlikely(!port || !port->ifindex || !is_of_network(port, p)))
+	if (!port || !port->ifindex || !is_of_network(port, p))
 		return drop(p, DROP_PORT_UNBOUND);
 	chain = inspected ? 0 : chain_on_wire(p, port, TO_WORKLOAD);
-	if (unlikely(chain && f && port->chain_since)) {
+	if (chain && f && port->chain_since) {
 		v = existing_towards(p, f, port, &chain);
 		if (v)
 			return v;
 	}
-	if (unlikely(chain))
+	if (chain)
 		step = next_step(p, chain, PCP_TOWARDS, 0);
-	if (unlikely(step == STEPS_DOWN))
+	if (step == STEPS_DOWN)
 		return V_DROP;
 	v = unwrap_wrapped(ctx, p);
-	if (unlikely(v))
+	if (v)
 		return v;
-	if (unlikely(step != STEPS_DONE))
+	if (step != STEPS_DONE)
 		return to_function(ctx, p, chain, PCP_TOWARDS, step);
 	/* After unwrap: the flow counts the frame as the workloads see it, without a tag of ours. */
 	v = flow_advance(p, f);
-	if (unlikely(v))
+	if (v)
 		return v;
 	count_to(p, slot);
 	p->action = op_deliver(ctx, p, port);
@@ -113,17 +113,17 @@ __noinline int encap(ctx_t *ctx, struct pkt *p, __u32 slot)
 	struct outer_words outer;
 	int answer;
 
-	if (unlikely(!p))
+	if (!p)
 		return V_DROP;
-	if (unlikely(!to || !hop || !*(const __u32 *)to->vtep4))
+	if (!to || !hop || !*(const __u32 *)to->vtep4)
 		return drop(p, DROP_HOST_UNKNOWN);
 	answer = next_hop_ready(ctx, hop, to, slot);
-	if (unlikely(answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH))
+	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return drop(p, DROP_NO_ROUTE);
-	if (unlikely(outer_size(ctx, p) > hop->mtu))
+	if (outer_size(ctx, p) > hop->mtu)
 		return drop(p, DROP_TOO_BIG);
 	outer_fill(&outer, hop, p->vni, p->hash, p->len);
-	if (unlikely(op_encap(ctx, p, &outer)))
+	if (op_encap(ctx, p, &outer))
 		return drop(p, DROP_ENCAP_FAILED);
 	p->action = op_send_underlay(ctx, hop->ifindex, answer == BPF_FIB_LKUP_RET_NO_NEIGH);
 	return V_SENT;
@@ -133,13 +133,13 @@ __noinline int to_host(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
 	enum verdict v;
 
-	if (unlikely(!p))
+	if (!p)
 		return V_DROP;
-	v = unlikely(is_wrapped(p)) ? unwrap(ctx, p) : V_NEXT;
-	if (unlikely(v))
+	v = is_wrapped(p) ? unwrap(ctx, p) : V_NEXT;
+	if (v)
 		return v;
 	v = flow_advance(p, f);
-	if (unlikely(v))
+	if (v)
 		return v;
 	return encap(ctx, p, FLOW_TARGET_INDEX(p->to));
 }
@@ -149,7 +149,7 @@ static __always_inline enum verdict output(ctx_t *ctx, struct pkt *p, struct flo
 {
 	if (FLOW_TARGET_KIND(p->to) == TARGET_PORT)
 		return to_port(ctx, p, f, inspected);
-	if (likely(FLOW_TARGET_KIND(p->to) == TARGET_HOST))
+	if (FLOW_TARGET_KIND(p->to) == TARGET_HOST)
 		return to_host(ctx, p, f);
 	return drop(p, DROP_INTERNAL);
 }

@@ -43,11 +43,11 @@ static __always_inline enum verdict parse_ipv4(ctx_t *ctx, struct pkt *p)
 	const struct iphdr *ip = at(ctx, p->l3, sizeof(*ip));
 	__u32 header, total;
 
-	if (unlikely(!ip || ip->version != 4 || ip->ihl < 5))
+	if (!ip || ip->version != 4 || ip->ihl < 5)
 		return drop(p, DROP_BAD_IPV4);
 	header = ip->ihl * 4;
 	total = bpf_ntohs(ip->tot_len);
-	if (unlikely(total < header || p->l3 + total > p->l2 + p->len))
+	if (total < header || p->l3 + total > p->l2 + p->len)
 		return drop(p, DROP_BAD_IPV4);
 	p->family = FAMILY_IPV4;
 	p->protocol = ip->protocol;
@@ -55,7 +55,7 @@ static __always_inline enum verdict parse_ipv4(ctx_t *ctx, struct pkt *p)
 	p->source.v4 = ip->saddr;
 	p->destination.v4 = ip->daddr;
 	p->l4 = p->l3 + header;
-	if (unlikely(ip->frag_off & bpf_htons(0x3fff))) {
+	if (ip->frag_off & bpf_htons(0x3fff)) {
 		p->fragment_id = ip->id;
 		p->fragment_at = p->l4;
 		return parse_fragment(ctx, p, bpf_ntohs(ip->frag_off) << 3, ip->frag_off & bpf_htons(0x2000), header,
@@ -94,8 +94,8 @@ static __always_inline int skip_extensions(ctx_t *ctx, struct pkt *p, __u32 payl
 	__u32 skipped = 0;
 
 	for (int i = 0; i < EXTENSIONS_MAX; i++) {
-		if (likely((p->protocol != 0 && p->protocol != 43 && p->protocol != 44 && p->protocol != 60 &&
-			    p->protocol != 51) || p->fragment_first))
+		if ((p->protocol != 0 && p->protocol != 43 && p->protocol != 44 && p->protocol != 60 &&
+		     p->protocol != 51) || p->fragment_first)
 			return skipped;
 		/* Hop-by-hop stands first or nowhere (RFC 8200, 4.1). */
 		if (p->protocol == 0 && i > 0)
@@ -134,10 +134,10 @@ static __always_inline enum verdict parse_ipv6(ctx_t *ctx, struct pkt *p)
 	__u32 payload;
 	int skipped;
 
-	if (unlikely(!ip || *(const __u8 *)ip >> 4 != 6))
+	if (!ip || *(const __u8 *)ip >> 4 != 6)
 		return drop(p, DROP_BAD_IPV6);
 	payload = bpf_ntohs(ip->payload_len);
-	if (unlikely(p->l3 + sizeof(*ip) + payload > p->l2 + p->len))
+	if (p->l3 + sizeof(*ip) + payload > p->l2 + p->len)
 		return drop(p, DROP_BAD_IPV6);
 	p->family = FAMILY_IPV6;
 	p->protocol = ip->nexthdr;
@@ -146,10 +146,10 @@ static __always_inline enum verdict parse_ipv6(ctx_t *ctx, struct pkt *p)
 	__builtin_memcpy(&p->destination, &ip->daddr, 16);
 	skipped = skip_extensions(ctx, p, payload);
 	/* A first fragment has all headers (RFC 8200, 4.5). */
-	if (unlikely(skipped < 0))
+	if (skipped < 0)
 		return drop(p, p->fragment_more ? DROP_FRAGMENT_TINY : DROP_BAD_EXTENSION);
 	p->l4 = p->l3 + sizeof(*ip) + skipped;
-	if (unlikely(p->fragment_at))
+	if (p->fragment_at)
 		return parse_fragment_ipv6(ctx, p, payload);
 	return parse_l4(ctx, p, payload - skipped);
 }
@@ -172,7 +172,7 @@ static __always_inline enum verdict parse_tags(ctx_t *ctx, struct pkt *p)
 {
 	__u16 beside, type;
 
-	if (unlikely(ctx_tag_beside(ctx, &beside, &type))) {
+	if (ctx_tag_beside(ctx, &beside, &type)) {
 		p->tci = beside;
 		p->tags = 1;
 		p->service_tag = type == ETH_P_8021AD;
@@ -180,7 +180,7 @@ static __always_inline enum verdict parse_tags(ctx_t *ctx, struct pkt *p)
 	for (int i = 0; i < 2; i++) {
 		const struct vlan_hdr *tag;
 
-		if (likely(p->ethertype != ETH_P_8021Q && p->ethertype != ETH_P_8021AD))
+		if (p->ethertype != ETH_P_8021Q && p->ethertype != ETH_P_8021AD)
 			return V_NEXT;
 		tag = at(ctx, p->l3, sizeof(*tag));
 		if (!tag)
@@ -232,8 +232,8 @@ static __always_inline bool headers_are_linear(ctx_t *ctx, __u32 l2)
 	const struct tcp_frame4 *v4 = at(ctx, l2, sizeof(*v4));
 	const struct tcp_frame6 *v6;
 
-	if (likely(v4 && v4->type == bpf_htons(ETH_P_IP) && v4->version_ihl == 0x45 && v4->protocol == IPPROTO_TCP &&
-		   !(v4->fragment & bpf_htons(0x3fff))))
+	if (v4 && v4->type == bpf_htons(ETH_P_IP) && v4->version_ihl == 0x45 && v4->protocol == IPPROTO_TCP &&
+	    !(v4->fragment & bpf_htons(0x3fff)))
 		return at(ctx, l2 + offsetof(struct tcp_frame4, tcp) + v4->tcp.doff * 4, 0);
 	v6 = at(ctx, l2, sizeof(*v6));
 	return v6 && v6->type == bpf_htons(ETH_P_IPV6) && v6->next == IPPROTO_TCP &&
@@ -246,35 +246,37 @@ __noinline int parse(ctx_t *ctx, struct pkt *p, __u32 l2)
 	const struct ethhdr *eth;
 	enum verdict v;
 
-	if (unlikely(!p || l2 > HEADERS_SKIP_MAX))
+	if (!p || l2 > HEADERS_SKIP_MAX)
 		return V_DROP;
 	if (!WEFT_XDP && !headers_are_linear(ctx, l2))
 		ctx_make_linear(ctx, l2 + HEADERS_MAX);
 	p->l2 = l2;
 	p->l3 = l2 + ETH_HLEN;
 	eth = at(ctx, l2, sizeof(*eth));
-	if (unlikely(!eth))
+	if (!eth)
 		return drop(p, DROP_SHORT_FRAME);
 	p->len = ctx_len(ctx) - l2;
 	mac_copy(p->destination_mac, eth->h_dest);
 	mac_copy(p->source_mac, eth->h_source);
 	p->ethertype = bpf_ntohs(eth->h_proto);
-	if (unlikely(p->destination_mac[0] & 1))
+	if (p->destination_mac[0] & 1)
 		p->flags |= PKT_MULTICAST;
 	if (!l2) {
 		v = parse_tags(ctx, p);
-		if (unlikely(v))
+		if (v)
 			return v;
-	} else if (unlikely(p->ethertype == ETH_P_8021Q || p->ethertype == ETH_P_8021AD)) {
+	} else if (p->ethertype == ETH_P_8021Q || p->ethertype == ETH_P_8021AD) {
 		/* Tags never cross the overlay: a workload's tag tells its port and ends there. */
 		return drop(p, DROP_BAD_VLAN);
 	}
-	if (likely(p->ethertype == ETH_P_IP))
+	switch (p->ethertype) {
+	case ETH_P_IP:
 		return parse_ipv4(ctx, p);
-	if (likely(p->ethertype == ETH_P_IPV6))
+	case ETH_P_IPV6:
 		return parse_ipv6(ctx, p);
-	if (p->ethertype == ETH_P_ARP)
+	case ETH_P_ARP:
 		return parse_arp(ctx, p);
+	}
 	return p->ethertype < ETHERTYPE_MIN ? parse_llc(ctx, p) : V_NEXT;
 }
 

@@ -45,13 +45,13 @@ static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 l
 	__u32 header;
 	__u8 flags;
 
-	if (unlikely(!tcp || len < sizeof(*tcp)))
+	if (!tcp || len < sizeof(*tcp))
 		return drop(p, DROP_BAD_L4);
 	header = tcp->doff * 4;
 	flags = ((const __u8 *)tcp)[13];
-	if (unlikely(header < sizeof(*tcp) || header > len))
+	if (header < sizeof(*tcp) || header > len)
 		return drop(p, p->fragment ? DROP_FRAGMENT_TINY : DROP_BAD_L4);
-	if (unlikely(!tcp_flags_can_be(flags)))
+	if (!tcp_flags_can_be(flags))
 		return drop(p, DROP_BAD_L4);
 	p->source_port = tcp->source;
 	p->destination_port = tcp->dest;
@@ -61,7 +61,7 @@ static __always_inline enum verdict parse_tcp(ctx_t *ctx, struct pkt *p, __u32 l
 	p->tcp_window = bpf_ntohs(tcp->window);
 	p->payload = len - header;
 	p->l4_len = header;
-	if (unlikely(flags & TCP_SYN))
+	if (flags & TCP_SYN)
 		tcp_options(ctx, p);
 	return V_NEXT;
 }
@@ -162,15 +162,15 @@ static __always_inline enum verdict parse_icmp(ctx_t *ctx, struct pkt *p, __u32 
 static __always_inline enum verdict parse_l4(ctx_t *ctx, struct pkt *p, __u32 len)
 {
 	p->flow_protocol = p->protocol;
-	if (likely(p->protocol == IPPROTO_TCP))
-		return parse_tcp(ctx, p, len);
 	switch (p->protocol) {
+	case IPPROTO_TCP:
+		return parse_tcp(ctx, p, len);
 	case IPPROTO_UDP: {
 		const struct udphdr *udp = at(ctx, p->l4, sizeof(*udp));
 
 		/* In a first fragment the length is that of all. */
-		if (unlikely(!udp || len < sizeof(*udp) || bpf_ntohs(udp->len) < sizeof(*udp) ||
-			     (bpf_ntohs(udp->len) > len && !p->fragment)))
+		if (!udp || len < sizeof(*udp) || bpf_ntohs(udp->len) < sizeof(*udp) ||
+		    (bpf_ntohs(udp->len) > len && !p->fragment))
 			return drop(p, DROP_BAD_L4);
 		p->source_port = udp->source;
 		p->destination_port = udp->dest;

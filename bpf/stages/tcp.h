@@ -100,9 +100,9 @@ __noinline int tcp_advance_slowly(struct pkt *p, struct flow *f)
 
 static __always_inline void tcp_advance(struct pkt *p, struct flow *f)
 {
-	if (unlikely(!WEFT_XDP && p->fragment == FRAGMENT_LATER))
+	if (!WEFT_XDP && p->fragment == FRAGMENT_LATER)
 		tcp_advance_fragment(p, flow_us(f, p));
-	else if (likely(tcp_is_plain(p, f) && !p->tcp_fit))
+	else if (tcp_is_plain(p, f) && !p->tcp_fit)
 		window_learn(p, f);
 	else
 		tcp_advance_slowly(p, f);

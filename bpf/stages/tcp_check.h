@@ -153,7 +153,7 @@ static __always_inline bool tcp_is_plain(const struct pkt *p, const struct flow 
 
 static __always_inline enum verdict tcp_check(struct pkt *p, const struct flow *f)
 {
-	if (likely(tcp_is_plain(p, f) && seq_fits(p, f, flow_us(f, p)->tcp_end) && ack_fits(p, f)))
+	if (tcp_is_plain(p, f) && seq_fits(p, f, flow_us(f, p)->tcp_end) && ack_fits(p, f))
 		return V_NEXT;
 	return tcp_check_slowly(p, f);
 }

@@ -26,15 +26,15 @@ static __always_inline enum verdict tunnel(ctx_t *ctx, struct pkt *p)
 	/* No more than that: most of what is not for the tunnel is the host's own. */
 	ctx_make_linear(ctx, OUTER_LEN);
 	outer = at(ctx, 0, OUTER_LEN - sizeof(struct vxlan_header));
-	if (unlikely(!us || !outer || outer->ethertype != bpf_htons(ETH_P_IP) || outer->version_ihl != 0x45 ||
-		     outer->protocol != IPPROTO_UDP || outer->destination_port != bpf_htons(VXLAN_PORT) ||
-		     outer->fragment & bpf_htons(0x1fff) ||
-		     *(const __be32 *)outer->destination != *(const __be32 *)us->vtep4))
+	if (!us || !outer || outer->ethertype != bpf_htons(ETH_P_IP) || outer->version_ihl != 0x45 ||
+	    outer->protocol != IPPROTO_UDP || outer->destination_port != bpf_htons(VXLAN_PORT) ||
+	    outer->fragment & bpf_htons(0x1fff) ||
+	    *(const __be32 *)outer->destination != *(const __be32 *)us->vtep4)
 		return V_PASS;
-	if (unlikely(outer->fragment & bpf_htons(0x2000)))
+	if (outer->fragment & bpf_htons(0x2000))
 		return drop(p, DROP_OUTER_FRAGMENT);
 	outer = at(ctx, 0, sizeof(*outer));
-	if (unlikely(!outer || !(outer->vxlan.flags & VXLAN_FLAG_VNI)))
+	if (!outer || !(outer->vxlan.flags & VXLAN_FLAG_VNI))
 		return drop(p, DROP_OUTER_BAD);
 	p->vni = bpf_ntohl(outer->vxlan.vni) >> 8;
 	return recent_sender(p, *(const __u32 *)outer->source, us);

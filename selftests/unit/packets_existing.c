@@ -6,14 +6,6 @@
  */
 #include "selftests/unit/lib/world.h"
 
-static struct chain_traffic chain_traffic(void)
-{
-	struct chain_traffic t;
-
-	per_cpu_sum("chain_stats", CHAIN, (uint64_t *)&t, sizeof(t) / 8);
-	return t;
-}
-
 /* The chain comes onto this wire; the epoch follows, unless `early`. */
 static void chain_comes_onto(enum who w, uint8_t flags, bool early)
 {
@@ -46,10 +38,10 @@ static struct result send_frame(enum flavour flavour, struct packet p, enum outc
 /* Sent, and how often to the function or round it for the flow's age. */
 static void passes(enum flavour flavour, struct packet p, int inspected, int kept)
 {
-	struct chain_traffic before = chain_traffic(), after;
+	struct chain_traffic before = step_traffic(0), after;
 
 	send_frame(flavour, p, SENT, DROP_NONE);
-	after = chain_traffic();
+	after = step_traffic(0);
 	case_assert((int)(after.sent - before.sent) == inspected);
 	case_assert((int)(after.kept - before.kept) == kept);
 	case_assert(after.bypassed == before.bypassed);
@@ -307,8 +299,8 @@ static void bypass(void **state)
 			chain_comes_onto(A, CHAIN_BYPASS | flag, false);
 			send_frame(flavour, k->there, SENT, DROP_NONE);
 			send_frame(flavour, k->back, SENT, DROP_NONE);
-			case_assert(chain_traffic().bypassed == 2 && !chain_traffic().kept &&
-				    !chain_traffic().sent);
+			case_assert(step_traffic(0).bypassed == 2 && !step_traffic(0).kept &&
+				    !step_traffic(0).sent);
 		}
 }
 
@@ -395,7 +387,7 @@ static void reset_answers(void **state)
 			/* Each further segment too; only a SYN is new. */
 			send_frame(flavour, k->back, SENT, DROP_CHAIN_RESET);
 			send_frame(flavour, k->there, SENT, DROP_CHAIN_RESET);
-			case_assert(!chain_traffic().sent);
+			case_assert(!step_traffic(0).sent);
 			syn.flags = SYN;
 			passes(flavour, syn, 1, 0);
 			passes(flavour, k->other, 1, 0);

@@ -10,30 +10,6 @@
 #define TAG_LEAVING "8100 212d" /* PCP 1, VLAN 301 */
 #define TAG_TOWARDS "8100 412d" /* PCP 2 */
 
-static struct chain_traffic chain_traffic(void)
-{
-	struct chain_traffic t;
-
-	per_cpu_sum("chain_stats", CHAIN, (uint64_t *)&t, sizeof(t) / 8);
-	return t;
-}
-
-static struct chain chain_now(void)
-{
-	uint32_t slot = CHAIN;
-	struct chain chain;
-
-	map_get("chains", &slot, &chain);
-	return chain;
-}
-
-static void chain_put(const struct chain *chain)
-{
-	uint32_t slot = CHAIN;
-
-	map_put("chains", &slot, chain);
-}
-
 static void expect_tagged(const struct result *r, enum flavour flavour, const struct frame *plain,
 			  const char *tag)
 {
@@ -94,7 +70,7 @@ static void every_pass(void **state)
 				r = expect(tunnelled ? HOOK_UNDERLAY : HOOK_PORT, flavour,
 					   tunnelled ? DEVICE_U : DEVICE_A, &f, SENT, DROP_NONE);
 				expect_tagged(&r, flavour, &plain, passes[i].tag);
-				case_assert(chain_traffic().sent == 1 && !chain_traffic().bypassed);
+				case_assert(step_traffic(0).sent == 1 && !step_traffic(0).bypassed);
 				case_assert(!port_traffic(passes[i].protected).to_packets);
 				if (!passes[i].flow) {
 					case_assert(!flow_count("ct4") && !flow_count("ct6") &&
@@ -125,14 +101,14 @@ static void order_of_acl_and_chain(void **state)
 		chain_protect(B, false);
 		world_case("denied towards the workload", flavour);
 		expect(HOOK_PORT, flavour, DEVICE_A, &f, DROPPED, DROP_ACL_IN);
-		case_assert(!chain_traffic().sent);
+		case_assert(!step_traffic(0).sent);
 
 		world_reset(state);
 		chain_protect(A, false);
 		acl_put(&nothing_out, 1);
 		world_case("denied leaving the workload", flavour);
 		expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);
-		case_assert(chain_traffic().sent == 1);
+		case_assert(step_traffic(0).sent == 1);
 	}
 }
 
@@ -156,7 +132,7 @@ static void not_for_the_function(void **state)
 		world_case("a forged tag", flavour);
 		expect_tc(HOOK_PORT, flavour, DEVICE_A, &tagged, DROPPED, DROP_VLAN_NOT_ALLOWED);
 	}
-	case_assert(!chain_traffic().sent);
+	case_assert(!step_traffic(0).sent);
 }
 
 static void bypass(void **state)
@@ -178,7 +154,7 @@ static void bypass(void **state)
 			world_case("bypass", flavour);
 			r = expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);
 			expect_frame(&r.out, &f);
-			case_assert(!chain_traffic().sent && chain_traffic().bypassed == 1);
+			case_assert(!step_traffic(0).sent && step_traffic(0).bypassed == 1);
 			case_assert(port_traffic(B).to_packets == 1);
 		}
 }
@@ -201,7 +177,7 @@ static void function_devices(void **state)
 			chain_put(&chain);
 			world_case("no device", flavour);
 			expect(HOOK_PORT, flavour, DEVICE_A, &f, DROPPED, DROP_SF_DOWN);
-			case_assert(!chain_traffic().sent);
+			case_assert(!step_traffic(0).sent);
 
 			world_reset(state);
 			acl_allow_all();
@@ -211,7 +187,7 @@ static void function_devices(void **state)
 			chain_put(&chain);
 			world_case("no XDP at the function", flavour);
 			expect_tc(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);
-			case_assert(chain_traffic().sent == (flavour == IN_TC));
+			case_assert(step_traffic(0).sent == (flavour == IN_TC));
 			case_assert(flavour == IN_TC || !flow_count("ct4"));
 		}
 }

@@ -28,6 +28,14 @@ static struct frame tunnelled(void)
 	return f;
 }
 
+static struct vtep_key their_address(void)
+{
+	struct vtep_key key = { 0 };
+
+	inet_pton(AF_INET, "192.168.50.2", key.address);
+	return key;
+}
+
 static void binding_removed(void **state)
 {
 	struct frame f = packet_frame((struct packet){ UDP_OUT });
@@ -100,37 +108,43 @@ static void devices_swapped(void **state)
 	}
 }
 
-static void host_removed(void **state)
+/* What came through the tunnel as long as the entry was there is dropped without it. */
+static void entry_removed(const char *name, const char *map, const void *key, const void *value,
+			  enum drop_reason reason)
 {
 	struct frame f = tunnelled();
-	struct vtep_key key = { 0 };
+
+	acl_allow_all();
+	for_each_flavour(flavour)
+	{
+		world_case(name, flavour);
+		map_put(map, key, value);
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
+		map_delete(map, key);
+		next_jiffy();
+		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, reason);
+	}
+}
+
+static void host_removed(void **state)
+{
+	struct vtep_key key = their_address();
 	struct vtep theirs;
 
 	(void)state;
-	acl_allow_all();
-	inet_pton(AF_INET, "192.168.50.2", key.address);
 	map_get("vteps", &key, &theirs);
-	for_each_flavour(flavour)
-	{
-		world_case("a host that is none any more", flavour);
-		map_put("vteps", &key, &theirs);
-		next_jiffy();
-		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
-		map_delete("vteps", &key);
-		next_jiffy();
-		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_VTEP_UNKNOWN);
-	}
+	entry_removed("a host that is none any more", "vteps", &key, &theirs, DROP_VTEP_UNKNOWN);
 }
 
 /* R's MAC is of the other slot: who comes from the address that is now a third host's may not speak for it. */
 static void host_changed(void **state)
 {
 	struct frame f = tunnelled();
-	struct vtep_key key = { 0 };
+	struct vtep_key key = their_address();
 
 	(void)state;
 	acl_allow_all();
-	inet_pton(AF_INET, "192.168.50.2", key.address);
 	for_each_flavour(flavour)
 	{
 		world_case("an address that is another host's now", flavour);
@@ -146,23 +160,12 @@ static void host_changed(void **state)
 
 static void network_removed(void **state)
 {
-	struct frame f = tunnelled();
 	uint32_t vni = VNI;
 	struct network n;
 
 	(void)state;
-	acl_allow_all();
 	map_get("networks", &vni, &n);
-	for_each_flavour(flavour)
-	{
-		world_case("a network that is none any more", flavour);
-		map_put("networks", &vni, &n);
-		next_jiffy();
-		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, SENT, DROP_NONE);
-		map_delete("networks", &vni);
-		next_jiffy();
-		expect(HOOK_UNDERLAY, flavour, DEVICE_U, &f, DROPPED, DROP_VNI_UNKNOWN);
-	}
+	entry_removed("a network that is none any more", "networks", &vni, &n, DROP_VNI_UNKNOWN);
 }
 
 /* The VNI and its port are another tenant's: what the old one's rules allowed goes nowhere, at once. */

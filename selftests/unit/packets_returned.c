@@ -8,14 +8,6 @@
 #define LEAVING (PCP_LEAVING << 13 | CHAIN_TAG)
 #define TOWARDS (PCP_TOWARDS << 13 | CHAIN_TAG)
 
-static struct chain_traffic chain_traffic(void)
-{
-	struct chain_traffic t;
-
-	per_cpu_sum("chain_stats", CHAIN, (uint64_t *)&t, sizeof(t) / 8);
-	return t;
-}
-
 /* A is protected. Its function has one arm, "s", or two, of which what leaves returns from "t". */
 struct returned_case {
 	const char *name;
@@ -199,7 +191,7 @@ static void every_frame(void **state)
 				packet_build(&plain, &wanted);
 				expect_frame(&r.out, &wanted);
 				case_assert(port_traffic(B).to_packets == 1 &&
-					    chain_traffic().returned == 1);
+					    step_traffic(0).returned == 1);
 			} else {
 				case_assert(!flow_count("ct4") && !flow_count("ct6") &&
 					    !flow_count("half4"));
@@ -237,7 +229,7 @@ static void towards(void **state)
 			case_assert(f.dir[0].bytes + f.dir[1].bytes == sent.len);
 			case_assert(port_traffic(A).to_packets == 1 &&
 				    port_traffic(A).to_bytes == sent.len);
-			case_assert(chain_traffic().sent == 1 && chain_traffic().returned == 1);
+			case_assert(step_traffic(0).sent == 1 && step_traffic(0).returned == 1);
 
 			/* The policy changed while the frame was in the function. */
 			acl_put(NULL, 0);
@@ -291,8 +283,8 @@ static void both_ends(void **state)
 		case_assert(!port_traffic(B).to_packets);
 		r = expect(HOOK_SF, flavour, DEVICE_S, &second, SENT, DROP_NONE);
 		expect_frame(&r.out, &plain);
-		case_assert(port_traffic(B).to_packets == 1 && chain_traffic().sent == 2 &&
-			    chain_traffic().returned == 2);
+		case_assert(port_traffic(B).to_packets == 1 && step_traffic(0).sent == 2 &&
+			    step_traffic(0).returned == 2);
 	}
 }
 

@@ -18,22 +18,6 @@ static void protect(enum who w, uint8_t flags)
 	chain_protect_steps(w, flags, functions, STEPS);
 }
 
-static struct chain chain_now(void)
-{
-	uint32_t slot = CHAIN;
-	struct chain chain;
-
-	map_get("chains", &slot, &chain);
-	return chain;
-}
-
-static void chain_put(const struct chain *chain)
-{
-	uint32_t slot = CHAIN;
-
-	map_put("chains", &slot, chain);
-}
-
 static struct frame udp(enum who from, enum who to, uint16_t tag)
 {
 	return packet_frame((struct packet){ from, to, 4, UDP, from == A ? 1000 : 53,

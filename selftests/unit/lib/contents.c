@@ -204,21 +204,37 @@ static void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t 
 	}
 	/* What the function makes itself comes by either. */
 	for (int i = 0; i < 2; i++) {
-		struct sf_key key = { .ifindex = i ? leaving : towards, .tci = PCP_MADE << 13 | CHAIN_TAG };
+		struct sf_key key = { .ifindex = i ? leaving : towards,
+				      .tci = PCP_MADE << 13 | CHAIN_TAG };
 
 		memcpy(key.mac, people[w].mac, 6);
 		map_put("sf", &key, &back);
 	}
 }
 
-static void put_chain(enum who w, const struct chain *chain)
+struct chain chain_now(void)
 {
 	uint32_t slot = CHAIN;
+	struct chain chain;
+
+	map_get("chains", &slot, &chain);
+	return chain;
+}
+
+void chain_put(const struct chain *chain)
+{
+	uint32_t slot = CHAIN;
+
+	map_put("chains", &slot, chain);
+}
+
+static void put_chain(enum who w, const struct chain *chain)
+{
 	struct port port = port_get(w);
 
 	port.chain = CHAIN;
 	port_put(w, &port);
-	map_put("chains", &slot, chain);
+	chain_put(chain);
 }
 
 /* The chain of the function on "s" (and "t") in this port's wire. Leaving enters the first arm, towards the second. */

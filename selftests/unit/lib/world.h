@@ -124,6 +124,8 @@ void chain_protect(enum who w, bool two_arms);
 /* Several functions, each with one arm; `flags` of the chain. */
 void chain_protect_steps(enum who w, uint8_t flags, const enum device_name *functions, uint8_t n);
 struct chain_traffic step_traffic(uint8_t step);
+struct chain chain_now(void);
+void chain_put(const struct chain *chain);
 
 /* A compiled rule that matches everything of a direction. */
 #define ACL_ALL .source_last = 65535, .destination_last = 65535

@@ -329,6 +329,26 @@ static void chain_taken_away(void **state)
 	}
 }
 
+/* To everybody that the chain protects, but not to who is in another network of the chain's. */
+static void broadcast_stays_in_network(void **state)
+{
+	struct frame back = packet_frame((struct packet){ B, ALL, 4, UDP, 1, 2, .tag = TOWARDS });
+	struct port ours, other;
+
+	(void)state;
+	acl_allow_all();
+	chain_protect(A, false);
+	ours = other = port_get(A);
+	other.network++;
+	port_put(A, &other);
+	world_case("broadcast, and a port of another network", IN_TC);
+	expect_tc(HOOK_SF, IN_TC, DEVICE_S, &back, SPENT, DROP_NONE);
+	case_assert(!port_traffic(A).to_packets);
+	port_put(A, &ours);
+	expect_tc(HOOK_SF, IN_TC, DEVICE_S, &back, SPENT, DROP_NONE);
+	case_assert(port_traffic(A).to_packets == 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +358,7 @@ int main(void)
 		cmocka_unit_test_setup(both_ends, world_reset),
 		cmocka_unit_test_setup(leaving_for_another_host, world_reset),
 		cmocka_unit_test_setup(chain_taken_away, world_reset),
+		cmocka_unit_test_setup(broadcast_stays_in_network, world_reset),
 	};
 
 	return cmocka_run_group_tests(tests, world_open, world_close);

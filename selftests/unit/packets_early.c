@@ -330,18 +330,11 @@ static void through_a_function(void **state)
 static void everybody(void **state)
 {
 	struct acl_entry dns = { .direction = TO_WORKLOAD, .action = ACL_ALLOW, .rule = 5, ACL_ALL };
-	struct flood_key key = { .vni = VNI };
-	struct flood_target target = { TARGET_PORT, 2 };
-	struct network network;
-	uint32_t vni = VNI;
 
 	(void)state;
 	dns.destination_first = dns.destination_last = 53;
 	acl_put(&dns, 1);
-	map_get("networks", &vni, &network);
-	network.flood = 1;
-	map_put("networks", &vni, &network);
-	map_put("flood", &key, &target);
+	flood_to((enum who[]){ B }, 1);
 	for (uint16_t port = 53; port <= 54; port++) {
 		struct frame all = packet_frame((struct packet){ A, ALL, 4, UDP, 1000, port, .payload = LEN - 8 });
 
@@ -356,9 +349,6 @@ static void everybody(void **state)
 		}
 	}
 	case_assert(port_traffic(B).to_packets == LEN / CUT);
-	network.flood = 0;
-	map_put("networks", &vni, &network);
-	map_delete("flood", &key);
 }
 
 /* ---- two CPUs at the same datagrams ---- */

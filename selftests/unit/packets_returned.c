@@ -337,6 +337,7 @@ static void broadcast_stays_in_network(void **state)
 
 	(void)state;
 	acl_allow_all();
+	flood_to((enum who[]){ A }, 1);
 	chain_protect(A, false);
 	ours = other = port_get(A);
 	other.network++;

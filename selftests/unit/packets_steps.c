@@ -376,24 +376,6 @@ static void left_to_tc(void **state)
 	}
 }
 
-/* A broadcast in the network goes to A and TAGGED, until the world is reset. */
-static void flood_to(void)
-{
-	const enum who whom[] = { A, TAGGED };
-	struct network network;
-	uint32_t vni = VNI;
-
-	map_get("networks", &vni, &network);
-	network.flood = 2;
-	map_put("networks", &vni, &network);
-	for (uint32_t i = 0; i < 2; i++) {
-		struct flood_key key = { .vni = VNI, .n = i };
-		struct flood_target target = { TARGET_PORT, port_slot[whom[i]] };
-
-		map_put("flood", &key, &target);
-	}
-}
-
 /* A broadcast towards: one copy through the chain, or past it if nothing in it is alive and all are open. */
 static void broadcast(void **state)
 {
@@ -402,7 +384,7 @@ static void broadcast(void **state)
 
 	world_reset(state);
 	acl_allow_all();
-	flood_to();
+	flood_to((enum who[]){ A, TAGGED }, 2);
 	protect(A, 0);
 	protect(TAGGED, 0);
 	world_case("through", IN_TC);
@@ -417,7 +399,7 @@ static void broadcast(void **state)
 
 	world_reset(state);
 	acl_allow_all();
-	flood_to();
+	flood_to((enum who[]){ A, TAGGED }, 2);
 	protect(A, 0);
 	protect(TAGGED, 0);
 	kill_some("OOO");
@@ -428,7 +410,7 @@ static void broadcast(void **state)
 
 	world_reset(state);
 	acl_allow_all();
-	flood_to();
+	flood_to((enum who[]){ A, TAGGED }, 2);
 	protect(A, 0);
 	kill_some("OCO");
 	world_case("down", IN_TC);

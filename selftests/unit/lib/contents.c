@@ -8,7 +8,7 @@
 #include "include/syn_proxy.h"
 #include "internal.h"
 
-const uint32_t port_slot[WHO_COUNT] = { [A] = 1, [B] = 2, [TAGGED] = 4 };
+static const uint32_t port_slot[WHO_COUNT] = { [A] = 1, [B] = 2, [TAGGED] = 4 };
 
 static void per_cpu_clear(const char *name, uint32_t key, uint32_t n)
 {
@@ -185,6 +185,22 @@ static void put_tenant(void)
 	t.timeout[CT_FRAGMENT_IPV6] = 60 * HZ;
 	t.seed = 0x5eed5eed5eed5eedull;
 	tenant_put(&t);
+}
+
+void flood_to(const enum who *whom, uint32_t n)
+{
+	struct network network;
+	uint32_t vni = VNI;
+
+	map_get("networks", &vni, &network);
+	network.flood = n;
+	map_put("networks", &vni, &network);
+	for (uint32_t i = 0; i < n; i++) {
+		struct flood_key key = { .vni = VNI, .n = i };
+		struct flood_target target = { TARGET_PORT, port_slot[whom[i]] };
+
+		map_put("flood", &key, &target);
+	}
 }
 
 /* What comes back leaves the workload's step by one device, and towards it by the other. */

@@ -119,7 +119,8 @@ struct port port_get(enum who w);
 void port_put(enum who w, const struct port *p);
 struct traffic port_traffic(enum who w);
 struct tenant_traffic tenant_traffic(void);
-extern const uint32_t port_slot[]; /* of A, B and TAGGED */
+/* A broadcast in the network goes to these ports, until the world is reset. */
+void flood_to(const enum who *whom, uint32_t n);
 void chain_protect(enum who w, bool two_arms);
 /* Several functions, each with one arm; `flags` of the chain. */
 void chain_protect_steps(enum who w, uint8_t flags, const enum device_name *functions, uint8_t n);

@@ -23,10 +23,10 @@ _Static_assert(offsetof(struct scratch, pkt) == 0, "recent_of()");
 static __always_inline const struct port *recent_port(struct pkt *p, __u16 vid, __u32 *slot)
 {
 	struct recent_port *r = &recent_of(p)->port[p->ifindex & (RECENT_PORTS - 1)];
-	__u64 key = p->ifindex | (__u64)vid << 32, now = bpf_jiffies64();
+	__u64 now = bpf_jiffies64();
 	const struct port *port;
 
-	if (r->jiffies == now && r->key == key) {
+	if (r->jiffies == now) {
 		port = port_at(r->binding.port);
 		if (port && port->generation == r->binding.generation && port->ifindex == p->ifindex &&
 			   port->vid == vid) {
@@ -36,7 +36,6 @@ static __always_inline const struct port *recent_port(struct pkt *p, __u16 vid, 
 	}
 	port = port_bound_to(p->ifindex, vid, slot);
 	if (port) {
-		r->key = key;
 		r->binding.port = *slot;
 		r->binding.generation = port->generation;
 		r->jiffies = now;

@@ -46,7 +46,6 @@ struct segment {
 #define RECENT_SENDERS 32
 
 struct recent_port {
-	__u64 key;			/* ifindex, tag */
 	__u64 jiffies;			/* when `ports` said so */
 	struct port_binding binding;
 };

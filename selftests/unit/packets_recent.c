@@ -20,12 +20,17 @@ static void next_jiffy(void)
 		usleep(500);
 }
 
-static struct frame tunnelled(void)
+static struct frame tunnelled_as(const struct tunnelled *outer)
 {
 	struct frame f = packet_frame((struct packet){ UDP_IN });
 
-	frame_wrap(&f, &(struct tunnelled){ 0 });
+	frame_wrap(&f, outer);
 	return f;
+}
+
+static struct frame tunnelled(void)
+{
+	return tunnelled_as(&(struct tunnelled){ 0 });
 }
 
 static struct vtep_key their_address(void)
@@ -137,6 +142,25 @@ static void host_removed(void **state)
 	entry_removed("a host that is none any more", "vteps", &key, &theirs, DROP_VTEP_UNKNOWN);
 }
 
+/* What is remembered lies in one of a few places: these two have that of the host and the network that are known. */
+static void same_place(void **state)
+{
+	struct frame known = tunnelled(), vni = tunnelled_as(&(struct tunnelled){ .vni = VNI ^ 0x20 }),
+		     host = tunnelled_as(&(struct tunnelled){ .source = "192.136.50.2" });
+
+	(void)state;
+	acl_allow_all();
+	for_each_flavour(flavour)
+	{
+		for (int i = 0; i < 50; i++) {
+			world_case("another VNI, another host", flavour);
+			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &known, SENT, DROP_NONE);
+			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &vni, DROPPED, DROP_VNI_UNKNOWN);
+			expect(HOOK_UNDERLAY, flavour, DEVICE_U, &host, DROPPED, DROP_VTEP_UNKNOWN);
+		}
+	}
+}
+
 /* R's MAC is of the other slot: who comes from the address that is now a third host's may not speak for it. */
 static void host_changed(void **state)
 {
@@ -225,6 +249,7 @@ int main(void)
 		cmocka_unit_test_setup(slot_given_away, world_reset),
 		cmocka_unit_test_setup(devices_swapped, world_reset),
 		cmocka_unit_test_setup(host_removed, world_reset),
+		cmocka_unit_test_setup(same_place, world_reset),
 		cmocka_unit_test_setup(host_changed, world_reset),
 		cmocka_unit_test_setup(network_removed, world_reset),
 		cmocka_unit_test_setup(network_changed_hands, world_reset),

@@ -35,6 +35,7 @@
 #define WEFT_NETWORKS_MAX 16384	/* a conntrack zone is a network's slot, 16 bits */
 #define WEFT_PORTS_MAX 32768
 #define WEFT_CHAINS_MAX 4096
+#define WEFT_FUNCTIONS_MAX 1024
 #define WEFT_UNDERLAYS_MAX 16	/* underlay devices of one host */
 
 enum weft_family { FAMILY_NONE = 0, FAMILY_IPV4 = 4, FAMILY_IPV6 = 6 };

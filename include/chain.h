@@ -3,7 +3,7 @@
 #ifndef WEFT_CHAIN_H
 #define WEFT_CHAIN_H
 
-#include "base.h"
+#include "function.h"
 
 #define CHAIN_STEPS 8
 #define CHAIN_NETWORKS 4	/* networks whose ports one chain may protect */
@@ -24,9 +24,11 @@ enum step_flags {
 };
 
 struct chain_step {
-	__u32 leaving_ifindex;	/* where a frame that leaves the workload enters the function */
-	__u32 towards_ifindex;	/* where a frame towards the workload enters it; equal: one-arm */
-	__u32 flags;
+	/* Of the function's first instance, for programs that do not know of several, and where `function` is 0. */
+	__u32 leaving_ifindex;
+	__u32 towards_ifindex;
+	__u16 flags;
+	__u16 function;		/* slot in functions */
 };
 
 /* chains[slot]; slot 0 is never used, so that a port's chain 0 means none */
@@ -54,24 +56,11 @@ struct sf_return {
 	__u32 port;		/* slot of the protected port; unused for all-ones */
 	__u16 chain;		/* slot in chains */
 	__u8 step;		/* whose device it is */
-	__u8 pad;
+	__u8 instance;		/* and of which place in that step's function */
 };
 
-/* Where chain_state and chain_stats have a step of the chain in that slot: first all first steps, then all second ones… */
+/* Where chain_stats has a step of the chain in that slot: first all first steps, then all second ones… */
 #define CHAIN_STEP_INDEX(slot, step) ((step) * WEFT_CHAINS_MAX + (slot))
-
-/* A function that has returned nothing for a second, of at least as many frames, is taken for dead. */
-#define SILENT_FRAMES 4
-/* One frame of as many, and one a second, that would skip a silent function is risked to see whether it is back. */
-#define OPEN_TRIES 64
-
-/* chain_state[CHAIN_STEP_INDEX]: the passive watch of a step's function; state, written by the datapath */
-struct chain_state {
-	__u32 waiting_since;	/* jiffies of the oldest frame that has not been answered by any; 0: none */
-	__u32 outstanding;	/* frames sent, or led round it since it is silent, since anything came back */
-	__u32 last_try;		/* jiffies of the last frame sent to a silent function */
-	__u32 pad;
-};
 
 /* chain_stats[CHAIN_STEP_INDEX], per CPU; what is of the whole chain counts at its first step */
 struct chain_traffic {

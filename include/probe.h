@@ -27,7 +27,8 @@ struct probe {
 	__u32 chain;		/* slot in chains */
 	__u8 step;
 	__u8 pcp;		/* enum chain_pcp: which way */
-	__u8 pad[2];
+	__u8 instance;		/* place in the step's function */
+	__u8 pad;
 };
 
 /* On the wire, after the ethertype. It comes back to the machine that sent it: host order. */
@@ -37,7 +38,8 @@ struct probe_body {
 	__u8 nonce[8];
 	__u8 step;
 	__u8 pcp;
-	__u8 pad[2];
+	__u8 instance;
+	__u8 pad;
 };
 
 weft_static_assert(sizeof(struct probe) == 24);

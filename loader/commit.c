@@ -10,6 +10,7 @@
 #include "loader/config/tree.h"
 #include "loader/facts.h"
 #include "loader/flow_moves.h"
+#include "loader/instances.h"
 #include "loader/lockout.h"
 #include "loader/record.h"
 #include "loader/rule_hits.h"
@@ -194,6 +195,8 @@ static int check(struct work *w, struct error *e)
 	    commit_pick_host(c->state, c->wanted, w->self, e))
 		return -1;
 	model_make(&w->model, c->wanted, &w->ids, w->self);
+	if (instances_place(&w->model, c->root, e))
+		return -1;
 	if (w->self[0] && !w->model.self)
 		note(c,
 		     "this host is %s, and the configuration has no host of that name: nothing is bound here",
@@ -283,9 +286,10 @@ static int run(struct work *w, struct error *e)
 		return -1;
 	let_packets_forget(w);
 	if (sync_clear_owned(s, root, e) || write_host(w, true, e) || sync_write(s, MAP_HOSTS, e) ||
-	    sync_write(s, MAP_VTEPS, e) || sync_write_owned(s, MAP_CHAINS, e) ||
-	    sync_write(s, MAP_SF, e) || sync_write(s, MAP_PORT_SLOTS, e) ||
-	    sync_write_free(s, MAP_CHAINS, e) || sync_write(s, MAP_FDB, e) ||
+	    sync_write(s, MAP_VTEPS, e) || sync_write(s, MAP_SF, e) ||
+	    sync_write_owned(s, MAP_FUNCTIONS, e) || sync_write_owned(s, MAP_CHAINS, e) ||
+	    sync_write(s, MAP_PORT_SLOTS, e) || sync_write_free(s, MAP_CHAINS, e) ||
+	    sync_write_free(s, MAP_FUNCTIONS, e) || sync_write(s, MAP_FDB, e) ||
 	    sync_write(s, MAP_NEIGH, e) || sync_write(s, MAP_FLOOD, e) ||
 	    sync_write(s, MAP_NETWORKS, e) || sync_delete(s, MAP_FLOOD, e) ||
 	    sync_delete(s, MAP_SF, e) || sync_write(s, MAP_PORTS, e))

@@ -10,6 +10,7 @@ const struct sync_map_type sync_maps[SYNC_MAPS] = {
 	[MAP_VTEPS] = { "vteps", sizeof(struct vtep_key), sizeof(struct vtep), false },
 	[MAP_TENANTS] = { "tenant_slots", 4, sizeof(struct tenant), true },
 	[MAP_NETWORKS] = { "networks", 4, sizeof(struct network), false },
+	[MAP_FUNCTIONS] = { "functions", 4, sizeof(struct function), true },
 	[MAP_CHAINS] = { "chains", 4, sizeof(struct chain), true },
 	[MAP_PORT_SLOTS] = { "port_slots", 4, sizeof(struct port), true },
 	[MAP_FDB] = { "fdb", sizeof(struct fdb_key), sizeof(struct fdb_entry), false },
@@ -246,6 +247,7 @@ int compile(const struct model *m, const struct facts *facts, uint32_t hz, struc
 	desired_init(d);
 	compile_hosts(m, d);
 	compile_tenants(m, hz, d);
+	compile_functions(m, facts, d);
 	if (compile_networks(m, facts, d, e) || compile_chains(m, facts, d, e))
 		goto failed;
 	for (size_t i = 0; i < m->n_ports; i++)

@@ -16,6 +16,7 @@ enum sync_map {
 	MAP_VTEPS,
 	MAP_TENANTS,
 	MAP_NETWORKS,
+	MAP_FUNCTIONS,
 	MAP_CHAINS,
 	MAP_PORT_SLOTS,
 	MAP_FDB,
@@ -47,6 +48,9 @@ void desired_free(struct desired *d);
 /* The part of compile() that is about chains. */
 int compile_chains(const struct model *m, const struct facts *facts, struct desired *d,
 		   struct error *e);
+
+/* The part that is about functions; before the chains. */
+void compile_functions(const struct model *m, const struct facts *facts, struct desired *d);
 
 /*
  * Ones' complement sum, not folded, of the outer IPv4 header from one host to another: its 16-bit

@@ -34,17 +34,28 @@ static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, 
 
 /*
  * A frame comes back from the arm that it did not enter; with one arm both are the same. What the function makes itself
- * comes by either. Each step's device is believed what this step was sent, so that no function can speak for another.
+ * comes by either. Each device is believed what the instance there was sent as this step, so that no function can
+ * speak for another.
  */
 static void add_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
+			const struct model_instance *one, const struct facts *facts,
 			struct desired *d)
 {
 	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	struct sf_return back = { .port = p->slot, .chain = (uint16_t)p->chain->slot, .step = n };
-	uint32_t leaving = chain->step[n].leaving_ifindex, towards = chain->step[n].towards_ifindex;
+	const struct fact *in = facts_find(facts, one->leaving);
+	const struct fact *out = facts_find(facts, one->towards);
+	struct sf_return back = {
+		.port = p->slot,
+		.chain = (uint16_t)p->chain->slot,
+		.step = n,
+		.instance = one->place,
+	};
+	uint32_t leaving, towards;
 
-	if (!leaving || !towards)
+	if (!one->here || !in || !in->present || !out || !out->present)
 		return;
+	leaving = in->info.ifindex;
+	towards = out->info.ifindex;
 	add_return(d, towards, PCP_LEAVING, chain->tag, p->mac, &back);
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, p->mac, &back);
 	add_return(d, leaving, PCP_MADE, chain->tag, p->mac, &back);
@@ -53,37 +64,42 @@ static void add_returns(const struct model_port *p, const struct chain *chain, u
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, everybody, &back);
 }
 
-/* Is the step's function there, and does it take what XDP redirects? */
-static bool put_step(const struct model_step *s, const struct facts *facts, struct chain_step *step,
-		     bool *takes_xdp)
+/* Are the instance's devices there, and do they take what XDP redirects? The first one is the step's for older programs. */
+static bool put_devices(const struct model_instance *one, const struct facts *facts,
+			struct chain_step *step, bool *takes_xdp)
 {
 	const struct fact *leaving, *towards;
 
-	step->flags = s->open ? STEP_OPEN : 0;
-	if (!s->instance)
+	if (!one->here)
 		return false;
-	leaving = facts_find(facts, s->instance->leaving);
-	towards = facts_find(facts, s->instance->towards);
+	leaving = facts_find(facts, one->leaving);
+	towards = facts_find(facts, one->towards);
 	if (!leaving || !leaving->present || !towards || !towards->present)
 		return false;
-	step->leaving_ifindex = leaving->info.ifindex;
-	step->towards_ifindex = towards->info.ifindex;
-	*takes_xdp = leaving->takes_xdp && towards->takes_xdp;
+	if (!step->leaving_ifindex && !(one->flags & INSTANCE_DOWN)) {
+		step->leaving_ifindex = leaving->info.ifindex;
+		step->towards_ifindex = towards->info.ifindex;
+	}
+	*takes_xdp = *takes_xdp && leaving->takes_xdp && towards->takes_xdp;
 	return true;
 }
 
-/* Without its devices a step is dead. A frame that XDP has sent to one must be able to go on to the next. */
+/* Without devices a step is dead. A frame that XDP has sent to one must be able to go on to the next. */
 static void put_steps(const struct model_chain *c, const struct facts *facts, struct chain *chain)
 {
-	bool any = false, all = true, takes_xdp = false;
+	bool any = false, takes_xdp = true;
 
 	for (uint8_t i = 0; i < c->steps; i++) {
-		if (!put_step(&c->step[i], facts, &chain->step[i], &takes_xdp))
+		const struct model_function *f = c->step[i].sf;
+
+		chain->step[i].flags = c->step[i].open ? STEP_OPEN : 0;
+		if (!f)
 			continue;
-		any = true;
-		all = all && takes_xdp;
+		chain->step[i].function = (uint16_t)f->slot;
+		for (size_t k = 0; k < f->n_instances; k++)
+			any |= put_devices(&f->instances[k], facts, &chain->step[i], &takes_xdp);
 	}
-	for (uint8_t i = 0; i < c->steps && any && all; i++)
+	for (uint8_t i = 0; i < c->steps && any && takes_xdp; i++)
 		chain->step[i].flags |= STEP_XDP_DELIVER;
 }
 
@@ -120,8 +136,17 @@ static int check_macs(const struct model *m, const struct model_chain *c, struct
 	return 0;
 }
 
-static void compile_ports(const struct model *m, const struct model_chain *c, struct chain *chain,
-			  struct desired *d)
+static void add_step_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
+			     const struct facts *facts, struct desired *d)
+{
+	const struct model_function *f = p->chain->step[n].sf;
+
+	for (size_t k = 0; f && k < f->n_instances; k++)
+		add_returns(p, chain, n, &f->instances[k], facts, d);
+}
+
+static void compile_ports(const struct model *m, const struct model_chain *c,
+			  const struct facts *facts, struct chain *chain, struct desired *d)
 {
 	struct error unused = { 0 };
 
@@ -132,7 +157,7 @@ static void compile_ports(const struct model *m, const struct model_chain *c, st
 			continue;
 		add_vni(c, chain->vnis, p->network->vni, &unused);
 		for (uint8_t n = 0; n < c->steps; n++)
-			add_returns(p, chain, n, d);
+			add_step_returns(p, chain, n, facts, d);
 	}
 }
 
@@ -155,7 +180,7 @@ int compile_chains(const struct model *m, const struct facts *facts, struct desi
 		if (!t->here)
 			continue;
 		put_steps(c, facts, &chain);
-		compile_ports(m, c, &chain, d);
+		compile_ports(m, c, facts, &chain, d);
 		entries_add(&d->map[MAP_CHAINS], &c->slot, &chain);
 	}
 	return 0;

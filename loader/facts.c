@@ -175,7 +175,7 @@ static int want_all(struct facts *facts, const struct root *root, const struct m
 	if (want_underlay(facts, root, m->self, e))
 		return -1;
 	for (size_t i = 0; i < m->n_instances; i++)
-		if (m->instances[i].host == m->self &&
+		if (m->instances[i].here &&
 		    want_instance(facts, root, m, &m->instances[i], e))
 			return -1;
 	for (size_t i = 0; i < m->n_ports; i++)

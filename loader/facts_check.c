@@ -64,14 +64,23 @@ static int check_function(struct facts *facts, const struct model_port *p, const
 	return facts_excuse(facts, fact, e) ? 0 : -1;
 }
 
+static int check_instance(struct facts *facts, const struct model_port *p,
+			  const struct model_instance *one, struct error *e)
+{
+	return check_function(facts, p, one->leaving, e) ||
+			       check_function(facts, p, one->towards, e) ?
+		       -1 :
+		       0;
+}
+
 static int check_chain(struct facts *facts, const struct model_port *p, struct error *e)
 {
 	for (uint8_t i = 0; i < p->chain->steps; i++) {
-		const struct model_instance *instance = p->chain->step[i].instance;
+		const struct model_function *f = p->chain->step[i].sf;
 
-		if (instance && (check_function(facts, p, instance->leaving, e) ||
-				 check_function(facts, p, instance->towards, e)))
-			return -1;
+		for (size_t k = 0; f && k < f->n_instances; k++)
+			if (f->instances[k].here && check_instance(facts, p, &f->instances[k], e))
+				return -1;
 	}
 	return 0;
 }

@@ -20,6 +20,7 @@ static const struct slot_class classes[] = {
 	{ "networks/", "networks", true, 0, WEFT_NETWORKS_MAX },
 	{ "ports/", "ports", true, 0, WEFT_PORTS_MAX },
 	{ "chains/", "chains", true, 1, WEFT_CHAINS_MAX }, /* chain 0 of a port means none */
+	{ "service_functions/", "functions", false, 1, WEFT_FUNCTIONS_MAX }, /* likewise */
 };
 
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
@@ -48,7 +49,8 @@ bool identity_slot_fits(const char *path, uint32_t slot)
 {
 	int class = class_of(path);
 
-	return class < 0 || (slot >= classes[class].first && slot < classes[class].end);
+	/* An older version gave functions no slot, and wrote 0. */
+	return class < 0 || !slot || (slot >= classes[class].first && slot < classes[class].end);
 }
 
 void identities_free(struct identities *ids)

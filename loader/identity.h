@@ -17,7 +17,7 @@
 struct identity {
 	char path[CONFIG_PATH_LEN];
 	uint64_t id;
-	uint32_t slot; /* meaningful for hosts, tenants, networks, ports and chains */
+	uint32_t slot; /* meaningful for hosts, tenants, networks, ports, chains and functions */
 	UT_hash_handle hh;
 };
 
@@ -36,8 +36,8 @@ bool identity_has_slot(const char *path);
 bool identity_slot_fits(const char *path, uint32_t slot);
 
 /*
- * Who has which slot of a class, "hosts", "tenants", "networks", "ports" or "chains": paths, NULL
- * for free slots. `*n` is their number. The list is to be freed, the paths are the identities'.
+ * Who has which slot of a class, "hosts", "tenants", "networks", "ports", "chains" or "functions": paths,
+ * NULL for free slots. `*n` is their number. The list is to be freed, the paths are the identities'.
  */
 const char **identities_by_slot(const struct identities *ids, const char *class_name, size_t *n);
 

@@ -87,7 +87,8 @@ static int fits_tenants(const struct root *root, enum inner kind, struct error *
 /* What packets find out again: no loss if such a map begins empty, whatever is in it. */
 bool map_is_transient(const char *name)
 {
-	return !strcmp(name, "next_hops") || !strcmp(name, "chain_state");
+	return !strcmp(name, "next_hops") || !strcmp(name, "sf_state") ||
+	       !strcmp(name, "sf_flows");
 }
 
 /* Kinds of which carry.c knows how to fill one from another. */

@@ -49,6 +49,14 @@ struct model_host *model_host(const struct model *m, const char *name)
 	return find(m, path);
 }
 
+struct model_function *model_function(const struct model *m, const char *name)
+{
+	char path[CONFIG_PATH_LEN];
+
+	snprintf(path, sizeof(path), "service_functions/%s", name);
+	return find(m, path);
+}
+
 struct model_tenant *model_tenant(const struct model *m, const char *name)
 {
 	char path[CONFIG_PATH_LEN];
@@ -143,39 +151,65 @@ static void make_hosts(struct model *m, const char *self)
 	}
 }
 
-static void make_instances(struct model *m)
+static void make_instance(struct model *m, const char *function, const char *name,
+			  const json_t *object)
+{
+	struct model_instance *i = &m->instances[m->n_instances++];
+	const json_t *two = json_object_get(object, "devices");
+	const char *admin = schema_text("instance", object, "admin");
+	char full[2 * WEFT_NAME_LEN + 2];
+
+	i->function = function;
+	i->name = name;
+	i->host = model_host(m, text_at(object, "host"));
+	i->here = m->self && i->host == m->self;
+	i->leaving = i->towards = text_at(object, "device");
+	if (two) {
+		i->leaving = json_string_value(json_array_get(two, 0));
+		i->towards = json_string_value(json_array_get(two, 1));
+	}
+	i->finish = strcmp(schema_text("instance", object, "offloads"), "keep");
+	i->weight = (uint16_t)schema_number("instance", object, "weight");
+	i->flags = !strcmp(admin, "drain") ? INSTANCE_DRAIN :
+		   !strcmp(admin, "down")  ? INSTANCE_DOWN :
+					     0;
+	snprintf(full, sizeof(full), "%s/%s", function, name);
+	i->id = instance_id(full);
+}
+
+static void make_functions(struct model *m)
 {
 	json_t *functions = json_object_get(m->tree, "service_functions"), *function, *object;
 	const char *function_name, *name;
+	char path[CONFIG_PATH_LEN];
 	size_t room = 0;
 
 	json_object_foreach (functions, function_name, function)
 		room += json_object_size(json_object_get(function, "instances"));
 	m->instances = alloc_zero(room, sizeof(*m->instances));
+	m->functions = alloc_zero(json_object_size(functions), sizeof(*m->functions));
 	json_object_foreach (functions, function_name, function) {
-		json_object_foreach (json_object_get(function, "instances"), name, object) {
-			struct model_instance *i = &m->instances[m->n_instances++];
-			const json_t *two = json_object_get(object, "devices");
+		struct model_function *f = &m->functions[m->n_functions++];
+		size_t first = m->n_instances;
 
-			i->function = function_name;
-			i->name = name;
-			i->host = model_host(m, text_at(object, "host"));
-			i->leaving = i->towards = text_at(object, "device");
-			if (two) {
-				i->leaving = json_string_value(json_array_get(two, 0));
-				i->towards = json_string_value(json_array_get(two, 1));
-			}
-			i->finish = strcmp(schema_text("instance", object, "offloads"), "keep");
-		}
+		json_object_foreach (json_object_get(function, "instances"), name, object)
+			make_instance(m, function_name, name, object);
+		f->name = function_name;
+		f->flags = schema_flag("sf", function, "rebalance") ? FUNCTION_REBALANCE : 0;
+		f->instances = &m->instances[first];
+		f->n_instances = m->n_instances - first;
+		snprintf(path, sizeof(path), "service_functions/%s", function_name);
+		identify(m, path, &f->id, &f->slot);
+		name_object(m, path, f);
 	}
 }
 
-static const struct model_instance *instance_here(const struct model *m, const char *function)
+bool model_step_is_here(const struct model_step *step)
 {
-	for (size_t i = 0; function && m->self && i < m->n_instances; i++)
-		if (m->instances[i].host == m->self && !strcmp(m->instances[i].function, function))
-			return &m->instances[i];
-	return NULL;
+	for (size_t i = 0; step->sf && i < step->sf->n_instances; i++)
+		if (step->sf->instances[i].here)
+			return true;
+	return false;
 }
 
 static void make_tenant(struct model *m, struct model_tenant *t, const char *name,
@@ -264,7 +298,7 @@ static void make_steps(const struct model *m, struct model_chain *c, const json_
 		if (c->steps == CHAIN_STEPS)
 			return;
 		step->function = text_at(object, "function");
-		step->instance = instance_here(m, step->function);
+		step->sf = step->function ? model_function(m, step->function) : NULL;
 		step->open = on_failure && !strcmp(on_failure, "open");
 		c->steps++;
 	}
@@ -389,7 +423,7 @@ void model_make(struct model *m, const json_t *tree, const struct identities *id
 
 	*m = (struct model){ .tree = tree, .ids = ids };
 	make_hosts(m, self);
-	make_instances(m);
+	make_functions(m);
 	json_object_foreach (tenants, name, body) {
 		networks += json_object_size(json_object_get(body, "networks"));
 		ports += json_object_size(json_object_get(body, "ports"));
@@ -425,6 +459,7 @@ void model_free(struct model *m)
 		free(m->networks[i].ports);
 	free(m->hosts);
 	free(m->instances);
+	free(m->functions);
 	free(m->tenants);
 	free(m->networks);
 	free(m->ports);

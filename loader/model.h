@@ -14,6 +14,7 @@
 #include "include/chain.h"
 #include "include/config.h"
 #include "include/flow.h"
+#include "include/function.h"
 #include "include/host.h"
 #include "include/port.h"
 #include "loader/attach.h"
@@ -39,11 +40,25 @@ struct model_instance {
 	const struct model_host *host;
 	const char *leaving, *towards; /* devices that frames enter; equal: one-arm */
 	bool finish; /* offloads */
+	bool here;
+	uint8_t flags; /* enum instance_flags */
+	uint8_t place; /* in struct function, if it is here: see loader/instances.h */
+	uint16_t weight;
+	uint32_t id;
+};
+
+struct model_function {
+	const char *name;
+	uint64_t id;
+	uint32_t slot;
+	uint32_t flags; /* enum function_flags */
+	struct model_instance *instances;
+	size_t n_instances;
 };
 
 struct model_step {
 	const char *function;
-	const struct model_instance *instance; /* on this host; NULL: none here */
+	const struct model_function *sf;
 	bool open; /* on_failure */
 };
 
@@ -101,11 +116,12 @@ struct model {
 	const struct model_host *self; /* this host; NULL: it is not in the configuration */
 	struct model_host *hosts;
 	struct model_instance *instances;
+	struct model_function *functions;
 	struct model_tenant *tenants;
 	struct model_network *networks;
 	struct model_port *ports;
 	struct model_chain *chains;
-	size_t n_hosts, n_instances, n_tenants, n_networks, n_ports, n_chains;
+	size_t n_hosts, n_instances, n_functions, n_tenants, n_networks, n_ports, n_chains;
 	struct model_name *names; /* path -> object */
 };
 
@@ -116,10 +132,14 @@ void model_free(struct model *m);
 
 /* By names; NULL if there is none. */
 struct model_host *model_host(const struct model *m, const char *name);
+struct model_function *model_function(const struct model *m, const char *name);
 struct model_tenant *model_tenant(const struct model *m, const char *name);
 struct model_network *model_network(const struct model *m, const char *tenant, const char *name);
 struct model_port *model_port(const struct model *m, const char *tenant, const char *name);
 struct model_chain *model_chain(const struct model *m, const char *tenant, const char *name);
+
+/* Has the step's function an instance on this host? */
+bool model_step_is_here(const struct model_step *step);
 
 /* "10.0.0.0/8" or a lone address; returns 0, or -1 when it is neither. */
 int model_prefix(const char *text, struct model_address *prefix);

@@ -119,7 +119,7 @@ void chain_prober_close(struct chain_prober *prober)
 /* The question goes into the map before the frame goes out. */
 static int ask(const struct chain_prober *prober, struct chain_probe *p)
 {
-	struct probe asked = { .chain = p->chain, .step = p->step, .pcp = p->pcp };
+	struct probe asked = { .chain = p->chain, .step = p->step, .pcp = p->pcp, .instance = p->instance };
 	struct probe_key key;
 
 	if (p->nonce)
@@ -138,7 +138,11 @@ int chain_probe_send(const struct chain_prober *prober, struct chain_probe *p)
 	uint16_t tag[3] = { htons(ETHERTYPE_VLAN), htons((uint16_t)(p->pcp << 13 | p->tag)),
 			    htons(PROBE_ETHERTYPE) };
 	struct probe_body body = {
-		.magic = PROBE_MAGIC, .chain = p->chain, .step = p->step, .pcp = p->pcp
+		.magic = PROBE_MAGIC,
+		.chain = p->chain,
+		.step = p->step,
+		.pcp = p->pcp,
+		.instance = p->instance,
 	};
 	bool leaving = p->pcp == PCP_LEAVING;
 	uint8_t frame[FRAME_SIZE] = { 0 };

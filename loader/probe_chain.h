@@ -32,6 +32,7 @@ struct chain_probe {
 	uint16_t tag;
 	uint8_t step;
 	uint8_t pcp; /* enum chain_pcp */
+	uint8_t instance; /* its place in the step's function */
 	unsigned int ifindex; /* where the frame enters the function */
 
 	/* Ours; zero at first. */

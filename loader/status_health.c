@@ -99,44 +99,66 @@ size_t status_by_hand(const struct root *root)
 
 /* ---- what is not well ---- */
 
-/* As the datapath judges it (bpf/stages/insert.h). */
-static void find_silent(struct verify *v, const struct model_chain *c, uint8_t n, int states,
-			uint32_t now)
-{
-	const struct model_step *step = &c->step[n];
-	uint32_t index = CHAIN_STEP_INDEX(c->slot, (uint32_t)n);
-	uint32_t hz = v->state->host.hz ? v->state->host.hz : 250;
-	char object[FINDING_OBJECT_SIZE];
-	struct chain_state state;
+struct watch {
+	int functions, states;
+	uint32_t now, hz;
+};
 
-	if (!step->instance || c->flags & CHAIN_BYPASS ||
-	    bpf_map_lookup_elem(states, &index, &state) || state.outstanding < SILENT_FRAMES ||
-	    now - state.waiting_since < hz)
+/* As the datapath judges it. */
+static void find_dead(struct verify *v, const struct model_chain *c, const struct model_step *step,
+		      const struct watch *w, const struct function *f, const struct model_instance *one)
+{
+	uint32_t index = INSTANCE_INDEX(step->sf->slot, one->place);
+	bool others = function_has_others(f);
+	char object[FINDING_OBJECT_SIZE];
+	struct sf_state state;
+
+	if (!one->here || bpf_map_lookup_elem(w->states, &index, &state) ||
+	    !instance_is_dead(&state, others, w->now, w->hz))
 		return;
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
 	finding_add(v->findings, object,
 		    "look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
 		    "function %s/%s has returned nothing for %u s: what the chain protects %s",
-		    step->instance->function, step->instance->name,
-		    (now - state.waiting_since) / hz,
-		    step->open ? "skips it (on_failure: open)" : "is dropped (sf_down)");
+		    one->function, one->name, (w->now - state.waiting_since) / w->hz,
+		    others	 ? "goes to its other instances" :
+		    step->open ? "skips it (on_failure: open)" :
+				   "is dropped (sf_down)");
+}
+
+static void find_dead_of(struct verify *v, const struct model_chain *c, const struct watch *w)
+{
+	for (uint8_t n = 0; n < c->steps && !(c->flags & CHAIN_BYPASS); n++) {
+		const struct model_step *step = &c->step[n];
+		struct function f;
+
+		if (!step->sf || bpf_map_lookup_elem(w->functions, &step->sf->slot, &f))
+			continue;
+		for (size_t i = 0; i < step->sf->n_instances; i++)
+			find_dead(v, c, step, w, &f, &step->sf->instances[i]);
+	}
 }
 
 static int check_functions(struct verify *v, struct error *e)
 {
-	int states = root_map(v->root, "chain_state", e);
+	struct watch w = { .functions = root_map(v->root, "functions", e), .states = -1 };
 	uint64_t now;
+	int failed;
 
-	if (states < 0 || flows_now(v->root, &now, e)) {
-		if (states >= 0)
-			close(states);
-		return -1;
+	if (w.functions >= 0)
+		w.states = root_map(v->root, "sf_state", e);
+	failed = w.states < 0 || flows_now(v->root, &now, e);
+	if (!failed) {
+		w.now = (uint32_t)now;
+		w.hz = v->state->host.hz ? v->state->host.hz : 250;
 	}
-	for (size_t i = 0; i < v->model.n_chains; i++)
-		for (uint8_t n = 0; n < v->model.chains[i].steps; n++)
-			find_silent(v, &v->model.chains[i], n, states, (uint32_t)now);
-	close(states);
-	return 0;
+	for (size_t i = 0; i < v->model.n_chains && !failed; i++)
+		find_dead_of(v, &v->model.chains[i], &w);
+	if (w.states >= 0)
+		close(w.states);
+	if (w.functions >= 0)
+		close(w.functions);
+	return failed ? -1 : 0;
 }
 
 /* Who may read the root need not be one who may ask devices for their programs, and compare. */

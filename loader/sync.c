@@ -96,6 +96,8 @@ uint64_t sync_owner(enum sync_map map, const void *value)
 	switch (map) {
 	case MAP_HOSTS:
 		return ((const struct host *)value)->id;
+	case MAP_FUNCTIONS:
+		return ((const struct function *)value)->id;
 	case MAP_CHAINS:
 		return ((const struct chain *)value)->id;
 	case MAP_NETWORKS:
@@ -116,16 +118,29 @@ static void note_owner(struct sync *s, enum sync_map map, uint32_t slot, const v
 		own(s, OWNED_PORT_STATS, slot);
 }
 
-/* A new chain begins from nothing; of one that stays, the watch over those steps whose devices are others. */
+/* A new chain begins from nothing. */
 static void note_steps(struct sync *s, uint32_t slot, const struct chain *old,
 		       const struct chain *new)
 {
-	for (uint32_t i = 0; i < CHAIN_STEPS && new->id; i++) {
-		if (old->id != new->id)
-			own(s, OWNED_CHAIN_STATS, CHAIN_STEP_INDEX(slot, i));
-		if (old->id != new->id ||
-		    memcmp(&old->step[i], &new->step[i], sizeof(old->step[i])))
-			own(s, OWNED_CHAIN_STATE, CHAIN_STEP_INDEX(slot, i));
+	for (uint32_t i = 0; i < CHAIN_STEPS && new->id && old->id != new->id; i++)
+		own(s, OWNED_CHAIN_STATS, CHAIN_STEP_INDEX(slot, i));
+}
+
+/* Likewise a new instance; of one that stays, the watch over it if its devices are others. */
+static void note_instances(struct sync *s, uint32_t slot, const struct function *old,
+			   const struct function *new)
+{
+	for (uint32_t i = 0; i < FUNCTION_INSTANCES; i++) {
+		const struct sf_instance *had = &old->instance[i], *has = &new->instance[i];
+		bool is_new = old->id != new->id || had->id != has->id;
+
+		if (!has->id)
+			continue;
+		if (is_new)
+			own(s, OWNED_SF_STATS, INSTANCE_INDEX(slot, i));
+		if (is_new || had->leaving_ifindex != has->leaving_ifindex ||
+		    had->towards_ifindex != has->towards_ifindex)
+			own(s, OWNED_SF_STATE, INSTANCE_INDEX(slot, i));
 	}
 }
 
@@ -182,6 +197,8 @@ static void plan_array(struct sync *s, const struct desired *d, enum sync_map ma
 		note_owner(s, map, slot, old, new);
 		if (map == MAP_CHAINS)
 			note_steps(s, slot, old, new);
+		if (map == MAP_FUNCTIONS)
+			note_instances(s, slot, old, new);
 	}
 	free(values);
 }

@@ -17,7 +17,8 @@ enum owned_map {
 	OWNED_NETWORK_STATS,
 	OWNED_CHAIN_STATS,
 	OWNED_TENANT_STATS,
-	OWNED_CHAIN_STATE,
+	OWNED_SF_STATE,
+	OWNED_SF_STATS,
 	OWNED_NEXT_HOPS,
 	OWNED_MAPS
 };
@@ -47,7 +48,7 @@ void sync_free(struct sync *s);
 void sync_plan_strict(struct sync *s, const struct desired *d, bool everybody);
 
 void sync_mark_all(struct sync *s);
-/* The id of whom an entry of `hosts`, `networks`, `chains` or `port_slots` belongs to; 0: nobody. */
+/* The id of whom an entry of `hosts`, `networks`, `functions`, `chains` or `port_slots` belongs to; 0: nobody. */
 uint64_t sync_owner(enum sync_map map, const void *value);
 
 int sync_delete(struct sync *s, enum sync_map map, struct error *e);

@@ -16,7 +16,8 @@ static const struct owned_type {
 	[OWNED_NETWORK_STATS] = { "network_stats", sizeof(struct traffic), true },
 	[OWNED_CHAIN_STATS] = { "chain_stats", sizeof(struct chain_traffic), true },
 	[OWNED_TENANT_STATS] = { "tenant_stats", sizeof(struct tenant_traffic), true },
-	[OWNED_CHAIN_STATE] = { "chain_state", sizeof(struct chain_state), false },
+	[OWNED_SF_STATE] = { "sf_state", sizeof(struct sf_state), false },
+	[OWNED_SF_STATS] = { "sf_stats", sizeof(struct sf_traffic), true },
 	[OWNED_NEXT_HOPS] = { "next_hops", sizeof(struct next_hop), false },
 };
 

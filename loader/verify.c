@@ -4,6 +4,7 @@
 
 #include "loader/commands.h"
 #include "loader/devices.h"
+#include "loader/instances.h"
 #include "loader/verify.h"
 
 int verify_open(struct verify *v, const struct root *root, const struct state *state,
@@ -14,7 +15,7 @@ int verify_open(struct verify *v, const struct root *root, const struct state *s
 	*v = (struct verify){ .root = root, .state = state };
 	snprintf(self, sizeof(self), "%.*s", WEFT_NAME_LEN, state->host.name);
 	model_make(&v->model, state->tree, &state->ids, self);
-	if (facts_gather(&v->facts, root, &v->model, e)) {
+	if (instances_place(&v->model, root, e) || facts_gather(&v->facts, root, &v->model, e)) {
 		model_free(&v->model);
 		return -1;
 	}

@@ -44,6 +44,9 @@ static void key_text(const struct verify *v, enum sync_map map, const void *key,
 	case MAP_TENANTS:
 		slot_text(v, "tenants", *(const uint32_t *)key, buf, size);
 		break;
+	case MAP_FUNCTIONS:
+		slot_text(v, "functions", *(const uint32_t *)key, buf, size);
+		break;
 	case MAP_CHAINS:
 		slot_text(v, "chains", *(const uint32_t *)key, buf, size);
 		break;
@@ -202,6 +205,23 @@ static void do_without(struct verify *v, struct fact *f)
 		    "takes what XDP sends since the last apply; until then TC sends");
 }
 
+static bool instance_takes_xdp(struct verify *v, const struct model_instance *i,
+			       void (*each)(struct verify *, struct fact *))
+{
+	bool all = true;
+
+	for (int arm = 0; i->here && arm < 2; arm++) {
+		struct fact *f = facts_find(&v->facts, arm ? i->towards : i->leaving);
+
+		if (!f || !f->present)
+			continue;
+		all = all && f->takes_xdp;
+		if (each && f->takes_xdp)
+			each(v, f);
+	}
+	return all;
+}
+
 /* Calls `each`, if any, with the devices of the chain that are there; do all of them take what XDP sends? */
 static bool functions_take_xdp(struct verify *v, const struct model_chain *c,
 			       void (*each)(struct verify *, struct fact *))
@@ -209,17 +229,10 @@ static bool functions_take_xdp(struct verify *v, const struct model_chain *c,
 	bool all = true;
 
 	for (uint8_t n = 0; n < c->steps; n++) {
-		const struct model_instance *i = c->step[n].instance;
+		const struct model_function *f = c->step[n].sf;
 
-		for (int arm = 0; i && arm < 2; arm++) {
-			struct fact *f = facts_find(&v->facts, arm ? i->towards : i->leaving);
-
-			if (!f || !f->present)
-				continue;
-			all = all && f->takes_xdp;
-			if (each && f->takes_xdp)
-				each(v, f);
-		}
+		for (size_t i = 0; f && i < f->n_instances; i++)
+			all = instance_takes_xdp(v, &f->instances[i], each) && all;
 	}
 	return all;
 }

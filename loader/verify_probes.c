@@ -25,6 +25,17 @@ static bool protects(const struct verify *v, const struct model_chain *c)
 	return false;
 }
 
+struct asked {
+	const struct model_chain *chain;
+	const struct model_instance *instance;
+};
+
+struct questions {
+	struct chain_probe *probe;
+	struct asked *asked; /* of each probe, of whom */
+	size_t n, probes_room, asked_room;
+};
+
 /* What becomes of frames while the step's function is dead. */
 static const char *without(const struct model_step *step)
 {
@@ -32,79 +43,99 @@ static const char *without(const struct model_step *step)
 }
 
 /* The device, if it is there to be probed; else says why not. */
-static unsigned int device_of(struct verify *v, const struct model_step *step, const char *object,
+static unsigned int device_of(struct verify *v, const struct model_step *step,
+			      const struct model_instance *one, const char *object,
 			      const char *device)
 {
 	const struct fact *fact = facts_find(&v->facts, device);
 
 	if (!fact || !fact->present) {
 		finding_add(v->notes, object, "apply again once it is there, or bypass the chain",
-			    "device %s of function %s is not there: what the chain protects %s",
-			    device, step->function, without(step));
+			    "device %s of function %s/%s is not there: what the chain protects %s",
+			    device, one->function, one->name, without(step));
 		return 0;
 	}
 	if (!fact->info.up) {
 		finding_add(v->findings, object, "set the device up",
-			    "device %s of function %s/%s is down", device, step->instance->function,
-			    step->instance->name);
+			    "device %s of function %s/%s is down", device, one->function,
+			    one->name);
 		return 0;
 	}
 	return fact->info.ifindex;
 }
 
-/* The probes of one step, both ways: none where there is nothing to probe. */
-static size_t probes_of_step(struct verify *v, const struct model_chain *c, uint8_t n,
-			     const char *object, struct chain_probe *probe)
+static void ask(struct questions *q, const struct chain_probe *probe, const struct asked *asked)
+{
+	q->probe = alloc_grow(q->probe, &q->probes_room, q->n + 1, sizeof(*q->probe));
+	q->asked = alloc_grow(q->asked, &q->asked_room, q->n + 1, sizeof(*q->asked));
+	q->probe[q->n] = *probe;
+	q->asked[q->n++] = *asked;
+}
+
+/* One instance, both ways: nothing where there is nothing to probe. */
+static void ask_instance(struct verify *v, const struct model_chain *c, uint8_t n,
+			 const struct model_instance *one, const char *object, struct questions *q)
 {
 	const struct model_step *step = &c->step[n];
+	struct asked asked = { .chain = c, .instance = one };
 	unsigned int leaving, towards;
 
-	if (!step->instance) {
+	if (!one->here || one->flags & INSTANCE_DOWN)
+		return;
+	leaving = device_of(v, step, one, object, one->leaving);
+	/* With one arm there is one device to complain of. */
+	towards = !strcmp(one->towards, one->leaving)
+			  ? leaving
+			  : device_of(v, step, one, object, one->towards);
+	for (int i = 0; leaving && towards && i < 2; i++)
+		ask(q,
+		    &(struct chain_probe){ .chain = c->slot,
+					   .step = n,
+					   .tag = c->tag,
+					   .instance = one->place,
+					   .pcp = i ? PCP_TOWARDS : PCP_LEAVING,
+					   .ifindex = i ? towards : leaving },
+		    &asked);
+}
+
+static void ask_step(struct verify *v, const struct model_chain *c, uint8_t n, const char *object,
+		     struct questions *q)
+{
+	const struct model_step *step = &c->step[n];
+
+	if (!model_step_is_here(step)) {
 		if (protects(v, c))
 			finding_add(
 				v->notes, object, "give the function an instance on this host",
 				"function %s has no instance on this host: what the chain protects %s",
 				step->function, without(step));
-		return 0;
+		return;
 	}
 	/* Where the tenant has no port the chain is not in the maps. */
 	if (!model_tenant(&v->model, c->tenant)->here)
-		return 0;
-	leaving = device_of(v, step, object, step->instance->leaving);
-	/* With one arm there is one device to complain of. */
-	towards = !strcmp(step->instance->towards, step->instance->leaving)
-			  ? leaving
-			  : device_of(v, step, object, step->instance->towards);
-	if (!leaving || !towards)
-		return 0;
-	for (int i = 0; i < 2; i++)
-		probe[i] = (struct chain_probe){ .chain = c->slot,
-						 .step = n,
-						 .tag = c->tag,
-						 .pcp = i ? PCP_TOWARDS : PCP_LEAVING,
-						 .ifindex = i ? towards : leaving };
-	return 2;
+		return;
+	for (size_t i = 0; i < step->sf->n_instances; i++)
+		ask_instance(v, c, n, &step->sf->instances[i], object, q);
 }
 
-static size_t probes_of(struct verify *v, const struct model_chain *c, struct chain_probe *probe)
+static void ask_chain(struct verify *v, const struct model_chain *c, struct questions *q)
 {
 	char object[FINDING_OBJECT_SIZE];
-	size_t n = 0;
 
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
 	if (c->flags & CHAIN_BYPASS) {
 		finding_add(v->notes, object, "`weft chain set NAME bypass off` ends it",
 			    "bypassed: its functions are not asked");
-		return 0;
+		return;
 	}
 	for (uint8_t i = 0; i < c->steps; i++)
-		n += probes_of_step(v, c, i, object, probe + n);
-	return n;
+		ask_step(v, c, i, object, q);
 }
 
-static void judge(struct verify *v, const struct model_chain *c, const struct chain_probe *probe)
+static void judge(struct verify *v, const struct asked *asked, const struct chain_probe *probe)
 {
-	const struct model_step *step = &c->step[probe->step];
+	const struct model_chain *c = asked->chain;
+	const struct model_instance *one = asked->instance;
 	const char *way = probe->pcp == PCP_LEAVING ? "leaving" : "towards";
 	char object[FINDING_OBJECT_SIZE], name[FINDING_OBJECT_SIZE];
 
@@ -115,39 +146,34 @@ static void judge(struct verify *v, const struct model_chain *c, const struct ch
 			v->findings, object,
 			"look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
 			"a probe with tag %u, %s the workload, did not come back from function %s/%s within %d ms",
-			c->tag, way, step->instance->function, step->instance->name, ANSWER_MS);
+			c->tag, way, one->function, one->name, ANSWER_MS);
 		return;
 	}
 	json_array_append_new(v->chains,
-			      json_pack("{s:s, s:s, s:s, s:I}", "chain", name, "function",
-					step->function, "way", way, "us",
+			      json_pack("{s:s, s:s, s:s, s:s, s:I}", "chain", name, "function",
+					one->function, "instance", one->name, "way", way, "us",
 					(json_int_t)(probe->answered - probe->asked) / 1000));
 }
 
 int verify_chains(struct verify *v, struct error *e)
 {
-	struct chain_probe *list = alloc_zero(2 * CHAIN_STEPS * v->model.n_chains, sizeof(*list));
-	size_t *of = alloc_zero(2 * CHAIN_STEPS * v->model.n_chains, sizeof(*of)), n = 0;
 	struct chain_prober prober;
+	struct questions q = { 0 };
 	int failed = 0;
 
-	for (size_t i = 0; i < v->model.n_chains; i++) {
-		size_t more = probes_of(v, &v->model.chains[i], &list[n]);
-
-		for (; more; more--)
-			of[n++] = i;
-	}
-	if (n) {
+	for (size_t i = 0; i < v->model.n_chains; i++)
+		ask_chain(v, &v->model.chains[i], &q);
+	if (q.n) {
 		failed = chain_prober_open(&prober, v->root, e);
 		if (!failed) {
-			chain_probes_ask(&prober, list, n, ANSWER_MS);
+			chain_probes_ask(&prober, q.probe, q.n, ANSWER_MS);
 			chain_prober_close(&prober);
 		}
-		for (size_t i = 0; i < n && !failed; i++)
-			judge(v, &v->model.chains[of[i]], &list[i]);
+		for (size_t i = 0; i < q.n && !failed; i++)
+			judge(v, &q.asked[i], &q.probe[i]);
 	}
-	free(of);
-	free(list);
+	free(q.probe);
+	free(q.asked);
 	return failed;
 }
 

@@ -23,10 +23,26 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, WEFT_CHAINS_MAX * CHAIN_STEPS);
+	__uint(max_entries, WEFT_FUNCTIONS_MAX);
 	__type(key, __u32);
-	__type(value, struct chain_state);
-} chain_state SEC(".maps");
+	__type(value, struct function);
+} functions SEC(".maps");
+
+/* Mapped by the agent, which writes words of its own while packets write theirs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEFT_FUNCTIONS_MAX * FUNCTION_INSTANCES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct sf_state);
+} sf_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 131072);
+	__type(key, struct sf_flow_key);
+	__type(value, struct sf_flow);
+} sf_flows SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -39,6 +55,11 @@ struct {
 static __always_inline const struct chain *chain_at(__u32 slot)
 {
 	return bpf_map_lookup_elem(&chains, &slot);
+}
+
+static __always_inline const struct function *function_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&functions, &slot);
 }
 
 #endif

@@ -21,6 +21,7 @@ PER_CPU_COUNTERS(drops, DROP_REASONS, __u64);
 PER_CPU_COUNTERS(port_stats, WEFT_PORTS_MAX, struct traffic);
 PER_CPU_COUNTERS(network_stats, WEFT_NETWORKS_MAX, struct traffic);
 PER_CPU_COUNTERS(chain_stats, WEFT_CHAINS_MAX * CHAIN_STEPS, struct chain_traffic);
+PER_CPU_COUNTERS(sf_stats, WEFT_FUNCTIONS_MAX * FUNCTION_INSTANCES, struct sf_traffic);
 PER_CPU_COUNTERS(tenant_stats, WEFT_TENANTS_MAX, struct tenant_traffic);
 
 struct {

@@ -148,6 +148,7 @@ struct pkt {
 	__u16 fragment_at;	/* offset in the data where that part begins */
 	__u8 fragment;		/* enum fragment_kind; the fields of L4 are the first's, once stage fragment has seen a later one */
 	__u8 fragment_more;	/* not the last */
+	__u8 instance;		/* insert: place of the instance that the frame goes to, in its step's function */
 
 	/* network: whose it is */
 	__u32 tenant;		/* slot */
@@ -158,6 +159,7 @@ struct pkt {
 	__u32 to;		/* FLOW_TARGET of the receiver */
 	__u32 hash;		/* of the flow's key, both directions alike: seen on the wire */
 	__u64 place_hash;	/* of the same, keyed: where the flow is in its table */
+	__u64 steer;		/* steer: hash of what is one flow to functions; 0: not known yet */
 	__u32 rule;		/* id of the rule that decided */
 	__u32 dir;		/* index in flow.dir of this packet's direction */
 	union {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, a frame on its
- * way into `early` or out of it, a question to the rules, its answer, the search for one, a segment of the SYN proxy, and what
- * was looked up a moment ago.
+ * way into `early` or out of it, a question to the rules, its answer, the search for one, a segment of the SYN proxy, the search
+ * for an instance, and what was looked up a moment ago.
  * One a CPU is enough: a hook runs to its end before another begins on that CPU (the guard, which copies
  * sent by a hook may meet while that hook still runs, uses none of it).
  */
@@ -65,15 +65,27 @@ struct recent {
 	struct recent_sender sender[RECENT_SENDERS];
 };
 
+/* A search for the instance that a flow goes to (stages/steer.h). */
+struct steering {
+	struct sf_flow_key key;
+	struct sf_flow given;
+	__u64 least;			/* rank of the best so far */
+	__u32 best;			/* its place */
+	__u32 mask;			/* of places to look at */
+	__u32 answers;			/* alive_instances() */
+	__u32 pad;
+};
+
 struct scratch {
 	struct pkt pkt;
 	struct recent recent;
 	struct flow flow;
 	struct early_frame early;
-	struct acl_query query;	/* of a packet that is admitted */
+	struct acl_query query;	/* of a packet that is admitted, or of a copy of one for everybody */
 	struct answer out;	/* of the sender's port, while the receiver's is asked */
 	struct acl_walk acl;
 	struct segment segment;
+	struct steering steering;
 };
 
 struct {

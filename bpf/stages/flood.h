@@ -43,7 +43,6 @@ static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, 
 {
 	const struct chain *chain = chain_at(slot);
 	int step = next_step(p, slot, PCP_TOWARDS, 0);
-	struct chain_traffic *stats;
 
 	/* Of this copy, not of the frame. */
 	if (p->skipped[TO_WORKLOAD]) {
@@ -58,10 +57,8 @@ static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, 
 		return V_DROP;
 	if (bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), PCP_TOWARDS << PCP_SHIFT | chain->tag))
 		return drop(p, DROP_FLOOD_FAILED);
-	stats = chain_counters(slot, step);
-	if (stats)
-		stats->sent++;
-	copy_to(ctx, chain_step(chain, step)->towards_ifindex);
+	count_sent(p, slot, step);
+	copy_to(ctx, entrance(chain_step(chain, step), p->instance, PCP_TOWARDS));
 	return bpf_skb_vlan_pop(ctx) ? drop(p, DROP_FLOOD_FAILED) : V_SENT;
 }
 
@@ -97,6 +94,16 @@ static __always_inline enum verdict flood_to_chain(ctx_t *ctx, struct pkt *p, st
 	return v;
 }
 
+static __always_inline struct acl_query *new_query(void)
+{
+	struct scratch *s = scratch_here();
+
+	if (!s)
+		return NULL;
+	__builtin_memset(&s->query, 0, sizeof(s->query));
+	return &s->query;
+}
+
 /* What goes to everybody is never answered with a reject (RFC 1122, 3.2.2). */
 static __always_inline enum verdict judge_flooded(struct pkt *p, struct acl_query *q, const struct tenant *t,
 						  __u32 port, enum weft_direction direction)
@@ -110,7 +117,7 @@ static __always_inline enum verdict judge_flooded(struct pkt *p, struct acl_quer
 __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 slot)
 {
 	const struct port *port = port_at(slot);
-	struct acl_query q = {};
+	struct acl_query *q = new_query();
 	const struct tenant *t;
 	enum verdict v;
 	__u32 chain;
@@ -118,12 +125,12 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 	if (!p || !state)
 		return V_DROP;
 	t = tenant_at(p->tenant);
-	if (!port || !t)
+	if (!port || !t || !q)
 		return drop(p, DROP_INTERNAL);
 	if (!port->ifindex || !is_of_network(port, p) || p->from == FLOW_TARGET(TARGET_PORT, slot))
 		return V_NEXT;
-	query_from(&q, p);
-	v = judge_flooded(p, &q, t, slot, TO_WORKLOAD);
+	query_from(q, p);
+	v = judge_flooded(p, q, t, slot, TO_WORKLOAD);
 	if (v)
 		return v;
 	chain = chain_on_wire(p, port, TO_WORKLOAD);
@@ -209,13 +216,14 @@ static __always_inline bool is_link_local(const __u8 mac[6])
 __noinline int flooded(ctx_t *ctx, struct pkt *p)
 {
 	const struct tenant *t;
-	struct acl_query q = {};
+	struct acl_query *q;
 	enum verdict v;
 
 	if (!p)
 		return V_DROP;
 	t = tenant_at(p->tenant);
-	if (!t)
+	q = new_query();
+	if (!t || !q)
 		return drop(p, DROP_INTERNAL);
 	/* Spanning tree, LACP and their like speak of one link; no bridge hands them on (802.1D, 7.12.6). */
 	if (is_link_local(p->destination_mac))
@@ -224,8 +232,8 @@ __noinline int flooded(ctx_t *ctx, struct pkt *p)
 	if (p->flags & PKT_ICMP_ERROR)
 		return drop(p, DROP_ICMP_UNRELATED);
 	if (FLOW_TARGET_KIND(p->from) == TARGET_PORT) {
-		query_from(&q, p);
-		v = judge_flooded(p, &q, t, FLOW_TARGET_INDEX(p->from), FROM_WORKLOAD);
+		query_from(q, p);
+		v = judge_flooded(p, q, t, FLOW_TARGET_INDEX(p->from), FROM_WORKLOAD);
 	} else {
 		v = check_origin(p);
 	}

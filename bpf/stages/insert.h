@@ -3,29 +3,15 @@
  * insert: into the wires of a chain's functions, one after the other: the frame as the workload sent it, with the
  * chain's tag and the PCP of the pass. Comes after all that judges the packet, and before the flow moves.
  * reads:  pkt, the chain
- * writes: the frame's tag; pkt.round, skipped; chain_state
- * maps:   chains chain_state chain_stats
+ * writes: the frame's tag; pkt.round, skipped, instance
+ * maps:   chains chain_stats, and those of steer
  * drops:  sf_down internal
  */
 #ifndef WEFT_STAGE_INSERT_H
 #define WEFT_STAGE_INSERT_H
 
-#include "lib/count.h"
 #include "lib/ops.h"
-
-static __always_inline struct chain_traffic *chain_counters(__u32 slot, __u32 step)
-{
-	__u32 index = CHAIN_STEP_INDEX(slot, step);
-
-	return bpf_map_lookup_elem(&chain_stats, &index);
-}
-
-static __always_inline struct chain_state *chain_watch(__u32 slot, __u32 step)
-{
-	__u32 index = CHAIN_STEP_INDEX(slot, step);
-
-	return bpf_map_lookup_elem(&chain_state, &index);
-}
+#include "stages/steer.h"
 
 /* Which step stands at a place of the pass, counted from 0; likewise at which place a step stands. */
 static __always_inline __u32 step_at(const struct chain *chain, __u32 pcp, __u32 place)
@@ -46,11 +32,9 @@ static __always_inline const struct chain_step *chain_step(const struct chain *c
 
 /* ---- who went round what ---- */
 
-/* The watch hears of it here, so that XDP can pass the frame up until then as if it had not been there. */
 __noinline int count_skipped(const struct pkt *p, __u32 direction)
 {
 	struct chain_traffic *stats;
-	struct chain_state *state;
 
 	if (!p || direction > TO_WORKLOAD)
 		return 0;
@@ -60,9 +44,6 @@ __noinline int count_skipped(const struct pkt *p, __u32 direction)
 		stats = chain_counters(p->round[direction], i);
 		if (stats)
 			stats->skipped++;
-		state = chain_watch(p->round[direction], i);
-		if (state)
-			state->outstanding++;
 	}
 	return 0;
 }
@@ -103,82 +84,55 @@ static __always_inline int conclude(const struct pkt *p, enum verdict v)
 	return verdict_to_action(v, p);
 }
 
-/* ---- the passive watch ---- */
+/* ---- what came back ---- */
 
-enum function_health { FUNCTION_ANSWERS, FUNCTION_SILENT, FUNCTION_TRIED };
-
-/*
- * What a silent function is sent is lost, and counted as dropped. Yet some frames still go to it, so that it comes back
- * to life by answering. Of what would be dropped else, one a tick: a function that merely drops what it does not like
- * gets all of a slow flow. Of what would skip it, few, which a slow flow hardly misses.
- */
-static __always_inline bool is_tried(const struct chain_state *state, __u32 now, bool open, const struct host_config *us)
+/* A step of which no function is known is that of a configuration older than functions with several instances. */
+static __always_inline __u32 function_of(__u32 slot, __u32 step)
 {
-	if (!open)
-		return state->last_try != now;
-	return !(state->outstanding % OPEN_TRIES) && now - state->last_try >= us->hz;
+	const struct chain *chain = chain_at(slot);
+
+	return chain ? chain_step(chain, step)->function : 0;
 }
 
-static __always_inline enum function_health function_health(struct chain_state *state, bool open,
-							    const struct host_config *us)
-{
-	__u32 now = bpf_jiffies64();
-
-	if (!state->outstanding) {
-		state->waiting_since = now;
-		state->outstanding = 1;
-		return FUNCTION_ANSWERS;
-	}
-	if (state->outstanding < SILENT_FRAMES) {
-		state->outstanding++;
-		return FUNCTION_ANSWERS;
-	}
-	if (now - state->waiting_since < us->hz)
-		return FUNCTION_ANSWERS;
-	if (!is_tried(state, now, open, us))
-		return FUNCTION_SILENT;
-	state->last_try = now;
-	state->outstanding += open;
-	return FUNCTION_TRIED;
-}
-
-static __always_inline void function_lives(__u32 slot, __u32 step)
-{
-	struct chain_state *state = chain_watch(slot, step);
-
-	if (state && state->outstanding)
-		state->outstanding = 0;
-}
-
-static __always_inline void function_answered(__u32 slot, __u32 step)
+__noinline int function_answered(__u32 slot, __u32 step, __u32 instance)
 {
 	struct chain_traffic *stats = chain_counters(slot, step);
+	__u32 function = function_of(slot, step);
+	struct sf_traffic *of_instance;
 
-	function_lives(slot, step);
 	if (stats)
 		stats->returned++;
+	if (!function)
+		return 0;
+	function_lives(function, instance);
+	of_instance = traffic_of(function, instance);
+	if (of_instance)
+		of_instance->returned++;
+	return 0;
 }
 
 /* ---- the way in ---- */
 
-static __always_inline __u32 entrance(const struct chain_step *step, __u32 pcp)
+/* Where frames of a pass enter the instance at `place` of the step's function; 0: it is not there. */
+static __always_inline __u32 entrance(const struct chain_step *step, __u32 place, __u32 pcp)
 {
-	return pcp == PCP_LEAVING ? step->leaving_ifindex : step->towards_ifindex;
+	const struct function *f;
+
+	if (!step->function)
+		return pcp == PCP_LEAVING ? step->leaving_ifindex : step->towards_ifindex;
+	f = function_at(step->function);
+	return f ? instance_entrance(instance_at(f, place), pcp) : 0;
 }
 
-/* May a frame go to the step's function, as far as the watch knows? Verified once, since it has many outcomes. */
-__noinline int watch_lets(__u32 slot, __u32 step, bool open)
+/* Which of the step's instances the frame goes to, or NO_INSTANCE. */
+static __always_inline int instance_of_step(struct pkt *p, __u32 slot, __u32 n, const struct chain_step *step, __u32 pcp)
 {
-	struct chain_state *state = chain_watch(slot, step);
-	const struct host_config *us = this_host();
-	enum function_health health;
+	const struct chain_traffic *stats;
 
-	if (!state || !us)
-		return true;
-	health = function_health(state, open, us);
-	if (health == FUNCTION_TRIED)
-		count_drop(DROP_SF_DOWN);
-	return health != FUNCTION_SILENT;
+	if (!step->function)
+		return entrance(step, 0, pcp) ? 0 : NO_INSTANCE;
+	stats = chain_counters(slot, n);
+	return choose_instance(p, step->function, step->flags & STEP_OPEN, stats ? stats->skipped : 0);
 }
 
 #define STEPS_DONE CHAIN_STEPS	/* no step is left: the frame goes on its way */
@@ -196,6 +150,7 @@ __noinline int next_step(struct pkt *p, __u32 slot, __u32 pcp, __u32 place)
 	const struct chain *chain = chain_at(slot);
 	const struct chain_step *step;
 	__u32 direction = pcp == PCP_LEAVING ? FROM_WORKLOAD : TO_WORKLOAD, n;
+	int instance;
 
 	if (!p)
 		return STEPS_DOWN;
@@ -204,8 +159,11 @@ __noinline int next_step(struct pkt *p, __u32 slot, __u32 pcp, __u32 place)
 	for (; place < CHAIN_STEPS && place < chain->steps; place++) {
 		n = step_at(chain, pcp, place) & (CHAIN_STEPS - 1);
 		step = chain_step(chain, n);
-		if (entrance(step, pcp) && watch_lets(slot, n, step->flags & STEP_OPEN))
+		instance = instance_of_step(p, slot, n, step, pcp);
+		if (instance >= 0) {
+			p->instance = instance;
 			return n;
+		}
 		if (!(step->flags & STEP_OPEN))
 			return step_is_down(p);
 		p->round[direction] = slot;
@@ -231,18 +189,28 @@ static __always_inline __u32 chain_on_wire(struct pkt *p, const struct port *por
 	return port->chain;
 }
 
+static __always_inline void count_sent(const struct pkt *p, __u32 slot, __u32 step)
+{
+	struct chain_traffic *stats = chain_counters(slot, step);
+	__u32 function = function_of(slot, step);
+	struct sf_traffic *of_instance;
+
+	if (stats)
+		stats->sent++;
+	of_instance = function ? traffic_of(function, p->instance) : NULL;
+	if (of_instance)
+		of_instance->sent++;
+}
+
 /* The frame has the chain's tag, with the PCP. */
 static __always_inline enum verdict to_step(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 pcp, __u32 step)
 {
 	const struct chain *chain = chain_at(slot);
-	struct chain_traffic *stats;
 
 	if (!chain)
 		return drop(p, DROP_INTERNAL);
-	stats = chain_counters(slot, step);
-	if (stats)
-		stats->sent++;
-	p->action = op_send(ctx, entrance(chain_step(chain, step), pcp));
+	count_sent(p, slot, step);
+	p->action = op_send(ctx, entrance(chain_step(chain, step), p->instance, pcp));
 	return V_SENT;
 }
 

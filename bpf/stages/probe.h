@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * probe: weft's own frame comes back from a function's device. It ends here, answers its question if it is as it was
- * sent, and counts as nobody's traffic; nor does the watch over the function (insert) learn of it.
+ * sent, and counts as nobody's traffic; but the watch over the instance learns that it lives.
  * reads:  the packet, struct pkt, the chain
- * writes: probes
- * maps:   probes chains
+ * writes: probes sf_state
+ * maps:   probes chains functions sf_state
  * drops:  sf_probe
  */
 #ifndef WEFT_STAGE_PROBE_H
 #define WEFT_STAGE_PROBE_H
 
-#include "lib/weft.h"
+#include "stages/insert.h"
 
 static __always_inline bool probe_macs(const struct pkt *p)
 {
@@ -29,9 +29,9 @@ static __always_inline bool probe_fits(const struct pkt *p, const struct probe *
 
 	if (!chain || asked->step >= CHAIN_STEPS || asked->step >= chain->steps)
 		return false;
-	step = &chain->step[asked->step];
+	step = chain_step(chain, asked->step);
 	return p->tci == (asked->pcp << PCP_SHIFT | chain->tag) &&
-	       p->ifindex == (asked->pcp == PCP_LEAVING ? step->towards_ifindex : step->leaving_ifindex);
+	       p->ifindex == entrance(step, asked->instance, asked->pcp == PCP_LEAVING ? PCP_TOWARDS : PCP_LEAVING);
 }
 
 __noinline int probe_returned(ctx_t *ctx, struct pkt *p)
@@ -39,6 +39,7 @@ __noinline int probe_returned(ctx_t *ctx, struct pkt *p)
 	const struct probe_body *body;
 	struct probe_key key = {};
 	struct probe *asked;
+	__u32 function;
 
 	if (!p)
 		return V_DROP;
@@ -50,9 +51,12 @@ __noinline int probe_returned(ctx_t *ctx, struct pkt *p)
 	__builtin_memcpy(&key.nonce, body->nonce, sizeof(key.nonce));
 	asked = bpf_map_lookup_elem(&probes, &key);
 	if (!asked || body->chain != asked->chain || body->step != asked->step || body->pcp != asked->pcp ||
-	    !probe_fits(p, asked))
+	    body->instance != asked->instance || !probe_fits(p, asked))
 		return drop(p, DROP_SF_PROBE);
 	asked->answered = bpf_ktime_get_ns();
+	function = function_of(asked->chain, asked->step);
+	if (function)
+		function_lives(function, asked->instance);
 	return V_CONSUMED;
 }
 

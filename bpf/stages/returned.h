@@ -4,7 +4,7 @@
  * the device, the tag with its PCP, and the protected workload's MAC; by nothing that a workload can write.
  * reads:  struct pkt
  * writes: pkt.from, port, tenant, vni, zone
- * maps:   sf chains port_slots fdb flood tenants acl
+ * maps:   sf chains functions port_slots fdb flood tenants acl
  * drops:  acl_in sf_untagged sf_unknown sf_no_flow, and those of antispoof
  */
 #ifndef WEFT_STAGE_RETURNED_H
@@ -18,6 +18,7 @@ struct returned {
 	__u32 chain;
 	__u32 pcp;
 	__u32 step;
+	__u32 instance;
 };
 
 static __always_inline const struct sf_return *sf_find(const struct pkt *p, const __u8 mac[6])
@@ -106,17 +107,20 @@ static __always_inline enum verdict returned_towards(struct pkt *p, const struct
  * Does the step, as the chain's record has it by now, end at this device? While steps change nothing may miss one. What the
  * function made itself comes by either.
  */
-static __always_inline bool step_ends_here(const struct pkt *p, const struct sf_return *found, __u32 pcp)
+__noinline int step_ends_here(const struct pkt *p, __u32 slot, __u32 n, __u32 instance, __u32 pcp)
 {
-	const struct chain *chain = chain_at(found->chain);
+	const struct chain *chain = chain_at(slot);
 	const struct chain_step *step;
+	__u32 leaving, towards;
 
-	if (!chain || found->step >= chain->steps)
+	if (!p || !chain || n >= chain->steps)
 		return false;
-	step = chain_step(chain, found->step);
+	step = chain_step(chain, n);
+	leaving = entrance(step, instance, PCP_LEAVING);
+	towards = entrance(step, instance, PCP_TOWARDS);
 	if (p->flags & PKT_MADE)
-		return p->ifindex == step->towards_ifindex || p->ifindex == step->leaving_ifindex;
-	return p->ifindex == (pcp == PCP_LEAVING ? step->towards_ifindex : step->leaving_ifindex);
+		return p->ifindex == towards || p->ifindex == leaving;
+	return p->ifindex == (pcp == PCP_LEAVING ? towards : leaving);
 }
 
 static __always_inline enum verdict returned(struct pkt *p, struct returned *back)
@@ -138,10 +142,11 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 	/* ARP and ND end at the port; none ever went to a function. */
 	if (!found || p->tags != 1 || p->service_tag || p->ethertype == ETH_P_ARP || is_nd(p))
 		return drop(p, DROP_SF_UNKNOWN);
-	if (!step_ends_here(p, found, back->pcp))
+	if (!step_ends_here(p, found->chain, found->step, found->instance, back->pcp))
 		return drop(p, DROP_SF_UNKNOWN);
 	back->chain = found->chain;
 	back->step = found->step;
+	back->instance = found->instance;
 	if (back->pcp != PCP_LEAVING)
 		return returned_towards(p, found);
 	port = port_at(found->port);

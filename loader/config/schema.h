@@ -67,7 +67,6 @@ struct schema_key {
 	const char *ref;		  /* kind of the object that a plain name refers to */
 	long long min, max;		  /* of a number; both 0: no limit but the type's own */
 	size_t items_min, items_max;	  /* of a list, map or list of objects; 0: no limit */
-	bool items_later;     /* more than items_max is in the grammar, not supported yet */
 	const char *fallback; /* the default, as one would write it */
 	const char *doc;
 };

@@ -6,6 +6,9 @@
 #include "include/chain.h"
 #include "loader/config/schema_types.h"
 
+/* Of one function, on all hosts together: a thousand hosts with one each. */
+#define INSTANCES_MAX 4096
+
 /* clang-format off */
 #define LATER(key, text) {.name = (key), .later = true, .doc = (text)}
 #define KEYS(...) ((const struct schema_key[]){__VA_ARGS__, {.name = NULL}})
@@ -52,8 +55,10 @@ static const struct schema_kind instance_kind = {
 		SCALAR("offloads", word, .words = WORDS(WORD("finish"), WORD("keep")),
 		       .fallback = "finish",
 		       .doc = "finish checksums and cut super-packets first, or keep them"),
-		LATER("weight", "its share of the flows"),
-		LATER("admin", "up, drain or down"),
+		SCALAR("weight", uint, .min = 1, .max = INSTANCE_WEIGHT_MAX, .fallback = "1",
+		       .doc = "its share of new flows, in proportion to the others'"),
+		SCALAR("admin", word, .words = WORDS(WORD("up"), WORD("drain"), WORD("down")),
+		       .fallback = "up", .doc = "drain: no new flow; down: nothing at all"),
 		LATER("management", "the port by which it is managed")),
 };
 
@@ -64,8 +69,10 @@ static const struct schema_kind sf_kind = {
 		LATER("health", "how its instances are probed"),
 		LATER("drain_timeout", "how long a drained instance keeps its flows"),
 		LATER("rewrites", "whether it alters streams"),
-		MAP("instances", instance_kind, .required = true, .items_min = 1, .items_max = 1,
-		    .items_later = true, .doc = "where it runs")),
+		SCALAR("rebalance", bool, .fallback = "false",
+		       .doc = "whether flows return to an instance that was dead"),
+		MAP("instances", instance_kind, .required = true, .items_min = 1,
+		    .items_max = INSTANCES_MAX, .doc = "where it runs")),
 };
 
 static const struct schema_kind default_kind = {

@@ -164,11 +164,6 @@ static int check_count(struct schema_walk *w, const struct schema_key *key, size
 		return schema_refuse(w, raw, 1, "%s has %zu items: it needs %s%zu", key->name, n,
 				     key->items_min == key->items_max ? "" : "at least ",
 				     key->items_min);
-	if (key->items_max && n > key->items_max && key->items_later)
-		return schema_refuse(
-			w, raw, 1,
-			"%s has %zu items, and more than %zu is not supported yet: keep %zu",
-			key->name, n, key->items_max, key->items_max);
 	if (key->items_max && n > key->items_max)
 		return schema_refuse(w, raw, 1, "%s has %zu items: keep at most %zu", key->name, n,
 				     key->items_max);

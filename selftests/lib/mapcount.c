@@ -18,7 +18,7 @@
 
 #define VALUE_MAX 4096
 
-static const char *const left_out[] = { "stats", "next_hops", "chain_state", "drops", "events", "flow_watch", "scratch", "host", "devices" };
+static const char *const left_out[] = { "stats", "next_hops", "sf_state", "drops", "events", "flow_watch", "scratch", "host", "devices" };
 
 static long bpf(int command, union bpf_attr *attr)
 {

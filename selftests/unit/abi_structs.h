@@ -71,15 +71,20 @@ struct layout {
 	X(tcp_max_window) X(tcp_scale) X(tcp_state) X(mac) X(flags) X(reason) X(source)
 #define FLOW_4(X) X(spill) X(first) X(first_code) X(rule) X(path) X(born) X(tcp_max_window) X(dir)
 #define FLOW_2(X) X(dir) X(first) X(first_code) X(stamp) X(pad) X(nat) X(born) X(spare)
-#define CHAIN_STEP(X) X(leaving_ifindex) X(towards_ifindex) X(flags)
+#define CHAIN_STEP(X) X(leaving_ifindex) X(towards_ifindex) X(flags) X(function)
+#define SF_INSTANCE(X) X(id) X(leaving_ifindex) X(towards_ifindex) X(weight) X(flags) X(pad)
+#define FUNCTION(X) X(id) X(flags) X(present) X(fresh) X(instance)
+#define SF_FLOW_KEY(X) X(flow) X(function) X(tenant)
+#define SF_FLOW(X) X(instance) X(preferred) X(seen) X(place) X(pad)
+#define SF_STATE(X) X(waiting_since) X(outstanding) X(flow) X(flows) X(last_try) X(pad) X(down) X(looked) X(spare)
+#define SF_TRAFFIC(X) X(flows) X(moved) X(sent) X(returned)
 #define CHAIN(X) X(id) X(tenant) X(tag) X(steps) X(flags) X(vnis) X(step)
 #define SF_KEY(X) X(ifindex) X(tci) X(mac)
-#define SF_RETURN(X) X(port) X(chain) X(step) X(pad)
-#define CHAIN_STATE(X) X(waiting_since) X(outstanding) X(last_try) X(pad)
+#define SF_RETURN(X) X(port) X(chain) X(step) X(instance)
 #define CHAIN_TRAFFIC(X) X(sent) X(returned) X(bypassed) X(kept) X(skipped)
 #define PROBE_KEY(X) X(nonce)
-#define PROBE(X) X(asked) X(answered) X(chain) X(step) X(pcp) X(pad)
-#define PROBE_BODY(X) X(magic) X(chain) X(nonce) X(step) X(pcp) X(pad)
+#define PROBE(X) X(asked) X(answered) X(chain) X(step) X(pcp) X(instance) X(pad)
+#define PROBE_BODY(X) X(magic) X(chain) X(nonce) X(step) X(pcp) X(instance) X(pad)
 #define FRAGMENT_RANGE(X) X(first) X(end)
 #define FRAGMENT_ENTRY(X) X(source) X(destination) X(id) X(from) X(zone) X(family) X(protocol) X(pass) X(state) \
 	X(early) X(flags) X(stamp) X(since) X(tcp_seq) X(source_port) X(destination_port) X(upper) X(flow_protocol) \
@@ -134,7 +139,8 @@ struct layout {
 	S(traffic, TRAFFIC) S(tenant, TENANT) S(tenant_traffic, TENANT_TRAFFIC) S(ct4_key, CT_KEY)            \
 	S(ct6_key, CT_KEY) S(flow_path, FLOW_PATH) S(flow_dir, FLOW_DIR) S(flow, FLOW) S(ct4_place, CT4_PLACE) S(ct6_place, CT6_PLACE)               \
 	S(ct4_bucket, CT_BUCKET) S(ct6_bucket, CT_BUCKET) S(chain_step, CHAIN_STEP) S(chain, CHAIN)      \
-	S(sf_key, SF_KEY) S(sf_return, SF_RETURN) S(chain_state, CHAIN_STATE)                                 \
+	S(sf_key, SF_KEY) S(sf_return, SF_RETURN) S(sf_instance, SF_INSTANCE) S(function, FUNCTION)             \
+	S(sf_flow_key, SF_FLOW_KEY) S(sf_flow, SF_FLOW) S(sf_state, SF_STATE) S(sf_traffic, SF_TRAFFIC)       \
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
 	S(rule_hits_key, RULE_HITS_KEY) S(rule_hits, RULE_HITS) S(tenant_limits, TENANT_LIMITS)   \

@@ -172,9 +172,7 @@ static void function_devices(void **state)
 			world_reset(state);
 			acl_allow_all();
 			chain_protect(protected, false);
-			chain = chain_now();
-			chain.step[0].leaving_ifindex = chain.step[0].towards_ifindex = 0;
-			chain_put(&chain);
+			instance_put(0, 0, 1, 0, 0);
 			world_case("no device", flavour);
 			expect(HOOK_PORT, flavour, DEVICE_A, &f, DROPPED, DROP_SF_DOWN);
 			case_assert(!step_traffic(0).sent);
@@ -194,21 +192,17 @@ static void function_devices(void **state)
 
 static void put_state(uint32_t waiting, uint32_t outstanding)
 {
-	uint32_t slot = CHAIN, now = jiffies_now();
-	struct chain_state state = { .waiting_since = now - waiting,
-				     .outstanding = outstanding,
-				     .last_try = now };
+	uint32_t now = jiffies_now();
 
-	map_put("chain_state", &slot, &state);
+	watch_put(0, 0,
+		  &(struct sf_state){ .waiting_since = now - waiting,
+				      .outstanding = outstanding,
+				      .last_try = now });
 }
 
 static uint32_t outstanding(void)
 {
-	uint32_t slot = CHAIN;
-	struct chain_state state;
-
-	map_get("chain_state", &slot, &state);
-	return state.outstanding;
+	return watch_now(0, 0).outstanding;
 }
 
 /*

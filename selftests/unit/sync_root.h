@@ -109,8 +109,10 @@ static int make_root(void **state)
 		 CHAIN_STEP_INDEX(64, CHAIN_STEPS - 1), NULL);
 	make_map("tenant_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct tenant_traffic), 64,
 		 NULL);
-	make_map("chain_state", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct chain_state),
-		 CHAIN_STEP_INDEX(64, CHAIN_STEPS - 1), NULL);
+	make_map("sf_stats", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct sf_traffic),
+		 INSTANCE_INDEX(64, 0), NULL);
+	make_map("sf_state", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sf_state), INSTANCE_INDEX(64, 0),
+		 NULL);
 	make_map("next_hops", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct next_hop), 64, NULL);
 	for (int i = 0; i < INNER_RULES; i++)
 		make_outer(i, WEFT_TENANTS_MAX);

@@ -204,9 +204,11 @@ void flood_to(const enum who *whom, uint32_t n)
 }
 
 /* What comes back leaves the workload's step by one device, and towards it by the other. */
-static void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t step)
+void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t step, uint8_t place)
 {
-	struct sf_return back = { .port = port_slot[w], .chain = CHAIN, .step = step };
+	struct sf_return back = {
+		.port = port_slot[w], .chain = CHAIN, .step = step, .instance = place
+	};
 
 	for (int pcp = PCP_LEAVING; pcp <= PCP_TOWARDS; pcp++) {
 		struct sf_key key = { .ifindex = pcp == PCP_LEAVING ? leaving : towards,
@@ -244,6 +246,61 @@ void chain_put(const struct chain *chain)
 	map_put("chains", &slot, chain);
 }
 
+struct function function_now(uint8_t step)
+{
+	uint32_t slot = FUNCTION + (uint32_t)step;
+	struct function function;
+
+	map_get("functions", &slot, &function);
+	return function;
+}
+
+void function_put(uint8_t step, const struct function *function)
+{
+	uint32_t slot = FUNCTION + (uint32_t)step;
+
+	map_put("functions", &slot, function);
+}
+
+void instance_put(uint8_t step, uint8_t place, uint32_t id, uint32_t leaving, uint32_t towards)
+{
+	struct function f = function_now(step);
+	uint16_t bit = (uint16_t)(1 << place);
+
+	f.id = 60 + (uint64_t)step;
+	f.instance[place] = (struct sf_instance){
+		.id = id, .leaving_ifindex = leaving, .towards_ifindex = towards, .weight = 1
+	};
+	f.present = (uint16_t)(id && leaving && towards ? f.present | bit : f.present & ~bit);
+	f.fresh = (uint16_t)(f.present & bit ? f.fresh | bit : f.fresh & ~bit);
+	function_put(step, &f);
+}
+
+struct sf_state watch_now(uint8_t step, uint8_t place)
+{
+	uint32_t index = INSTANCE_INDEX(FUNCTION + (uint32_t)step, place);
+	struct sf_state state;
+
+	map_get("sf_state", &index, &state);
+	return state;
+}
+
+void watch_put(uint8_t step, uint8_t place, const struct sf_state *state)
+{
+	uint32_t index = INSTANCE_INDEX(FUNCTION + (uint32_t)step, place);
+
+	map_put("sf_state", &index, state);
+}
+
+struct sf_traffic instance_traffic(uint8_t step, uint8_t place)
+{
+	struct sf_traffic t;
+
+	per_cpu_sum("sf_stats", INSTANCE_INDEX(FUNCTION + (uint32_t)step, place), (uint64_t *)&t,
+		    sizeof(t) / 8);
+	return t;
+}
+
 static void put_chain(enum who w, const struct chain *chain)
 {
 	struct port port = port_get(w);
@@ -262,10 +319,11 @@ void chain_protect(enum who w, bool two_arms)
 			       .tag = CHAIN_TAG,
 			       .steps = 1,
 			       .vnis = { VNI },
-			       .step = { { arms[0], arms[1], STEP_XDP_DELIVER } } };
+			       .step = { { arms[0], arms[1], STEP_XDP_DELIVER, FUNCTION } } };
 
+	instance_put(0, 0, 1, arms[0], arms[1]);
 	put_chain(w, &chain);
-	put_returns(w, arms[1], arms[0], 0);
+	put_returns(w, arms[1], arms[0], 0, 0);
 }
 
 void chain_protect_steps(enum who w, uint8_t flags, const enum device_name *functions, uint8_t n)
@@ -280,8 +338,10 @@ void chain_protect_steps(enum who w, uint8_t flags, const enum device_name *func
 	for (uint8_t i = 0; i < n; i++) {
 		uint32_t ifindex = device(functions[i]);
 
-		chain.step[i] = (struct chain_step){ ifindex, ifindex, STEP_XDP_DELIVER };
-		put_returns(w, ifindex, ifindex, i);
+		chain.step[i] = (struct chain_step){ ifindex, ifindex, STEP_XDP_DELIVER,
+						     (uint16_t)(FUNCTION + i) };
+		instance_put(i, 0, i + 1u, ifindex, ifindex);
+		put_returns(w, ifindex, ifindex, i, 0);
 	}
 	put_chain(w, &chain);
 }
@@ -370,6 +430,7 @@ int world_reset(void **state)
 	map_put("syn_pressure", &tenant, &(struct syn_pressure){ 0 });
 	acl_put(NULL, 0);
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));
+	clear_hash(map_fd("sf_flows"), sizeof(struct sf_flow_key));
 	clear_hash(map_fd("fdb"), sizeof(struct fdb_key));
 	put_tenant();
 	put_hosts();
@@ -383,8 +444,13 @@ int world_reset(void **state)
 	map_put("chains", &slot, &(struct chain){ 0 });
 	for (uint32_t i = 0; i < CHAIN_STEPS; i++) {
 		slot = CHAIN_STEP_INDEX(CHAIN, i);
-		map_put("chain_state", &slot, &(struct chain_state){ 0 });
 		per_cpu_clear("chain_stats", slot, sizeof(struct chain_traffic) / 8);
+		function_put((uint8_t)i, &(struct function){ 0 });
+		for (uint8_t k = 0; k < FUNCTION_INSTANCES; k++) {
+			watch_put((uint8_t)i, k, &(struct sf_state){ 0 });
+			per_cpu_clear("sf_stats", INSTANCE_INDEX(FUNCTION + i, k),
+				      sizeof(struct sf_traffic) / 8);
+		}
 	}
 	per_cpu_clear("network_stats", NETWORK, sizeof(struct traffic) / 8);
 	per_cpu_clear("tenant_stats", TENANT, sizeof(struct tenant_traffic) / 8);

@@ -33,6 +33,7 @@
 
 enum { TENANT = 1, OUR_HOST = 2, THEIR_HOST = 3, NETWORK = 5, CHAIN = 7, VNI = 101, MARK = 0x5eed };
 enum { HZ = 1 << 20 }; /* a second that no test outlives: next hops stay fresh */
+enum { FUNCTION = 3 }; /* slot of the first step's; the other steps' follow */
 enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64, FRAGMENT_SETS = 4, HITS_MAX = 512 };
 enum device_name { DEVICE_A, DEVICE_B, DEVICE_S, DEVICE_T, DEVICE_V, DEVICE_U, DEVICE_COUNT };
 
@@ -125,6 +126,16 @@ void chain_protect(enum who w, bool two_arms);
 /* Several functions, each with one arm; `flags` of the chain. */
 void chain_protect_steps(enum who w, uint8_t flags, const enum device_name *functions, uint8_t n);
 struct chain_traffic step_traffic(uint8_t step);
+/* Each step's function has one instance, at place 0 of its record. */
+struct function function_now(uint8_t step);
+void function_put(uint8_t step, const struct function *function);
+/* At a place, which then has this id, with these devices (0: not there); the masks are those of who is there. */
+void instance_put(uint8_t step, uint8_t place, uint32_t id, uint32_t leaving, uint32_t towards);
+struct sf_state watch_now(uint8_t step, uint8_t place);
+void watch_put(uint8_t step, uint8_t place, const struct sf_state *state);
+struct sf_traffic instance_traffic(uint8_t step, uint8_t place);
+/* What comes back for the workload from an instance, in all passes. */
+void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t step, uint8_t place);
 struct chain chain_now(void);
 void chain_put(const struct chain *chain);
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Functions, and where their instances are. */
+#include "loader/compile.h"
+
+static void put_instance(const struct model_instance *one, const struct facts *facts,
+			 struct function *f)
+{
+	const struct fact *leaving = facts_find(facts, one->leaving);
+	const struct fact *towards = facts_find(facts, one->towards);
+	struct sf_instance *put = &f->instance[one->place];
+	const uint16_t bit = (uint16_t)(1 << one->place);
+
+	put->id = one->id;
+	put->weight = one->weight;
+	put->flags = one->flags;
+	if (!leaving || !leaving->present || !towards || !towards->present)
+		return;
+	put->leaving_ifindex = leaving->info.ifindex;
+	put->towards_ifindex = towards->info.ifindex;
+	if (one->flags & INSTANCE_DOWN)
+		return;
+	f->present |= bit;
+	if (!(one->flags & INSTANCE_DRAIN))
+		f->fresh |= bit;
+}
+
+void compile_functions(const struct model *m, const struct facts *facts, struct desired *d)
+{
+	for (size_t i = 0; i < m->n_functions; i++) {
+		const struct model_function *f = &m->functions[i];
+		struct function function = { .id = f->id, .flags = f->flags };
+		bool any = false;
+
+		for (size_t k = 0; k < f->n_instances; k++) {
+			if (!f->instances[k].here)
+				continue;
+			put_instance(&f->instances[k], facts, &function);
+			any = true;
+		}
+		if (any)
+			entries_add(&d->map[MAP_FUNCTIONS], &f->slot, &function);
+	}
+}

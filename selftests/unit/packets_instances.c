@@ -291,7 +291,18 @@ static void tried(void **state)
 		silent(1, 1, QUICK);
 		all_get(flavour, got);
 		case_assert(!count(got, 1));
+		world_case("no flow that is known", flavour);
+		three(state);
+		all_get(flavour, got);
+		silent(1, 1, QUICK);
+		watch = watch_now(0, 1);
+		watch.last_try = jiffies_now() - HZ - 1;
+		watch_put(0, 1, &watch);
+		all_get(flavour, got);
+		case_assert(!count(got, 1));
 		world_case("once", flavour);
+		three(state);
+		silent(1, 1, QUICK);
 		watch = watch_now(0, 1);
 		watch.last_try = jiffies_now() - HZ - 1;
 		watch_put(0, 1, &watch);

@@ -73,7 +73,8 @@
 	X(CT_SCTP_STATE, "ct_sctp_state", "SCTP chunks that do not fit the flow's state") \
 	X(CT_SCTP_TAG, "ct_sctp_tag", "SCTP packet with another verification tag than its association's") \
 	X(SYN_COOKIE, "syn_cookie", "SYN proxy: an ACK without a flow and without a valid cookie, or a SYN that none could be made for") \
-	X(SYN_PROXY, "syn_proxy", "SYN proxy: of a connection that its workload has not answered yet, or whose record is gone")
+	X(SYN_PROXY, "syn_proxy", "SYN proxy: of a connection that its workload has not answered yet, or whose record is gone") \
+	X(CHAIN_NO_FLOW, "chain_no_flow", "of no flow (a broadcast, say), where the rule that lets it pass has a chain")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -4,7 +4,7 @@
  * wire if there is one, or through the tunnel to another host. Here the flow moves.
  * reads:  pkt.to, the flow
  * writes: the frame; the flow's counters and state
- * maps:   port_slots hosts next_hops, and those of insert and flow
+ * maps:   port_slots hosts next_hops, and those of insert, tap and flow
  * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_full sf_down
  *         chain_reset
  */
@@ -13,6 +13,7 @@
 
 #include "stages/admit.h"
 #include "stages/insert.h"
+#include "stages/tap.h"
 
 /*
  * Is the port in the network that the packet was judged for, and of its tenant? An entry put in by hand, or left behind, may
@@ -95,10 +96,14 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	v = unwrap_wrapped(ctx, p);
 	if (v)
 		return v;
-	if (step != STEPS_DONE)
-		return to_function(ctx, p, chain, PCP_TOWARDS, step);
+	if (step != STEPS_DONE) {
+		v = copy_taps(ctx, p, PCP_TOWARDS);
+		return v ? v : to_function(ctx, p, chain, PCP_TOWARDS, step);
+	}
 	/* After unwrap: the flow counts the frame as the workloads see it, without a tag of ours. */
 	v = flow_advance(p, f);
+	if (!v)
+		v = copy_taps(ctx, p, PCP_TOWARDS);
 	if (v)
 		return v;
 	count_to(p, slot);

@@ -17,7 +17,7 @@ static __always_inline const struct port *find_port(struct pkt *p)
 	return !port && vid ? port_bound_to(p->ifindex, 0, &p->port) : port;
 }
 
-/* V_NEXT: no function takes it, and the frame goes on without them. */
+/* V_NEXT: no function takes it, and the frame goes on without them; taps may be waiting. */
 static __always_inline enum verdict into_chain(ctx_t *ctx, struct pkt *p, __u32 chain)
 {
 	enum verdict v;
@@ -30,7 +30,7 @@ static __always_inline enum verdict into_chain(ctx_t *ctx, struct pkt *p, __u32 
 		return V_NEXT;
 	if (step == STEPS_DOWN)
 		return V_DROP;
-	v = unwrap(ctx, p);
+	v = copy_taps_bare(ctx, p, PCP_LEAVING);
 	return v ? v : to_function(ctx, p, chain, PCP_LEAVING, step);
 }
 

@@ -8,7 +8,7 @@
 #include "stages/probe.h"
 #include "stages/returned.h"
 
-/* To the chain's next step, as it is. V_NEXT: it was the last one. */
+/* To the chain's next step, as it is. V_NEXT: it was the last one, but for taps. */
 static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const struct returned *back)
 {
 	const struct chain *chain = chain_at(back->chain);
@@ -17,6 +17,7 @@ static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const stru
 
 	if (!chain)
 		return drop(p, DROP_INTERNAL);
+	p->rewritten = chain->flags & CHAIN_REWRITES;
 	place = step_at(chain, back->pcp, back->step) + 1;
 	if (place >= chain->steps || chain->flags & CHAIN_BYPASS)
 		return V_NEXT;
@@ -33,7 +34,10 @@ static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const stru
 	if (step == STEPS_DONE)
 		return V_NEXT;
 	function_answered(back->chain, back->step, back->instance);
-	return step == STEPS_DOWN ? V_DROP : to_step(ctx, p, back->chain, back->pcp, step);
+	if (step == STEPS_DOWN)
+		return V_DROP;
+	copy_taps_tagged(ctx, p, back->pcp);
+	return to_step(ctx, p, back->chain, back->pcp, step);
 }
 
 static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)

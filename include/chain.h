@@ -16,11 +16,13 @@ enum chain_flags {
 	CHAIN_KEEP = 1 << 1,	/* flows older than the chain on their wire go on without it */
 	CHAIN_RESET = 1 << 2,	/* they are ended */
 	CHAIN_MIRROR = 1 << 3,	/* towards the workload the steps come in the opposite order */
+	CHAIN_REWRITES = 1 << 4,	/* a function of it alters streams: TCP windows are not known well enough to drop by them */
 };
 
 enum step_flags {
 	STEP_XDP_DELIVER = 1 << 0,	/* of all steps or of none: XDP may redirect to every device of the chain */
 	STEP_OPEN = 1 << 1,	/* while the function is dead frames skip it; else they are dropped */
+	STEP_TAP = 1 << 2,	/* it gets copies, and nothing that it sends is believed; for programs that do not know: open, and not there */
 };
 
 struct chain_step {
@@ -35,7 +37,7 @@ struct chain_step {
 struct chain {
 	__u64 id;
 	__u32 tenant;
-	__u16 tag;		/* VLAN ID at the function */
+	__u16 tag;		/* VLAN ID at the function; 0: frames have no tag there */
 	__u8 steps;
 	__u8 flags;
 	__u32 vnis[CHAIN_NETWORKS];	/* of the ports that it protects; 0: unused */
@@ -44,7 +46,8 @@ struct chain {
 
 /*
  * sf: what is believed when it comes from a function's device: the tag with its PCP, and the protected
- * workload's MAC (source when leaving, destination towards it; broadcast towards it has all-ones).
+ * workload's MAC (source when leaving, destination towards it; broadcast towards it has all-ones). Where frames have no
+ * tag the VID is 0, and the PCP says which pass an entry is for.
  */
 struct sf_key {
 	__u32 ifindex;
@@ -64,11 +67,11 @@ struct sf_return {
 
 /* chain_stats[CHAIN_STEP_INDEX], per CPU; what is of the whole chain counts at its first step */
 struct chain_traffic {
-	__u64 sent;		/* frames to the function */
+	__u64 sent;		/* frames to the function; copies, if it is a tap */
 	__u64 returned;		/* frames back from it */
 	__u64 bypassed;		/* frames that the operator led round the chain */
 	__u64 kept;		/* frames that went round the chain since their flows are older than it */
-	__u64 skipped;		/* frames that skipped the function since it is dead, and its step open */
+	__u64 skipped;		/* frames that skipped the function since it is dead, and its step open; a tap: copies that it could not get */
 };
 
 weft_static_assert(sizeof(struct chain) == 128);

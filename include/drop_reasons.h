@@ -47,7 +47,7 @@
 	X(TOO_BIG, "too_big", "larger than the underlay carries")                                   \
 	X(PORT_UNBOUND, "port_unbound", "the destination port has no device yet")                   \
 	X(SF_UNKNOWN, "sf_unknown", "from a function's device, but of no chain, MAC or PCP that goes there") \
-	X(SF_UNTAGGED, "sf_untagged", "an untagged frame from a function's device")                 \
+	X(SF_UNTAGGED, "sf_untagged", "an untagged frame from a function's device, of no chain without a tag there")                 \
 	X(SF_NO_FLOW, "sf_no_flow", "a function returned a frame of no admitted flow")              \
 	X(SF_DOWN, "sf_down", "the chain's function does not answer, and the chain is closed")      \
 	X(GUARD, "guard", "sent to a port or a function's device by another than weft")             \
@@ -74,7 +74,8 @@
 	X(CT_SCTP_TAG, "ct_sctp_tag", "SCTP packet with another verification tag than its association's") \
 	X(SYN_COOKIE, "syn_cookie", "SYN proxy: an ACK without a flow and without a valid cookie, or a SYN that none could be made for") \
 	X(SYN_PROXY, "syn_proxy", "SYN proxy: of a connection that its workload has not answered yet, or whose record is gone") \
-	X(CHAIN_NO_FLOW, "chain_no_flow", "of no flow (a broadcast, say), where the rule that lets it pass has a chain")
+	X(CHAIN_NO_FLOW, "chain_no_flow", "of no flow (a broadcast, say), where the rule that lets it pass has a chain") \
+	X(TAP_FAILED, "tap_failed", "a copy for a tap, which is not there or whose device takes nothing; the frame itself went on")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -49,6 +49,9 @@ void desired_free(struct desired *d);
 int compile_chains(const struct model *m, const struct facts *facts, struct desired *d,
 		   struct error *e);
 
+/* Of a chain without a tag: can frames that come back be told apart by device and MACs? */
+int untagged_check(const struct model *m, const struct model_chain *c, struct error *e);
+
 /* The part that is about functions; before the chains. */
 void compile_functions(const struct model *m, const struct facts *facts, struct desired *d);
 

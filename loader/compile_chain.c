@@ -84,7 +84,9 @@ static bool put_devices(const struct model_instance *one, const struct facts *fa
 	return true;
 }
 
-/* Without devices a step is dead. A frame that XDP has sent to one must be able to go on to the next. */
+/*
+ * Without devices a step is dead. A frame that XDP has sent to one must be able to go on to the next; and copies are TC's.
+ */
 static void put_steps(const struct model_chain *c, const struct facts *facts, struct chain *chain)
 {
 	bool any = false, takes_xdp = true;
@@ -93,9 +95,13 @@ static void put_steps(const struct model_chain *c, const struct facts *facts, st
 		const struct model_function *f = c->step[i].sf;
 
 		chain->step[i].flags = c->step[i].open ? STEP_OPEN : 0;
-		if (!f)
+		chain->step[i].function = f ? (uint16_t)f->slot : 0;
+		if (c->step[i].tap) {
+			chain->step[i].flags = STEP_TAP | STEP_OPEN;
+			takes_xdp = false;
+		}
+		if (!f || c->step[i].tap)
 			continue;
-		chain->step[i].function = (uint16_t)f->slot;
 		for (size_t k = 0; k < f->n_instances; k++)
 			any |= put_devices(&f->instances[k], facts, &chain->step[i], &takes_xdp);
 	}
@@ -136,12 +142,13 @@ static int check_macs(const struct model *m, const struct model_chain *c, struct
 	return 0;
 }
 
+/* What a tap sends is believed by nobody. */
 static void add_step_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
 			     const struct facts *facts, struct desired *d)
 {
 	const struct model_function *f = p->chain->step[n].sf;
 
-	for (size_t k = 0; f && k < f->n_instances; k++)
+	for (size_t k = 0; f && !p->chain->step[n].tap && k < f->n_instances; k++)
 		add_returns(p, chain, n, &f->instances[k], facts, d);
 }
 
@@ -175,7 +182,7 @@ int compile_chains(const struct model *m, const struct facts *facts, struct desi
 			.flags = c->flags,
 		};
 
-		if (check_networks(m, c, e) || check_macs(m, c, e))
+		if (check_networks(m, c, e) || check_macs(m, c, e) || untagged_check(m, c, e))
 			return -1;
 		if (!t->here)
 			continue;

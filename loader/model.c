@@ -196,6 +196,7 @@ static void make_functions(struct model *m)
 			make_instance(m, function_name, name, object);
 		f->name = function_name;
 		f->flags = schema_flag("sf", function, "rebalance") ? FUNCTION_REBALANCE : 0;
+		f->rewrites = schema_flag("sf", function, "rewrites");
 		f->instances = &m->instances[first];
 		f->n_instances = m->n_instances - first;
 		snprintf(path, sizeof(path), "service_functions/%s", function_name);
@@ -293,13 +294,16 @@ static void make_steps(const struct model *m, struct model_chain *c, const json_
 
 	json_array_foreach ((json_t *)steps, i, object) {
 		struct model_step *step = &c->step[c->steps];
-		const char *on_failure = text_at(object, "on_failure");
+		const char *on_failure = text_at(object, "on_failure"), *mode = text_at(object, "mode");
 
 		if (c->steps == CHAIN_STEPS)
 			return;
 		step->function = text_at(object, "function");
 		step->sf = step->function ? model_function(m, step->function) : NULL;
 		step->open = on_failure && !strcmp(on_failure, "open");
+		step->tap = mode && !strcmp(mode, "tap");
+		if (step->sf && step->sf->rewrites && !step->tap)
+			c->flags |= CHAIN_REWRITES;
 		c->steps++;
 	}
 }

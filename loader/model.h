@@ -52,6 +52,7 @@ struct model_function {
 	uint64_t id;
 	uint32_t slot;
 	uint32_t flags; /* enum function_flags */
+	bool rewrites; /* alters streams */
 	struct model_instance *instances;
 	size_t n_instances;
 };
@@ -60,13 +61,14 @@ struct model_step {
 	const char *function;
 	const struct model_function *sf;
 	bool open; /* on_failure */
+	bool tap; /* mode */
 };
 
 struct model_chain {
 	const char *tenant, *name;
 	uint64_t id;
 	uint32_t slot;
-	uint16_t tag;
+	uint16_t tag; /* 0: none */
 	uint8_t flags; /* enum chain_flags */
 	struct model_step step[CHAIN_STEPS]; /* in the order of leaving */
 	uint8_t steps;

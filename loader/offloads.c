@@ -39,7 +39,7 @@ static bool wanted_off(const char *name, unsigned int sets)
 		return true;
 	if (!(sets & OFFLOAD_TRANSMIT) || strncmp(name, "tx-", 3))
 		return false;
-	return !strncmp(name, "tx-checksum-", 12) || !strcmp(name, "tx-gso-list") ||
+	return !strncmp(name, "tx-checksum-", 12) || !strcmp(name, "tx-gso-list") || !strcmp(name, "tx-vlan-hw-insert") ||
 	       (len > sizeof(tail) && !strcmp(name + len - (sizeof(tail) - 1), tail));
 }
 

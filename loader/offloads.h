@@ -6,7 +6,7 @@
 #include "device.h"
 
 enum offload_set {
-	OFFLOAD_TRANSMIT = 1 << 0,	/* unfinished checksums and super-packets: the kernel finishes and cuts */
+	OFFLOAD_TRANSMIT = 1 << 0,	/* unfinished checksums, super-packets, tags beside frames: the kernel finishes, cuts, inserts */
 	OFFLOAD_VLAN_RECEIVE = 1 << 1,	/* VLAN tags taken out of received frames */
 };
 

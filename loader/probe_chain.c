@@ -144,6 +144,8 @@ int chain_probe_send(const struct chain_prober *prober, struct chain_probe *p)
 		.pcp = p->pcp,
 		.instance = p->instance,
 	};
+	/* Without a tag there is the ethertype alone. */
+	size_t len = p->tag ? sizeof(tag) : sizeof(tag[0]);
 	bool leaving = p->pcp == PCP_LEAVING;
 	uint8_t frame[FRAME_SIZE] = { 0 };
 	int err = ask(prober, p);
@@ -153,8 +155,8 @@ int chain_probe_send(const struct chain_prober *prober, struct chain_probe *p)
 	memcpy(body.nonce, &p->nonce, sizeof(body.nonce));
 	memcpy(frame, leaving ? network : workload, ETH_ALEN);
 	memcpy(frame + ETH_ALEN, leaving ? workload : network, ETH_ALEN);
-	memcpy(frame + 2 * ETH_ALEN, tag, sizeof(tag));
-	memcpy(frame + 2 * ETH_ALEN + sizeof(tag), &body, sizeof(body));
+	memcpy(frame + 2 * ETH_ALEN, tag + (p->tag ? 0 : 2), len);
+	memcpy(frame + 2 * ETH_ALEN + len, &body, sizeof(body));
 	return send_frame(prober->socket, p->ifindex, frame);
 }
 

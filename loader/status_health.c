@@ -132,7 +132,8 @@ static void find_dead_of(struct verify *v, const struct model_chain *c, const st
 		const struct model_step *step = &c->step[n];
 		struct function f;
 
-		if (!step->sf || bpf_map_lookup_elem(w->functions, &step->sf->slot, &f))
+		/* Nobody waits for what a tap returns. */
+		if (!step->sf || step->tap || bpf_map_lookup_elem(w->functions, &step->sf->slot, &f))
 			continue;
 		for (size_t i = 0; i < step->sf->n_instances; i++)
 			find_dead(v, c, step, w, &f, &step->sf->instances[i]);

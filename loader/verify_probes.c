@@ -39,7 +39,7 @@ struct questions {
 /* What becomes of frames while the step's function is dead. */
 static const char *without(const struct model_step *step)
 {
-	return step->open ? "skips it" : "gets nothing";
+	return step->tap ? "is not copied to it" : step->open ? "skips it" : "gets nothing";
 }
 
 /* The device, if it is there to be probed; else says why not. */
@@ -72,7 +72,7 @@ static void ask(struct questions *q, const struct chain_probe *probe, const stru
 	q->asked[q->n++] = *asked;
 }
 
-/* One instance, both ways: nothing where there is nothing to probe. */
+/* One instance, both ways: nothing where there is nothing to probe, or nothing to come back. */
 static void ask_instance(struct verify *v, const struct model_chain *c, uint8_t n,
 			 const struct model_instance *one, const char *object, struct questions *q)
 {
@@ -87,7 +87,7 @@ static void ask_instance(struct verify *v, const struct model_chain *c, uint8_t 
 	towards = !strcmp(one->towards, one->leaving)
 			  ? leaving
 			  : device_of(v, step, one, object, one->towards);
-	for (int i = 0; leaving && towards && i < 2; i++)
+	for (int i = 0; leaving && towards && !step->tap && i < 2; i++)
 		ask(q,
 		    &(struct chain_probe){ .chain = c->slot,
 					   .step = n,
@@ -145,8 +145,8 @@ static void judge(struct verify *v, const struct asked *asked, const struct chai
 		finding_add(
 			v->findings, object,
 			"look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
-			"a probe with tag %u, %s the workload, did not come back from function %s/%s within %d ms",
-			c->tag, way, one->function, one->name, ANSWER_MS);
+			"a probe with tag %u%s, %s the workload, did not come back from function %s/%s within %d ms",
+			c->tag, c->tag ? "" : " (none)", way, one->function, one->name, ANSWER_MS);
 		return;
 	}
 	json_array_append_new(v->chains,

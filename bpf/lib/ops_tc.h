@@ -163,6 +163,13 @@ static __always_inline int op_send(ctx_t *ctx, __u32 ifindex)
 	return bpf_redirect(ifindex, 0);
 }
 
+/* A copy; the frame keeps the mark. Else than 0: it did not get there. */
+static __always_inline int op_copy(ctx_t *ctx, __u32 ifindex)
+{
+	op_mark(ctx);
+	return bpf_clone_redirect(ctx, ifindex, 0);
+}
+
 /* To the underlay no mark goes: it would mean something to the host's own policy routing. */
 static __always_inline int op_send_underlay(ctx_t *ctx, __u32 ifindex, bool ask_neighbour)
 {

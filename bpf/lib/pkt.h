@@ -169,6 +169,9 @@ struct pkt {
 	__u8 fragment;		/* enum fragment_kind; the fields of L4 are the first's, once stage fragment has seen a later one */
 	__u8 fragment_more;	/* not the last */
 	__u8 instance;		/* insert: place of the instance that the frame goes to, in its step's function */
+	__u8 taps;		/* insert: a bit for each step that is to get a copy yet, of the chain in `tapped` */
+	__u8 rewritten;		/* hook: came back from a chain that alters streams */
+	__u16 tapped;		/* insert: slot */
 
 	/* network: whose it is */
 	__u32 tenant;		/* slot */

@@ -262,6 +262,14 @@ static __always_inline enum verdict flow_denied(struct pkt *p, bool answered, __
 	return answered ? V_REJECT : V_DROP;
 }
 
+/* A function alters the stream: its two sides have numbers of their own. Both directions must know before one is judged. */
+static __always_inline void flow_is_rewritten(struct flow *f)
+{
+	for (int i = 0; i < 2; i++)
+		if (!(f->path[i].flags & FLOW_LIBERAL))
+			f->path[i].flags |= FLOW_LIBERAL;
+}
+
 /* Does the packet fit the connection's state and windows, or tags? */
 static __always_inline enum verdict flow_check(struct pkt *p, const struct flow *f)
 {
@@ -316,6 +324,8 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 		if (v)
 			return v;
 	}
+	if (p->rewritten && p->flow_protocol == IPPROTO_TCP)
+		flow_is_rewritten(f);
 	v = flow_check(p, f);
 	if ((v || p->tcp_fit) && may_reopen(p, us->flags)) {
 		f = reopen_find(p);

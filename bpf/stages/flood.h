@@ -23,22 +23,16 @@ struct flooding {
 	__u32 encapsulated;
 };
 
-static __always_inline int copy_to(ctx_t *ctx, __u32 ifindex)
-{
-	op_mark(ctx);
-	return bpf_clone_redirect(ctx, ifindex, 0);
-}
-
 /* With the port's tag, if it has one; the frame is as before after it. */
 static __always_inline int copy_to_port(ctx_t *ctx, const struct port *port)
 {
 	if (port->vid && bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), port->vid))
 		return -1;
-	copy_to(ctx, port->ifindex);
+	op_copy(ctx, port->ifindex);
 	return port->vid ? bpf_skb_vlan_pop(ctx) : 0;
 }
 
-/* V_SENT: a copy has gone; V_NEXT: no function takes it. The frame is as before after it. */
+/* V_SENT: a copy has gone into the chain; V_NEXT: there is nothing in it but taps, or no function takes it. The frame is as before after it. */
 static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, __u32 slot)
 {
 	const struct chain *chain = chain_at(slot);
@@ -51,15 +45,17 @@ static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, 
 		p->skipped[TO_WORKLOAD] = 0;
 		p->round[TO_WORKLOAD] = 0;
 	}
-	if (step == STEPS_DONE)
-		return V_NEXT;
 	if (!chain || step == STEPS_DOWN)
 		return V_DROP;
-	if (bpf_skb_vlan_push(ctx, bpf_htons(ETH_P_8021Q), PCP_TOWARDS << PCP_SHIFT | chain->tag))
+	if (copy_taps(ctx, p, PCP_TOWARDS))
+		return V_DROP;
+	if (step == STEPS_DONE)
+		return V_NEXT;
+	if (tag_on(ctx, chain, PCP_TOWARDS))
 		return drop(p, DROP_FLOOD_FAILED);
 	count_sent(p, slot, step);
-	copy_to(ctx, entrance(chain_step(chain, step), p->instance, PCP_TOWARDS));
-	return bpf_skb_vlan_pop(ctx) ? drop(p, DROP_FLOOD_FAILED) : V_SENT;
+	op_copy(ctx, entrance(chain_step(chain, step), p->instance, PCP_TOWARDS));
+	return tag_off(ctx, chain) ? drop(p, DROP_FLOOD_FAILED) : V_SENT;
 }
 
 /* Where the chain stands in the list; FLOOD_CHAINS: there is no room. */

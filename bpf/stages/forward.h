@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * forward: what is the same for every frame, whether it comes from the port, from the tunnel or back from a chain: flow,
- * the chain that the sender's rule chose, then output; flooding, rejecting, resetting and the SYN proxy, which stands
+ * forward: what is the same for every frame, whether it comes from the port, from the tunnel or back from a chain: its last
+ * taps, flow, the chain that the sender's rule chose, then output; flooding, rejecting, resetting and the SYN proxy, which stands
  * between the sender's chains and the receiver's, where these are called for.
  * reads:  struct pkt
  * writes: pkt.action
- * maps:   those of flow, flood, output, reject, reset and syn_proxy
+ * maps:   those of flow, flood, output, reject, reset, syn_proxy and tap
  * drops:  those of flow, flood, output, reject, reset and syn_proxy
  */
 #ifndef WEFT_STAGE_FORWARD_H
@@ -20,6 +20,12 @@ static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p)
 	struct flow *f = NULL;
 	enum verdict v;
 
+	/* Towards a workload they wait until it really gets the frame. */
+	if (p->taps && p->behind < BEHIND_CHOSEN_TOWARDS) {
+		v = copy_taps_bare(ctx, p, PCP_LEAVING);
+		if (v)
+			return v;
+	}
 	if (p->flags & PKT_MULTICAST)
 		return flood_stage(ctx, p);
 	v = flow(p, &f);

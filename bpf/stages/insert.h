@@ -3,7 +3,7 @@
  * insert: into the wires of a chain's functions, one after the other: the frame as the workload sent it, with the
  * chain's tag and the PCP of the pass. Comes after all that judges the packet, and before the flow moves.
  * reads:  pkt, the chain
- * writes: the frame's tag; pkt.round, skipped, instance
+ * writes: the frame's tag; pkt.round, skipped, instance, taps
  * maps:   chains chain_stats, and those of steer
  * drops:  sf_down internal
  */
@@ -140,11 +140,15 @@ static __always_inline int instance_of_step(struct pkt *p, __u32 slot, __u32 n, 
 
 static __always_inline int step_is_down(struct pkt *p)
 {
+	p->taps = 0;
 	p->reason = DROP_SF_DOWN;
 	return STEPS_DOWN;
 }
 
-/* To which step the frame goes, of those at this place of its pass and after; a step, or one of the above. */
+/*
+ * To which step the frame goes, of those at this place of its pass and after; a step, or one of the above. Taps on the way
+ * are noted: they get their copies (tap.h) when the frame really goes on.
+ */
 __noinline int next_step(struct pkt *p, __u32 slot, __u32 pcp, __u32 place)
 {
 	const struct chain *chain = chain_at(slot);
@@ -158,9 +162,15 @@ __noinline int next_step(struct pkt *p, __u32 slot, __u32 pcp, __u32 place)
 		round |= ROUND_CHOSEN;
 	if (!chain || !chain->steps)
 		return step_is_down(p);
+	p->taps = 0;
+	p->tapped = slot;
 	for (; place < CHAIN_STEPS && place < chain->steps; place++) {
 		n = step_at(chain, pcp, place) & (CHAIN_STEPS - 1);
 		step = chain_step(chain, n);
+		if (step->flags & STEP_TAP) {
+			p->taps |= 1 << n;
+			continue;
+		}
 		instance = instance_of_step(p, slot, n, step, pcp);
 		if (instance >= 0) {
 			p->instance = instance;
@@ -204,6 +214,17 @@ static __always_inline void count_sent(const struct pkt *p, __u32 slot, __u32 st
 		of_instance->sent++;
 }
 
+/* The frame begins with its own Ethernet header; a chain may have no tag. */
+static __always_inline int tag_on(ctx_t *ctx, const struct chain *chain, __u32 pcp)
+{
+	return chain->tag ? op_push_tag(ctx, pcp << PCP_SHIFT | chain->tag) : 0;
+}
+
+static __always_inline int tag_off(ctx_t *ctx, const struct chain *chain)
+{
+	return chain->tag ? op_pop_tag(ctx) : 0;
+}
+
 /* The frame has the chain's tag, with the PCP. */
 static __always_inline enum verdict to_step(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 pcp, __u32 step)
 {
@@ -223,7 +244,7 @@ __noinline int to_function(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 pcp, __u
 
 	if (!p)
 		return V_DROP;
-	if (!chain || op_push_tag(ctx, pcp << PCP_SHIFT | chain->tag))
+	if (!chain || tag_on(ctx, chain, pcp))
 		return drop(p, DROP_INTERNAL);
 	return to_step(ctx, p, slot, pcp, step);
 }

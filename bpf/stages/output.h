@@ -4,7 +4,7 @@
  * that port's wire, if there are such, or through the tunnel to another host. Here the flow moves.
  * reads:  pkt.to, chosen, behind, the flow
  * writes: the frame; the flow's counters and state
- * maps:   port_slots hosts next_hops, and those of insert and flow
+ * maps:   port_slots hosts next_hops, and those of insert, tap and flow
  * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_full sf_down
  *         chain_reset syn_proxy
  */
@@ -13,6 +13,7 @@
 
 #include "stages/admit.h"
 #include "stages/insert.h"
+#include "stages/tap.h"
 
 /*
  * Is the port in the network that the packet was judged for, and of its tenant? An entry put in by hand, or left behind, may
@@ -56,6 +57,14 @@ __noinline int unwrap(ctx_t *ctx, struct pkt *p)
 	return p ? unwrap_wrapped(ctx, p) : V_DROP;
 }
 
+/* What the frame came in goes off, and then its copies go out. */
+static __always_inline enum verdict copy_taps_bare(ctx_t *ctx, struct pkt *p, __u32 pcp)
+{
+	enum verdict v = unwrap(ctx, p);
+
+	return v ? v : copy_taps(ctx, p, pcp);
+}
+
 /* Into the chain that the rule of this end has chosen. V_NEXT: there is none, or no function takes the frame. */
 __noinline int into_chosen(ctx_t *ctx, struct pkt *p, __u32 direction)
 {
@@ -74,11 +83,12 @@ __noinline int into_chosen(ctx_t *ctx, struct pkt *p, __u32 direction)
 	p->by_rule = 1;
 	step = next_step(p, chain, pcp, 0);
 	p->by_rule = 0;
-	if (step == STEPS_DONE)
-		return V_NEXT;
 	if (step == STEPS_DOWN)
 		return V_DROP;
-	v = unwrap(ctx, p);
+	/* Taps behind the last function towards a workload wait until it really gets the frame, or the chain on its wire does. */
+	if (step == STEPS_DONE)
+		return p->taps && direction == FROM_WORKLOAD ? copy_taps_bare(ctx, p, pcp) : V_NEXT;
+	v = copy_taps_bare(ctx, p, pcp);
 	return v ? v : to_function(ctx, p, chain, pcp, step);
 }
 
@@ -117,6 +127,11 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f)
 		if (v)
 			return v;
 	}
+	if (chain && p->taps) {
+		v = copy_taps_bare(ctx, p, PCP_TOWARDS);
+		if (v)
+			return v;
+	}
 	if (chain)
 		step = next_step(p, chain, PCP_TOWARDS, 0);
 	if (step == STEPS_DOWN)
@@ -124,10 +139,14 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f)
 	v = unwrap_wrapped(ctx, p);
 	if (v)
 		return v;
-	if (step != STEPS_DONE)
-		return to_function(ctx, p, chain, PCP_TOWARDS, step);
+	if (step != STEPS_DONE) {
+		v = copy_taps(ctx, p, PCP_TOWARDS);
+		return v ? v : to_function(ctx, p, chain, PCP_TOWARDS, step);
+	}
 	/* After unwrap: the flow counts the frame as the workloads see it, without a tag of ours. */
 	v = flow_advance(p, f);
+	if (!v)
+		v = copy_taps(ctx, p, PCP_TOWARDS);
 	if (v)
 		return v;
 	count_to(p, slot);

@@ -21,7 +21,7 @@ static __always_inline bool probe_macs(const struct pkt *p)
 	       (mac_equal(p->source_mac, network) && mac_equal(p->destination_mac, workload));
 }
 
-/* Did the frame come out of the arm that it did not enter, with the tag that it had? */
+/* Did the frame come out of the arm that it did not enter, with the tag that it had, if any? */
 static __always_inline bool probe_fits(const struct pkt *p, const struct probe *asked)
 {
 	const struct chain *chain = chain_at(asked->chain);
@@ -30,7 +30,7 @@ static __always_inline bool probe_fits(const struct pkt *p, const struct probe *
 	if (!chain || asked->step >= CHAIN_STEPS || asked->step >= chain->steps)
 		return false;
 	step = chain_step(chain, asked->step);
-	return p->tci == (asked->pcp << PCP_SHIFT | chain->tag) &&
+	return (chain->tag ? p->tags && p->tci == (asked->pcp << PCP_SHIFT | chain->tag) : !p->tags) &&
 	       p->ifindex == entrance(step, asked->instance, asked->pcp == PCP_LEAVING ? PCP_TOWARDS : PCP_LEAVING);
 }
 
@@ -63,7 +63,7 @@ __noinline int probe_returned(ctx_t *ctx, struct pkt *p)
 /* A workload may use this ethertype like any other; and where XDP sees no tag, TC does. */
 static __always_inline enum verdict probe(ctx_t *ctx, struct pkt *p)
 {
-	return p->ethertype == PROBE_ETHERTYPE && p->tags == 1 ? probe_returned(ctx, p) : V_NEXT;
+	return p->ethertype == PROBE_ETHERTYPE && (p->tags == 1 || (!WEFT_XDP && !p->tags)) ? probe_returned(ctx, p) : V_NEXT;
 }
 
 #endif

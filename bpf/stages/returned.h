@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * returned: what comes from a function's device: which chain, which step of it, which pass, which workload. Told by
- * the device, the tag with its PCP, and the protected workload's MAC; by nothing that a workload can write. Of a chain that
+ * the device, the tag with its PCP if the chain has one, and the protected workload's MAC; by nothing that a workload can write. Of a chain that
  * a rule chose, the flow has to say so too (chosen.h).
  * reads:  struct pkt
  * writes: pkt.from, port, tenant, vni, zone, behind, back_chain, back_port
@@ -23,9 +23,9 @@ struct returned {
 	__u32 instance;
 };
 
-static __always_inline const struct sf_return *sf_find(const struct pkt *p, const __u8 mac[6])
+static __always_inline const struct sf_return *sf_find(const struct pkt *p, __u32 tci, const __u8 mac[6])
 {
-	struct sf_key key = { .ifindex = p->ifindex, .tci = p->tci };
+	struct sf_key key = { .ifindex = p->ifindex, .tci = tci };
 
 	__builtin_memcpy(key.mac, mac, ETH_ALEN);
 	return bpf_map_lookup_elem(&sf, &key);
@@ -67,6 +67,13 @@ static __always_inline bool is_in_wire(struct pkt *p, const struct sf_return *fo
 	return !p->back_chain || is_named_back(p);
 }
 
+static __always_inline bool may_be_made(const struct pkt *p)
+{
+	bool is_rst = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_RST;
+
+	return (is_rst || p->flags & PKT_ICMP_ERROR) && !(p->flags & PKT_MULTICAST);
+}
+
 /*
  * A RST or an ICMP error that the function has made itself: it has the tag, but no pass (PCP 0), since no frame of it ever
  * went there, and comes by whichever arm. Its pass follows from whose wire the function is in: the receiver's, or else
@@ -76,18 +83,57 @@ static __always_inline bool is_in_wire(struct pkt *p, const struct sf_return *fo
 static __always_inline const struct sf_return *find_made(struct pkt *p, struct returned *back)
 {
 	const struct sf_return *towards, *leaving;
-	bool is_rst = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_RST;
 
-	if ((!is_rst && !(p->flags & PKT_ICMP_ERROR)) || p->flags & PKT_MULTICAST)
+	if (!may_be_made(p))
 		return NULL;
 	p->flags |= PKT_MADE | PKT_NO_CREATE;
 	back->pcp = PCP_TOWARDS;
-	towards = sf_find(p, p->destination_mac);
-	leaving = sf_find(p, p->source_mac);
+	towards = sf_find(p, p->tci, p->destination_mac);
+	leaving = sf_find(p, p->tci, p->source_mac);
 	if (towards && (!leaving || is_in_wire(p, towards, PCP_TOWARDS)))
 		return towards;
 	back->pcp = PCP_LEAVING;
 	return leaving;
+}
+
+static __always_inline const struct sf_return *find_towards(const struct pkt *p, __u32 tci)
+{
+	static const __u8 all_ones[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	return sf_find(p, tci, p->flags & PKT_MULTICAST ? all_ones : p->destination_mac);
+}
+
+static __always_inline const struct sf_return *find_tagged(struct pkt *p, struct returned *back)
+{
+	/* A frame without a tag is another than one with the tag 0, which no chain has. */
+	if (!(p->tci & VID_MASK))
+		return NULL;
+	back->pcp = p->tci >> PCP_SHIFT;
+	if (back->pcp == PCP_MADE)
+		return find_made(p, back);
+	return back->pcp == PCP_LEAVING ? sf_find(p, p->tci, p->source_mac) : find_towards(p, p->tci);
+}
+
+/*
+ * Without a tag device and MACs tell the pass: who sends it is the workload, or who gets it. No two of a chain's workloads on
+ * this host can send to each other where that would not do (loader/untagged.c). Nothing tells what the function has made from
+ * what it has let pass, so any RST or ICMP error may be its own.
+ */
+static __always_inline const struct sf_return *find_untagged(struct pkt *p, struct returned *back)
+{
+	const struct sf_return *found;
+
+	back->pcp = PCP_LEAVING;
+	found = sf_find(p, PCP_LEAVING << PCP_SHIFT, p->source_mac);
+	if (!found) {
+		back->pcp = PCP_TOWARDS;
+		found = find_towards(p, PCP_TOWARDS << PCP_SHIFT);
+	}
+	if (!found)
+		return find_made(p, back);
+	if (may_be_made(p))
+		p->flags |= PKT_MADE;
+	return found;
 }
 
 /* Broadcast towards the workloads: the network is the one in which the sender's MAC is known. */
@@ -137,7 +183,7 @@ static __always_inline enum verdict returned_towards(struct pkt *p, const struct
 
 /*
  * Does the step, as the chain's record has it by now, end at this device? While steps change nothing may miss one. What the
- * function made itself comes by either.
+ * function made itself comes by either, and from a tap comes nothing.
  */
 __noinline int step_ends_here(const struct pkt *p, __u32 slot, __u32 n, __u32 instance, __u32 pcp)
 {
@@ -148,6 +194,8 @@ __noinline int step_ends_here(const struct pkt *p, __u32 slot, __u32 n, __u32 in
 	if (!p || !chain || n >= chain->steps)
 		return false;
 	step = chain_step(chain, n);
+	if (step->flags & STEP_TAP)
+		return false;
 	leaving = entrance(step, instance, PCP_LEAVING);
 	towards = entrance(step, instance, PCP_TOWARDS);
 	if (p->flags & PKT_MADE)
@@ -157,22 +205,17 @@ __noinline int step_ends_here(const struct pkt *p, __u32 slot, __u32 n, __u32 in
 
 static __always_inline enum verdict returned(struct pkt *p, struct returned *back)
 {
-	static const __u8 all_ones[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	const struct sf_return *found;
 	const struct port *port;
 
 	/* XDP does not see a tag that is kept beside the frame: TC does. */
-	if (!p->tags)
-		return WEFT_XDP ? V_UP : drop(p, DROP_SF_UNTAGGED);
-	back->pcp = p->tci >> PCP_SHIFT;
-	if (back->pcp == PCP_MADE)
-		found = find_made(p, back);
-	else if (back->pcp == PCP_LEAVING)
-		found = sf_find(p, p->source_mac);
-	else
-		found = sf_find(p, p->flags & PKT_MULTICAST ? all_ones : p->destination_mac);
+	if (WEFT_XDP && !p->tags)
+		return V_UP;
+	found = p->tags ? find_tagged(p, back) : find_untagged(p, back);
+	if (!found)
+		return drop(p, p->tags ? DROP_SF_UNKNOWN : DROP_SF_UNTAGGED);
 	/* ARP and ND end at the port; none ever went to a function. */
-	if (!found || p->tags != 1 || p->service_tag || p->ethertype == ETH_P_ARP || is_nd(p))
+	if (p->tags > 1 || p->service_tag || p->ethertype == ETH_P_ARP || is_nd(p))
 		return drop(p, DROP_SF_UNKNOWN);
 	if (!step_ends_here(p, found->chain, found->step, found->instance, back->pcp))
 		return drop(p, DROP_SF_UNKNOWN);
@@ -226,7 +269,8 @@ __noinline int returned_copy(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 chain)
 	if (copy_to_port(ctx, port))
 		return drop(p, DROP_FLOOD_FAILED);
 	count_to(p, slot);
-	return V_NEXT;
+	/* The first one's. */
+	return copy_taps(ctx, p, PCP_TOWARDS);
 }
 #endif
 

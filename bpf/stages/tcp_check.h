@@ -81,8 +81,11 @@ static __always_inline enum verdict check_syn_ack(struct pkt *p, const struct fl
 static __always_inline enum verdict check_rst(struct pkt *p, const struct flow *f, __u8 us, __u8 them)
 {
 	const struct flow_dir *sent = flow_us(f, p), *received = flow_them(f, p);
-	/* A function's own acknowledges what it was shown and has kept, which has not gone on its way. */
-	bool exact, ack = p->tcp_flags & TCP_ACK && !(p->flags & PKT_MADE);
+	/*
+	 * A function's own acknowledges what it was shown and has kept, which has not gone on its way; and where a function
+	 * alters streams, or the beginning was not seen, the two directions' numbers need not fit each other.
+	 */
+	bool exact, ack = p->tcp_flags & TCP_ACK && !(p->flags & PKT_MADE) && !(*flow_flags(f, p->dir) & FLOW_LIBERAL);
 
 	/* A function has kept the SYN. */
 	if (us == TCP_HALF_NONE && them == TCP_HALF_NONE)

@@ -71,6 +71,15 @@ int schema_check_instance(const json_t *object, struct schema_fault *fault)
 	return 0;
 }
 
+int schema_check_step(const json_t *object, struct schema_fault *fault)
+{
+	if (!strcmp(schema_text("step", object, "mode"), "tap") && json_object_get(object, "on_failure"))
+		return misfit(fault, "on_failure",
+			      "no frame waits for a tap, so nothing depends on its failure: remove "
+			      "on_failure, or mode: tap");
+	return 0;
+}
+
 int schema_check_conntrack(const json_t *object, struct schema_fault *fault)
 {
 	const json_t *half = json_object_get(object, "max_half_open");

@@ -68,7 +68,8 @@ static const struct schema_kind sf_kind = {
 	.keys = KEYS(
 		LATER("health", "how its instances are probed"),
 		LATER("drain_timeout", "how long a drained instance keeps its flows"),
-		LATER("rewrites", "whether it alters streams"),
+		SCALAR("rewrites", bool, .fallback = "false",
+		       .doc = "whether it alters streams: their TCP windows then drop nothing"),
 		SCALAR("rebalance", bool, .fallback = "false",
 		       .doc = "whether flows return to an instance that was dead"),
 		MAP("instances", instance_kind, .required = true, .items_min = 1,
@@ -275,12 +276,12 @@ static const struct schema_kind ct_kind = {
 };
 
 static const struct schema_kind step_kind = {
-	.name = "step", .lone = "function", .doc = "one function of a chain",
+	.name = "step", .lone = "function", .check = schema_check_step, .doc = "one function of a chain",
 	.keys = KEYS(
 		SCALAR("function", name, .required = true, .ref = "sf",
 		       .doc = "the service function"),
-		SCALAR("mode", word, .words = WORDS(WORD("inline"), WORD_LATER("tap")),
-		       .fallback = "inline", .doc = "in the wire, or beside it"),
+		SCALAR("mode", word, .words = WORDS(WORD("inline"), WORD("tap")),
+		       .fallback = "inline", .doc = "in the wire, or beside it: gets copies"),
 		SCALAR("on_failure", word, .words = WORDS(WORD("closed"), WORD("open")),
 		       .fallback = "closed", .doc = "drop while the function is dead, or skip it")),
 };
@@ -289,8 +290,8 @@ static const struct schema_kind chain_kind = {
 	.name = "chain", .path = "chains", .of_tenant = true,
 	.doc = "the functions that inspected traffic passes",
 	.keys = KEYS(
-		SCALAR("tag", uint, .required = true, .min = 1, .max = 4094,
-		       .doc = "the VLAN ID at the function; with the function, this chain's alone"),
+		SCALAR("tag", uint, .required = true, .min = 0, .max = 4094,
+		       .doc = "the VLAN ID at the function, 0: no tag; with the function, this chain's alone"),
 		SCALAR("existing", word,
 		       .words = WORDS(WORD("insert"), WORD("keep"), WORD("reset")), .fallback = "insert",
 		       .doc = "flows older than the chain on their wire: through it, without it, or ended"),

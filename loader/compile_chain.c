@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Chains, and what is believed when it comes back from a function's device. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,11 +37,11 @@ static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, 
  * A frame comes back from the arm that it did not enter; with one arm both are the same. What the function makes itself
  * comes by either. Each step's device is believed what this step was sent, so that no function can speak for another.
  */
-static void add_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
-			struct desired *d)
+static void add_returns(const struct model_port *p, const struct model_chain *c, const struct chain *chain,
+			uint8_t n, struct desired *d)
 {
 	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	struct sf_return back = { .port = p->slot, .chain = (uint16_t)p->chain->slot, .step = n };
+	struct sf_return back = { .port = p->slot, .chain = (uint16_t)c->slot, .step = n };
 	uint32_t leaving = chain->step[n].leaving_ifindex, towards = chain->step[n].towards_ifindex;
 
 	if (!leaving || !towards)
@@ -49,6 +50,9 @@ static void add_returns(const struct model_port *p, const struct chain *chain, u
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, p->mac, &back);
 	add_return(d, leaving, PCP_MADE, chain->tag, p->mac, &back);
 	add_return(d, towards, PCP_MADE, chain->tag, p->mac, &back);
+	/* What a rule chooses a chain for goes to one. */
+	if (p->chain != c)
+		return;
 	back.port = 0;
 	add_return(d, leaving, PCP_TOWARDS, chain->tag, everybody, &back);
 }
@@ -88,7 +92,7 @@ static void put_steps(const struct model_chain *c, const struct facts *facts, st
 }
 
 /*
- * The networks are counted over all hosts, so that a refusal does not depend on where it is asked.
+ * The networks, which tell a broadcast's, are counted over all hosts, so that a refusal does not depend on where it is asked.
  */
 static int check_networks(const struct model *m, const struct model_chain *c, struct error *e)
 {
@@ -102,22 +106,30 @@ static int check_networks(const struct model *m, const struct model_chain *c, st
 
 static int check_macs(const struct model *m, const struct model_chain *c, struct error *e)
 {
-	for (size_t i = 0; i < m->n_ports; i++) {
+	json_t *seen = json_object();
+	const char *other = NULL;
+	size_t i;
+
+	for (i = 0; i < m->n_ports && !other; i++) {
 		const struct model_port *p = &m->ports[i];
+		char key[2 * WEFT_NAME_LEN];
 
-		for (size_t k = i + 1; p->chain == c && k < m->n_ports; k++) {
-			const struct model_port *q = &m->ports[k];
-
-			if (q->chain == c && p->host == q->host && !memcmp(p->mac, q->mac, 6))
-				return error_set(
-					e, EXIT_REFUSED,
-					"chain %s/%s: its ports %s and %s have one MAC, "
-					"and a function could not tell them apart: give one of them "
-					"another chain",
-					c->tenant, c->name, p->name, q->name);
-		}
+		if (!model_protects(c, p))
+			continue;
+		snprintf(key, sizeof(key), "%s %02x%02x%02x%02x%02x%02x", p->host->name, p->mac[0], p->mac[1], p->mac[2],
+			 p->mac[3], p->mac[4], p->mac[5]);
+		other = json_string_value(json_object_get(seen, key));
+		if (!other)
+			json_object_set_new(seen, key, json_string(p->name));
 	}
-	return 0;
+	if (other)
+		error_set(e, EXIT_REFUSED,
+			  "chain %s/%s: its ports %s and %s have one MAC, "
+			  "and a function could not tell them apart: give one of them "
+			  "another chain",
+			  c->tenant, c->name, other, m->ports[i - 1].name);
+	json_decref(seen);
+	return other ? -1 : 0;
 }
 
 static void compile_ports(const struct model *m, const struct model_chain *c, struct chain *chain,
@@ -128,11 +140,12 @@ static void compile_ports(const struct model *m, const struct model_chain *c, st
 	for (size_t i = 0; i < m->n_ports; i++) {
 		const struct model_port *p = &m->ports[i];
 
-		if (p->chain != c || !p->here)
+		if (!p->here || !model_protects(c, p))
 			continue;
-		add_vni(c, chain->vnis, p->network->vni, &unused);
+		if (p->chain == c)
+			add_vni(c, chain->vnis, p->network->vni, &unused);
 		for (uint8_t n = 0; n < c->steps; n++)
-			add_returns(p, chain, n, d);
+			add_returns(p, c, chain, n, d);
 	}
 }
 

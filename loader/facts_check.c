@@ -64,15 +64,26 @@ static int check_function(struct facts *facts, const struct model_port *p, const
 	return facts_excuse(facts, fact, e) ? 0 : -1;
 }
 
-static int check_chain(struct facts *facts, const struct model_port *p, struct error *e)
+static int check_chain(struct facts *facts, const struct model_port *p, const struct model_chain *c,
+		       struct error *e)
 {
-	for (uint8_t i = 0; i < p->chain->steps; i++) {
-		const struct model_instance *instance = p->chain->step[i].instance;
+	for (uint8_t i = 0; i < c->steps; i++) {
+		const struct model_instance *instance = c->step[i].instance;
 
 		if (instance && (check_function(facts, p, instance->leaving, e) ||
 				 check_function(facts, p, instance->towards, e)))
 			return -1;
 	}
+	return 0;
+}
+
+static int check_chains(struct facts *facts, const struct model_port *p, struct error *e)
+{
+	if (p->chain && check_chain(facts, p, p->chain, e))
+		return -1;
+	for (size_t i = 0; i < p->n_chosen; i++)
+		if (check_chain(facts, p, p->chosen[i], e))
+			return -1;
 	return 0;
 }
 
@@ -83,7 +94,7 @@ int facts_check(struct facts *facts, const struct model *m, struct error *e)
 	for (size_t i = 0; i < m->n_ports; i++) {
 		const struct model_port *p = &m->ports[i];
 
-		if (p->here && p->chain && check_chain(facts, p, e))
+		if (p->here && check_chains(facts, p, e))
 			return -1;
 	}
 	return 0;

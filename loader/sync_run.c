@@ -94,6 +94,50 @@ int sync_restrict_ports(struct sync *s, struct error *e)
 	return map_write(s->fd[MAP_PORT_SLOTS], sync_maps[MAP_PORT_SLOTS].name, &s->strict, e);
 }
 
+int sync_restrict_chains(struct sync *s, struct error *e)
+{
+	return map_write(s->fd[MAP_CHAINS], sync_maps[MAP_CHAINS].name, &s->emptied, e);
+}
+
+static bool is_new_chain(const struct sync *s, const struct chain *chain, uint32_t slot)
+{
+	return chain->id && !((const struct chain *)entries_value(&s->actual[MAP_CHAINS], slot))->id;
+}
+
+int sync_write_new_chains(struct sync *s, const struct root *root, struct error *e)
+{
+	const struct entries *chains = &s->fresh[MAP_CHAINS], *sf = &s->fresh[MAP_SF];
+	struct entries records, steps, returns;
+	int failed;
+
+	entries_init(&records, chains->key_size, chains->value_size);
+	entries_init(&steps, sizeof(uint32_t), 0);
+	entries_init(&returns, sf->key_size, sf->value_size);
+	for (size_t i = 0; i < chains->n; i++) {
+		uint32_t slot = *(const uint32_t *)entries_key(chains, i);
+
+		if (!is_new_chain(s, entries_value(chains, i), slot))
+			continue;
+		entries_add(&records, &slot, entries_value(chains, i));
+		for (uint32_t n = 0; n < CHAIN_STEPS; n++) {
+			uint32_t index = CHAIN_STEP_INDEX(slot, n);
+
+			entries_add(&steps, &index, NULL);
+		}
+	}
+	for (size_t i = 0; i < sf->n; i++)
+		if (!entries_find(&s->actual[MAP_SF], entries_key(sf, i)))
+			entries_add(&returns, entries_key(sf, i), entries_value(sf, i));
+	failed = clear(root, &owned_types[OWNED_CHAIN_STATE], &steps, e) ||
+		 clear(root, &owned_types[OWNED_CHAIN_STATS], &steps, e) ||
+		 map_write(s->fd[MAP_CHAINS], sync_maps[MAP_CHAINS].name, &records, e) ||
+		 map_write(s->fd[MAP_SF], sync_maps[MAP_SF].name, &returns, e);
+	entries_free(&records);
+	entries_free(&steps);
+	entries_free(&returns);
+	return failed ? -1 : 0;
+}
+
 /* What both the old and the new options allow: every flag allows something. */
 static struct tenant restricted(const struct sync *s, uint32_t slot)
 {

@@ -12,9 +12,7 @@
 
 #define NEAREST 5
 
-static const char *const actions[] = {
-	[ACL_DENY] = "deny", [ACL_ALLOW] = "allow", [ACL_REJECT] = "reject"
-};
+static const char *const actions[] = { ACTION_NAMES };
 
 /* A rule that was asked before the one that decides. */
 struct miss {
@@ -29,6 +27,7 @@ struct check {
 	const struct acl_packet *packet;
 	json_t *steps; /* what each port says */
 	bool passes;
+	bool chain, stateless; /* a rule that decided has one; or knows no flows */
 };
 
 /* The nearest first: those that fail by the fewest keys, and of those the first asked. */
@@ -121,7 +120,7 @@ static void ask(struct check *c, const struct model_port *port, uint8_t directio
 		action = ACL_DENY;
 	if (rule)
 		action = rule->rule.action;
-	denied = action != ACL_ALLOW;
+	denied = action != ACL_ALLOW && action != ACL_INSPECT;
 	step = json_pack("{s:s, s:s, s:s, s:b}", "port", port->name, "direction",
 			 direction == FROM_WORKLOAD ? "out" : "in", "action", actions[action],
 			 "passes", !denied || flags & TENANT_MONITOR);
@@ -130,11 +129,21 @@ static void ask(struct check *c, const struct model_port *port, uint8_t directio
 						       "priority", rule->rule.priority, "log",
 						       rule->rule.log, "stateless",
 						       rule->rule.stateless));
+	if (action == ACL_INSPECT)
+		json_object_set_new(step, "chain", json_string(rule->rule.apply_to[RULE_CHAIN] + strlen(CHAIN_REF)));
+	c->chain = c->chain || action == ACL_INSPECT;
+	c->stateless = c->stateless || (rule && rule->rule.stateless);
 	json_object_set_new(step, "before",
 			    say_misses(c, &q, rule ? rule : c->policy->rules + c->policy->n));
 	json_array_append_new(c->steps, step);
 	if (denied && !(flags & TENANT_MONITOR))
 		c->passes = false;
+}
+
+/* What no flow is remembered of passes no chain, and does not pass without it. */
+static bool chain_misses(const struct check *c)
+{
+	return c->chain && (c->stateless || !c->packet->has_flow);
 }
 
 static void run(struct check *c)
@@ -149,6 +158,8 @@ static void run(struct check *c)
 	/* The receiver's host is asked only about what arrives. */
 	if (p->receiver && c->passes)
 		ask(c, p->receiver, TO_WORKLOAD);
+	if (chain_misses(c))
+		c->passes = false;
 }
 
 /* ---- what it says ---- */
@@ -193,6 +204,8 @@ static void print_step(const struct check *c, const json_t *step)
 		fputs("; it passes, and is counted: enforcement is monitor", stdout);
 	if (json_is_true(json_object_get(step, "stateless")))
 		fputs("; stateless: its answers need a rule of their own", stdout);
+	if (text(step, "chain"))
+		printf("; through chain %s, and its answers too", text(step, "chain"));
 	putchar('\n');
 	print_before(step, c->s->cl->details);
 }
@@ -207,6 +220,11 @@ static json_t *notes_of(const struct check *c)
 			notes,
 			json_string(
 				"an ICMP error asks no rules: it follows the flow that it quotes"));
+	if (chain_misses(c))
+		json_array_append_new(
+			notes,
+			json_string(
+				"it belongs to no flow, so it cannot pass the chain, and is dropped (chain_no_flow)"));
 	if (!p->alone && !p->sender)
 		json_array_append_new(
 			notes, json_string("source is no port of the tenant: out is not asked"));

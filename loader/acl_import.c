@@ -26,7 +26,8 @@ struct import {
 /* ---- the operands ---- */
 
 /* What a filter of ClassBench does not say. */
-static const char *const with_keys[] = { "direction", "action", "apply_to", "log", "stateless" };
+static const char *const with_keys[] = { "direction", "action", "apply_to", "log",
+					 "stateless", "chain" };
 
 static bool is_with_key(const char *key)
 {
@@ -80,7 +81,7 @@ static int read_with(const struct command_line *cl, struct import *im, struct er
 			return error_set(
 				e, EXIT_USAGE,
 				"acl import: %s is for each line of the file to say: only direction, "
-				"action, apply_to, log and stateless may be given for all",
+				"action, apply_to, log, stateless and chain may be given for all",
 				error_quote(quoted, sizeof(quoted), cl->argv[i]));
 		json_object_set_new(im->with, cl->argv[i], value_of(cl->argv[i], cl->argv[i + 1]));
 	}

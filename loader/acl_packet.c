@@ -191,6 +191,24 @@ static bool is_error(const struct policy_question *q)
 	return q->protocol == IPPROTO_ICMPV6 && q->icmp_type < 128;
 }
 
+static bool is_to_many(const struct policy_question *q)
+{
+	const uint8_t *bytes = q->destination.addr.bytes;
+
+	if (q->family == FAMILY_IPV6)
+		return bytes[0] == 0xff;
+	return (bytes[0] & 0xf0) == 0xe0 || !memcmp(bytes, "\xff\xff\xff\xff", 4);
+}
+
+static bool has_flow(const struct policy_question *q)
+{
+	if (q->family == FAMILY_NONE || is_to_many(q))
+		return false;
+	if (q->protocol == IPPROTO_ICMP)
+		return q->icmp_type == 8 || q->icmp_type == 13;
+	return q->protocol != IPPROTO_ICMPV6 || q->icmp_type == 128;
+}
+
 static void read_l4(const json_t *object, struct policy_question *q)
 {
 	const json_t *flags = json_object_get(object, "tcp_flags");
@@ -240,6 +258,7 @@ int acl_packet_read(const struct model *m, const struct model_tenant *tenant, co
 	if (!packet->sender && !packet->receiver)
 		return no_port(tenant, e);
 	packet->is_error = is_error(q);
+	packet->has_flow = has_flow(q);
 	if (state)
 		q->ct_state = !strcmp(state, "new") ? CT_STATE_NEW : CT_STATE_INVALID;
 	else

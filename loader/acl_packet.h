@@ -11,6 +11,7 @@ struct acl_packet {
 	const struct model_port *sender, *receiver;
 	bool alone; /* one port was named: sender or receiver, as the direction says, and the other end is not asked */
 	bool is_error; /* an ICMP error: the rules are never asked */
+	bool has_flow; /* it belongs to one, or begins one: what goes to many, or is no question, does not */
 };
 
 /* `object` is canonical. Returns 0, or -1. */

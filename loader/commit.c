@@ -12,6 +12,7 @@
 #include "loader/flow_moves.h"
 #include "loader/instances.h"
 #include "loader/lockout.h"
+#include "loader/programs.h"
 #include "loader/record.h"
 #include "loader/rule_hits.h"
 #include "loader/tables.h"
@@ -181,6 +182,24 @@ static int plan(struct work *w, struct error *e)
 	return 0;
 }
 
+/* Programs that do not know them would drop what rules with a chain let pass. */
+static int check_programs(const struct work *w, struct error *e)
+{
+	const char *tenant, *rule;
+	struct abi abi;
+
+	if (!model_rule_chains(&w->model, &tenant, &rule))
+		return 0;
+	if (programs_label(w->c->root, "", &abi, e))
+		return -1;
+	if (abi.knows & ABI_RULE_CHAINS)
+		return 0;
+	return error_set(
+		e, EXIT_REFUSED,
+		"acl %s/%s: has a chain, and the programs that are loaded, of build %.32s, know no chains of rules: run `weft load`",
+		tenant, rule, abi.build);
+}
+
 /* All that can be refused without touching anything. */
 static int check(struct work *w, struct error *e)
 {
@@ -201,7 +220,7 @@ static int check(struct work *w, struct error *e)
 		note(c,
 		     "this host is %s, and the configuration has no host of that name: nothing is bound here",
 		     w->self);
-	if (find_touched(w, e) || facts_gather(&w->facts, c->root, &w->model, e))
+	if (check_programs(w, e) || find_touched(w, e) || facts_gather(&w->facts, c->root, &w->model, e))
 		return -1;
 	w->has_facts = true;
 	w->facts.lenient = c->lenient;
@@ -279,8 +298,9 @@ static int run(struct work *w, struct error *e)
 
 	if (write_host(w, false, e) || state_set_interrupted(root, true, e) ||
 	    sync_delete(s, MAP_PORTS, e) || facts_detach(&w->facts, root, &w->c->detached, e) ||
-	    sync_restrict_ports(s, e) || sync_delete(s, MAP_NETWORKS, e) ||
-	    sync_restrict_tenants(s, e) || tables_make(&w->tables, root, s, e) ||
+	    sync_restrict_ports(s, e) || sync_restrict_chains(s, e) ||
+	    sync_delete(s, MAP_NETWORKS, e) || sync_restrict_tenants(s, e) ||
+	    sync_write_new_chains(s, root, e) || tables_make(&w->tables, root, s, e) ||
 	    sync_delete(s, MAP_FDB, e) || sync_delete(s, MAP_NEIGH, e) ||
 	    sync_delete(s, MAP_VTEPS, e) || sync_judge_early(s, e))
 		return -1;

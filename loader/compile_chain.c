@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Chains, and what is believed when it comes back from a function's device. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,7 @@ static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, 
  * comes by either. Each device is believed what the instance there was sent as this step, so that no function can
  * speak for another.
  */
-static void add_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
+static void add_returns(const struct model_port *p, const struct model_chain *c, uint8_t n,
 			const struct model_instance *one, const struct facts *facts,
 			struct desired *d)
 {
@@ -46,7 +47,7 @@ static void add_returns(const struct model_port *p, const struct chain *chain, u
 	const struct fact *out = facts_find(facts, one->towards);
 	struct sf_return back = {
 		.port = p->slot,
-		.chain = (uint16_t)p->chain->slot,
+		.chain = (uint16_t)c->slot,
 		.step = n,
 		.instance = one->place,
 	};
@@ -56,12 +57,15 @@ static void add_returns(const struct model_port *p, const struct chain *chain, u
 		return;
 	leaving = in->info.ifindex;
 	towards = out->info.ifindex;
-	add_return(d, towards, PCP_LEAVING, chain->tag, p->mac, &back);
-	add_return(d, leaving, PCP_TOWARDS, chain->tag, p->mac, &back);
-	add_return(d, leaving, PCP_MADE, chain->tag, p->mac, &back);
-	add_return(d, towards, PCP_MADE, chain->tag, p->mac, &back);
+	add_return(d, towards, PCP_LEAVING, c->tag, p->mac, &back);
+	add_return(d, leaving, PCP_TOWARDS, c->tag, p->mac, &back);
+	add_return(d, leaving, PCP_MADE, c->tag, p->mac, &back);
+	add_return(d, towards, PCP_MADE, c->tag, p->mac, &back);
+	/* What a rule chooses a chain for goes to one. */
+	if (p->chain != c)
+		return;
 	back.port = 0;
-	add_return(d, leaving, PCP_TOWARDS, chain->tag, everybody, &back);
+	add_return(d, leaving, PCP_TOWARDS, c->tag, everybody, &back);
 }
 
 /* Are the instance's devices there, and do they take what XDP redirects? The first one is the step's for older programs. */
@@ -110,7 +114,7 @@ static void put_steps(const struct model_chain *c, const struct facts *facts, st
 }
 
 /*
- * The networks are counted over all hosts, so that a refusal does not depend on where it is asked.
+ * The networks, which tell a broadcast's, are counted over all hosts, so that a refusal does not depend on where it is asked.
  */
 static int check_networks(const struct model *m, const struct model_chain *c, struct error *e)
 {
@@ -124,32 +128,40 @@ static int check_networks(const struct model *m, const struct model_chain *c, st
 
 static int check_macs(const struct model *m, const struct model_chain *c, struct error *e)
 {
-	for (size_t i = 0; i < m->n_ports; i++) {
+	json_t *seen = json_object();
+	const char *other = NULL;
+	size_t i;
+
+	for (i = 0; i < m->n_ports && !other; i++) {
 		const struct model_port *p = &m->ports[i];
+		char key[2 * WEFT_NAME_LEN];
 
-		for (size_t k = i + 1; p->chain == c && k < m->n_ports; k++) {
-			const struct model_port *q = &m->ports[k];
-
-			if (q->chain == c && p->host == q->host && !memcmp(p->mac, q->mac, 6))
-				return error_set(
-					e, EXIT_REFUSED,
-					"chain %s/%s: its ports %s and %s have one MAC, "
-					"and a function could not tell them apart: give one of them "
-					"another chain",
-					c->tenant, c->name, p->name, q->name);
-		}
+		if (!model_protects(c, p))
+			continue;
+		snprintf(key, sizeof(key), "%s %02x%02x%02x%02x%02x%02x", p->host->name, p->mac[0], p->mac[1], p->mac[2],
+			 p->mac[3], p->mac[4], p->mac[5]);
+		other = json_string_value(json_object_get(seen, key));
+		if (!other)
+			json_object_set_new(seen, key, json_string(p->name));
 	}
-	return 0;
+	if (other)
+		error_set(e, EXIT_REFUSED,
+			  "chain %s/%s: its ports %s and %s have one MAC, "
+			  "and a function could not tell them apart: give one of them "
+			  "another chain",
+			  c->tenant, c->name, other, m->ports[i - 1].name);
+	json_decref(seen);
+	return other ? -1 : 0;
 }
 
 /* What a tap sends is believed by nobody. */
-static void add_step_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
+static void add_step_returns(const struct model_port *p, const struct model_chain *c, uint8_t n,
 			     const struct facts *facts, struct desired *d)
 {
-	const struct model_function *f = p->chain->step[n].sf;
+	const struct model_function *f = c->step[n].sf;
 
-	for (size_t k = 0; f && !p->chain->step[n].tap && k < f->n_instances; k++)
-		add_returns(p, chain, n, &f->instances[k], facts, d);
+	for (size_t k = 0; f && !c->step[n].tap && k < f->n_instances; k++)
+		add_returns(p, c, n, &f->instances[k], facts, d);
 }
 
 static void compile_ports(const struct model *m, const struct model_chain *c,
@@ -160,11 +172,12 @@ static void compile_ports(const struct model *m, const struct model_chain *c,
 	for (size_t i = 0; i < m->n_ports; i++) {
 		const struct model_port *p = &m->ports[i];
 
-		if (p->chain != c || !p->here)
+		if (!p->here || !model_protects(c, p))
 			continue;
-		add_vni(c, chain->vnis, p->network->vni, &unused);
+		if (p->chain == c)
+			add_vni(c, chain->vnis, p->network->vni, &unused);
 		for (uint8_t n = 0; n < c->steps; n++)
-			add_step_returns(p, chain, n, facts, d);
+			add_step_returns(p, c, n, facts, d);
 	}
 }
 

@@ -73,15 +73,26 @@ static int check_instance(struct facts *facts, const struct model_port *p,
 		       0;
 }
 
-static int check_chain(struct facts *facts, const struct model_port *p, struct error *e)
+static int check_chain(struct facts *facts, const struct model_port *p, const struct model_chain *c,
+		       struct error *e)
 {
-	for (uint8_t i = 0; i < p->chain->steps; i++) {
-		const struct model_function *f = p->chain->step[i].sf;
+	for (uint8_t i = 0; i < c->steps; i++) {
+		const struct model_function *f = c->step[i].sf;
 
 		for (size_t k = 0; f && k < f->n_instances; k++)
 			if (f->instances[k].here && check_instance(facts, p, &f->instances[k], e))
 				return -1;
 	}
+	return 0;
+}
+
+static int check_chains(struct facts *facts, const struct model_port *p, struct error *e)
+{
+	if (p->chain && check_chain(facts, p, p->chain, e))
+		return -1;
+	for (size_t i = 0; i < p->n_chosen; i++)
+		if (check_chain(facts, p, p->chosen[i], e))
+			return -1;
 	return 0;
 }
 
@@ -92,7 +103,7 @@ int facts_check(struct facts *facts, const struct model *m, struct error *e)
 	for (size_t i = 0; i < m->n_ports; i++) {
 		const struct model_port *p = &m->ports[i];
 
-		if (p->here && p->chain && check_chain(facts, p, e))
+		if (p->here && check_chains(facts, p, e))
 			return -1;
 	}
 	return 0;

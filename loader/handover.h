@@ -42,7 +42,9 @@ int handover_carry(const struct root *root, struct error *e);
 /* At last, with the old tables in next/previous/maps: gives their memory back. */
 int handover_release(const struct root *root, struct error *e);
 
-/* Refuses where programs of the version `to` would leave functions of a chain out. */
-int handover_chains(const struct root *root, unsigned int to, const char *build, struct error *e);
+struct abi;
+
+/* Refuses where programs of this label would leave functions of a chain out. */
+int handover_chains(const struct root *root, const struct abi *to, struct error *e);
 
 #endif

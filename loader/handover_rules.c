@@ -66,7 +66,7 @@ static int make_entries(struct tables *t, size_t i, const struct acl_in_use *in_
 
 	if (!failed)
 		acl_program_slots(&t->program[i], &none, &all);
-	free(all.list.entries);
+	acl_list_free(&all.list);
 	return failed ? -1 : 0;
 }
 

@@ -46,9 +46,16 @@ static const char *name_at(const struct lint *l, size_t i)
 	return l->p->rules[i].name;
 }
 
+/* The same verdict, and the same chain if there is one. */
+static bool same_action(const struct rule *a, const struct rule *b)
+{
+	return a->action == b->action &&
+	       (a->action != ACL_INSPECT || !strcmp(a->apply_to[RULE_CHAIN], b->apply_to[RULE_CHAIN]));
+}
+
 static bool same_effect(const struct rule *a, const struct rule *b)
 {
-	return a->action == b->action && a->log == b->log &&
+	return same_action(a, b) && a->log == b->log &&
 	       (a->stateless == b->stateless || a->action != ACL_ALLOW);
 }
 
@@ -111,12 +118,12 @@ static bool covered_together(struct lint *l, size_t j)
 	return !l->remains->n && !l->remains->too_many;
 }
 
-/* Deny wins over reject, and that over allow. */
+/* Deny wins over reject, and that over allow; of those that allow, with different chains, the first by name. */
 static void look_for_contradiction(struct lint *l, size_t i, size_t j, bool *told)
 {
 	const struct rule *a = rule_at(l, i), *b = rule_at(l, j);
 
-	if (*told || a->priority != b->priority || a->action == b->action)
+	if (*told || a->priority != b->priority || same_action(a, b))
 		return;
 	*told = true;
 	find(l, j, LINT_CONTRADICTION, json_pack("[s]", name_at(l, i)),

@@ -166,7 +166,7 @@ static void add_ports(struct space_maker *m, struct set_draft *d, const char *re
 }
 
 /* `family` -1: ports that the rule applies to. */
-static const struct set *named(struct space_maker *m, const char refs[RULE_REFS][RULE_REF_LEN],
+static const struct set *named(struct space_maker *m, const char refs[RULE_REFS][RULE_REF_LEN], int n,
 			       int family, const struct set *all)
 {
 	struct set_draft d = { 0 };
@@ -177,14 +177,14 @@ static const struct set *named(struct space_maker *m, const char refs[RULE_REFS]
 	if (!refs[0][0])
 		return all;
 	key[0] = (char)('a' + family + 1);
-	for (int i = 0; i < RULE_REFS && refs[i][0]; i++) {
+	for (int i = 0; i < n && refs[i][0]; i++) {
 		len = strlen(key);
 		snprintf(key + len, sizeof(key) - len, "%s,", refs[i]);
 	}
 	HASH_FIND_STR(m->named, key, one);
 	if (one)
 		return one->set;
-	for (int i = 0; i < RULE_REFS && refs[i][0]; i++) {
+	for (int i = 0; i < n && refs[i][0]; i++) {
 		if (family < 0)
 			add_ports(m, &d, refs[i]);
 		else
@@ -323,7 +323,7 @@ void space_make(struct space_maker *m, const struct rule *rule, struct space *s)
 	memset(s, 0, sizeof(*s));
 	for (int d = 0; d < DIMENSIONS; d++)
 		common.dim[d] = m->all[d];
-	common.dim[DIM_PORT] = named(m, rule->apply_to, -1, m->all[DIM_PORT]);
+	common.dim[DIM_PORT] = named(m, rule->apply_to, RULE_APPLY_TO(rule), -1, m->all[DIM_PORT]);
 	common.dim[DIM_PROTOCOL] = one_or_all(m, DIM_PROTOCOL, rule->has_protocol, rule->protocol);
 	common.dim[DIM_SOURCE_PORT] =
 		ranges(m, DIM_SOURCE_PORT, rule->source_ports, rule->source_port);
@@ -342,8 +342,8 @@ void space_make(struct space_maker *m, const struct rule *rule, struct space *s)
 		if (!may_be(rule, f))
 			continue;
 		*p = common;
-		p->dim[DIM_SOURCE] = named(m, rule->source, f, m->all_addresses[f]);
-		p->dim[DIM_DESTINATION] = named(m, rule->destination, f, m->all_addresses[f]);
+		p->dim[DIM_SOURCE] = named(m, rule->source, RULE_REFS, f, m->all_addresses[f]);
+		p->dim[DIM_DESTINATION] = named(m, rule->destination, RULE_REFS, f, m->all_addresses[f]);
 		p->dim[DIM_ETHERTYPE] = ethertypes(m, rule, f);
 		empty = empty_in(p);
 		s->has[f] = empty < 0;

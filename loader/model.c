@@ -77,7 +77,7 @@ struct model_port *model_port(const struct model *m, const char *tenant, const c
 
 struct model_chain *model_chain(const struct model *m, const char *tenant, const char *name)
 {
-	return find_of_tenant(m, tenant, "chains", name);
+	return name ? find_of_tenant(m, tenant, "chains", name) : NULL;
 }
 
 int model_prefix(const char *text, struct model_address *prefix)
@@ -404,6 +404,94 @@ static void make_inserts(struct model *m, const struct model_tenant *t)
 	}
 }
 
+bool model_protects(const struct model_chain *c, const struct model_port *p)
+{
+	for (size_t i = 0; i < p->n_chosen; i++)
+		if (p->chosen[i] == c)
+			return true;
+	return p->chain == c;
+}
+
+static void add_chosen(struct model_port *p, const struct model_chain *c)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n_chosen; i++)
+		if (p->chosen[i] == c)
+			return;
+	p->chosen = alloc_grow(p->chosen, &p->chosen_room, p->n_chosen + 1, sizeof(*p->chosen));
+	p->chosen[p->n_chosen++] = c;
+}
+
+/* All ports of a tenant, or of one of its networks. */
+static void choose_for_all(struct model *m, const struct model_tenant *t, const struct model_network *n,
+			   const struct model_chain *c)
+{
+	for (size_t i = 0; i < m->n_ports; i++)
+		if (m->ports[i].tenant == t && (!n || m->ports[i].network == n))
+			add_chosen(&m->ports[i], c);
+}
+
+static void choose_for(struct model *m, const struct model_tenant *t, const char *ref,
+		       const struct model_chain *c)
+{
+	const json_t *group, *item;
+	size_t i;
+
+	if (!strncmp(ref, "port:", 5))
+		add_chosen(model_port(m, t->name, ref + 5), c);
+	if (!strncmp(ref, "network:", 8) && model_network(m, t->name, ref + 8))
+		choose_for_all(m, t, model_network(m, t->name, ref + 8), c);
+	if (strncmp(ref, "group:", 6))
+		return;
+	group = json_object_get(json_object_get(t->body, "groups"), ref + 6);
+	json_array_foreach (json_object_get(group, "ports"), i, item)
+		add_chosen(model_port(m, t->name, json_string_value(item)), c);
+}
+
+/* Many rules have one chain and apply to the same: each such pair is followed once. */
+static void make_chosen(struct model *m, const struct model_tenant *t)
+{
+	json_t *known = json_object(), *rule, *ref;
+	const char *name;
+	char key[160];
+	size_t i;
+
+	json_object_foreach (json_object_get(t->body, "acl"), name, rule) {
+		const struct model_chain *c = model_chain(m, t->name, text_at(rule, "chain"));
+		json_t *refs = json_object_get(rule, "apply_to");
+
+		if (!c)
+			continue;
+		json_array_foreach (refs, i, ref) {
+			snprintf(key, sizeof(key), "%s %s", c->name, json_string_value(ref));
+			if (json_object_get(known, key))
+				continue;
+			json_object_set_new(known, key, json_true());
+			choose_for(m, t, json_string_value(ref), c);
+		}
+		if (refs || json_object_get(known, c->name))
+			continue;
+		json_object_set_new(known, c->name, json_true());
+		choose_for_all(m, t, NULL, c);
+	}
+	json_decref(known);
+}
+
+bool model_rule_chains(const struct model *m, const char **tenant, const char **rule)
+{
+	for (size_t i = 0; i < m->n_tenants; i++) {
+		json_t *object;
+
+		json_object_foreach (json_object_get(m->tenants[i].body, "acl"), *rule, object) {
+			*tenant = m->tenants[i].name;
+			if (m->tenants[i].here && json_object_get(object, "chain"))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Each network's ports, now that their number is known. */
 static void list_ports(struct model *m)
 {
@@ -447,6 +535,8 @@ void model_make(struct model *m, const json_t *tree, const struct identities *id
 		make_inserts(m, t);
 	}
 	list_ports(m);
+	for (size_t i = 0; i < m->n_tenants; i++)
+		make_chosen(m, &m->tenants[i]);
 }
 
 void model_free(struct model *m)
@@ -457,8 +547,10 @@ void model_free(struct model *m)
 		HASH_DEL(m->names, name);
 		free(name);
 	}
-	for (size_t i = 0; i < m->n_ports; i++)
+	for (size_t i = 0; i < m->n_ports; i++) {
 		free(m->ports[i].addresses);
+		free(m->ports[i].chosen);
+	}
 	for (size_t i = 0; i < m->n_networks; i++)
 		free(m->networks[i].ports);
 	free(m->hosts);

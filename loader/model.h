@@ -100,7 +100,9 @@ struct model_port {
 	const struct model_tenant *tenant;
 	struct model_network *network;
 	const struct model_host *host;
-	const struct model_chain *chain; /* NULL: none */
+	const struct model_chain *chain; /* on its wire; NULL: none */
+	const struct model_chain **chosen; /* that rules which apply to it have */
+	size_t n_chosen, chosen_room;
 	const char *name, *device;
 	enum device_mode mode;
 	uint64_t id;
@@ -142,6 +144,10 @@ struct model_chain *model_chain(const struct model *m, const char *tenant, const
 
 /* Has the step's function an instance on this host? */
 bool model_step_is_here(const struct model_step *step);
+/* May frames of the port go through the chain, be it on its wire or chosen by a rule? */
+bool model_protects(const struct model_chain *c, const struct model_port *p);
+/* Has any rule of a tenant that is here a chain? The first that has, in `rule`, if so. */
+bool model_rule_chains(const struct model *m, const char **tenant, const char **rule);
 
 /* "10.0.0.0/8" or a lone address; returns 0, or -1 when it is neither. */
 int model_prefix(const char *text, struct model_address *prefix);

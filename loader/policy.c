@@ -18,7 +18,9 @@ const char *const policy_keys[POLICY_KEYS] = {
 /* Smaller is asked first. */
 static int rank(const struct rule *rule)
 {
-	static const int kinds[] = { [ACL_DENY] = 0, [ACL_REJECT] = 1, [ACL_ALLOW] = 2 };
+	static const int kinds[] = {
+		[ACL_DENY] = 0, [ACL_REJECT] = 1, [ACL_ALLOW] = 2, [ACL_INSPECT] = 2
+	};
 
 	return (65535 - rule->priority) * 3 + kinds[rule->action];
 }
@@ -162,7 +164,7 @@ static bool applies(const struct policy *p, const struct rule *rule, const struc
 {
 	if (!rule->apply_to[0][0])
 		return true;
-	for (int i = 0; i < RULE_REFS && rule->apply_to[i][0]; i++) {
+	for (int i = 0; i < RULE_APPLY_TO(rule) && rule->apply_to[i][0]; i++) {
 		const char *ref = rule->apply_to[i];
 
 		if (!strncmp(ref, "port:", 5) ? !strcmp(ref + 5, port->name)

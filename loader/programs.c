@@ -297,7 +297,7 @@ static int put_back(const struct root *root, struct error *e)
 			e, EXIT_REFUSED,
 			"root %s: the programs of build %.32s have maps of version %u, and this weft knows no way there from version %u",
 			root->path, kept.build, kept.version, now.version);
-	if (handover_chains(root, kept.version, kept.build, e) ||
+	if (handover_chains(root, &kept, e) ||
 	    (kept.version != now.version && handover_rules(root, kept.version, e)))
 		return -1;
 	if (programs_begin(root, &kept, e) || pins_copy(root, PREVIOUS "/prog", NEXT_PROG, e) ||

@@ -153,6 +153,9 @@ static int check(struct work *w, struct error *e)
 	struct model model;
 	int result;
 
+	/* What its function is believed changes with it. */
+	if (json_object_get(object, "chain") || (w->had && w->rule.action == ACL_INSPECT))
+		return RULE_EDIT_OTHER;
 	w->has = object != NULL;
 	w->c.wanted = config_unflatten(b->flat);
 	w->c.diff = config_diff(b->state.tree, w->c.wanted);

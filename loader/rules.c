@@ -7,9 +7,7 @@
 
 #define REF_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789._:/-"
 
-static const char *const actions[] = {
-	[ACL_DENY] = "deny", [ACL_ALLOW] = "allow", [ACL_REJECT] = "reject"
-};
+static const char *const actions[] = { ACTION_NAMES };
 static const char *const directions[] = { [FROM_WORKLOAD] = "out", [TO_WORKLOAD] = "in" };
 static const char *const states[] = { "new", "established", "related", "invalid" };
 static const char *const flags[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
@@ -24,17 +22,19 @@ static int word_index(const char *const *words, size_t n, const char *text)
 
 #define WORD_INDEX(words, text) word_index(words, sizeof(words) / sizeof((words)[0]), text)
 
+/* `room`: how many of them there is room for. */
 static int encode_refs(const char *who, const json_t *object, const char *key,
-		       char refs[RULE_REFS][RULE_REF_LEN], struct error *e)
+		       char refs[RULE_REFS][RULE_REF_LEN], int room, struct error *e)
 {
 	const json_t *list = json_object_get(object, key), *item;
 	size_t i;
 
-	if (json_array_size(list) > RULE_REFS)
+	if (json_array_size(list) > (size_t)room)
 		return error_set(e, EXIT_REFUSED,
-				 "%s: %s names %zu, and a rule has room for %d: make a group "
+				 "%s: %s names %zu, and a rule%s has room for %d: make a group "
 				 "of them",
-				 who, key, json_array_size(list), RULE_REFS);
+				 who, key, json_array_size(list), room < RULE_REFS ? " with a chain" : "",
+				 room);
 	json_array_foreach ((json_t *)list, i, item) {
 		const char *text = json_string_value(item);
 
@@ -70,6 +70,7 @@ static int encode_ranges(const char *who, const json_t *object, const char *key,
 static void encode_scalars(const json_t *object, struct rule *rule)
 {
 	const json_t *item, *type = json_object_get(object, "icmp_type");
+	const char *chain = json_string_value(json_object_get(object, "chain"));
 	const json_t *code = json_object_get(object, "icmp_code");
 	int protocol = schema_protocol_number(json_object_get(object, "protocol"));
 	int ethertype = schema_ethertype_number(json_object_get(object, "ethertype"));
@@ -77,6 +78,10 @@ static void encode_scalars(const json_t *object, struct rule *rule)
 
 	rule->direction = (__u8)WORD_INDEX(directions, schema_text("acl", object, "direction"));
 	rule->action = (__u8)WORD_INDEX(actions, schema_text("acl", object, "action"));
+	if (chain) {
+		rule->action = ACL_INSPECT;
+		snprintf(rule->apply_to[RULE_CHAIN], RULE_REF_LEN, CHAIN_REF "%s", chain);
+	}
 	rule->priority = (__u16)schema_number("acl", object, "priority");
 	rule->ethertype = ethertype < 0 ? 0 : (__u16)ethertype;
 	rule->has_protocol = protocol >= 0;
@@ -105,9 +110,9 @@ int rule_encode(const char *tenant, const char *name, const json_t *object, uint
 	snprintf(who, sizeof(who), "acl %s/%s", tenant, name);
 	rule->id = id;
 	encode_scalars(object, rule);
-	if (encode_refs(who, object, "apply_to", rule->apply_to, e) ||
-	    encode_refs(who, object, "source", rule->source, e) ||
-	    encode_refs(who, object, "destination", rule->destination, e) ||
+	if (encode_refs(who, object, "apply_to", rule->apply_to, RULE_APPLY_TO(rule), e) ||
+	    encode_refs(who, object, "source", rule->source, RULE_REFS, e) ||
+	    encode_refs(who, object, "destination", rule->destination, RULE_REFS, e) ||
 	    encode_ranges(who, object, "source_port", &rule->source_ports, rule->source_port, e) ||
 	    encode_ranges(who, object, "destination_port", &rule->destination_ports,
 			  rule->destination_port, e))
@@ -118,7 +123,7 @@ int rule_encode(const char *tenant, const char *name, const json_t *object, uint
 /*
  * The KEY VALUE pairs that the rule would be written with, as the schema's own parser reads them.
  */
-#define PAIRS     16
+#define PAIRS     17
 #define PAIR_TEXT (RULE_REFS * RULE_REF_LEN)
 
 struct pairs {
@@ -150,27 +155,50 @@ static void append(char *list, const char *before, const char *item)
 	snprintf(list + len, PAIR_TEXT - len, "%s%s%s", len ? "," : "", before, item);
 }
 
+/* A comma or a bracket would be read as more than one item. */
+static int check_ref(const char *key, const char ref[RULE_REF_LEN], int i, struct error *e)
+{
+	char quoted[ERROR_QUOTE_SIZE];
+
+	if (!memchr(ref, '\0', RULE_REF_LEN))
+		return error_set(e, EXIT_REFUSED, "%s %d has no zero at its end", key, i + 1);
+	if (!ref[strspn(ref, REF_CHARACTERS)])
+		return 0;
+	return error_set(e, EXIT_REFUSED, "%s %s is not a prefix or KIND:NAME", key,
+			 error_quote(quoted, sizeof(quoted), ref));
+}
+
 static int decode_refs(struct pairs *p, const char *key, const char refs[RULE_REFS][RULE_REF_LEN],
-		       struct error *e)
+		       int n, struct error *e)
 {
 	char *list;
 
 	if (!refs[0][0])
 		return 0;
 	list = pair(p, key);
-	for (int i = 0; i < RULE_REFS && refs[i][0]; i++) {
-		/* A comma or a bracket would be read as more than one item. */
-		if (!memchr(refs[i], '\0', RULE_REF_LEN))
-			return error_set(e, EXIT_REFUSED, "%s %d has no zero at its end", key,
-					 i + 1);
-		if (refs[i][strspn(refs[i], REF_CHARACTERS)]) {
-			char quoted[ERROR_QUOTE_SIZE];
-
-			return error_set(e, EXIT_REFUSED, "%s %s is not a prefix or KIND:NAME", key,
-					 error_quote(quoted, sizeof(quoted), refs[i]));
-		}
+	for (int i = 0; i < n && refs[i][0]; i++) {
+		if (check_ref(key, refs[i], i, e))
+			return -1;
 		append(list, "", refs[i]);
 	}
+	return 0;
+}
+
+/* Where there is a chain the action says so: whoever does not know of chains has to stumble over that. */
+static int decode_chain(struct pairs *p, const struct rule *rule, struct error *e)
+{
+	const char *ref = rule->apply_to[RULE_CHAIN];
+
+	if (rule->action != ACL_INSPECT)
+		return 0;
+	if (check_ref("chain", ref, RULE_CHAIN, e))
+		return -1;
+	if (strncmp(ref, CHAIN_REF, strlen(CHAIN_REF)) || !ref[strlen(CHAIN_REF)])
+		return error_set(e, EXIT_REFUSED,
+				 "action %d is allow, through a chain, and the last place of apply_to does not name "
+				 "one: write " CHAIN_REF "NAME there, or action %d",
+				 ACL_INSPECT, ACL_ALLOW);
+	append(pair(p, "chain"), "", ref + strlen(CHAIN_REF));
 	return 0;
 }
 
@@ -198,10 +226,10 @@ static int decode_scalars(struct pairs *p, const struct rule *rule, struct error
 	if (rule->direction > TO_WORKLOAD)
 		return error_set(e, EXIT_REFUSED, "direction %u is neither out (%d) nor in (%d)",
 				 rule->direction, FROM_WORKLOAD, TO_WORKLOAD);
-	if (rule->action > ACL_REJECT)
+	if (rule->action > ACL_INSPECT)
 		return error_set(e, EXIT_REFUSED,
-				 "action %u is not deny (%d), allow (%d) or reject (%d)",
-				 rule->action, ACL_DENY, ACL_ALLOW, ACL_REJECT);
+				 "action %u is not deny (%d), allow (%d), reject (%d) or allow through a chain (%d)",
+				 rule->action, ACL_DENY, ACL_ALLOW, ACL_REJECT, ACL_INSPECT);
 	if (rule->tcp_flags & ~rule->tcp_mask)
 		return error_set(e, EXIT_REFUSED,
 				 "tcp_flags 0x%02x has flags that tcp_mask 0x%02x leaves out",
@@ -252,9 +280,10 @@ json_t *rule_decode(const char *tenant, const char *name, const struct rule *rul
 	json_t *object = NULL;
 
 	if (!decode_scalars(&pairs, rule, &why) &&
-	    !decode_refs(&pairs, "apply_to", rule->apply_to, &why) &&
-	    !decode_refs(&pairs, "source", rule->source, &why) &&
-	    !decode_refs(&pairs, "destination", rule->destination, &why) &&
+	    !decode_chain(&pairs, rule, &why) &&
+	    !decode_refs(&pairs, "apply_to", rule->apply_to, RULE_APPLY_TO(rule), &why) &&
+	    !decode_refs(&pairs, "source", rule->source, RULE_REFS, &why) &&
+	    !decode_refs(&pairs, "destination", rule->destination, RULE_REFS, &why) &&
 	    !decode_ranges(&pairs, "source_port", rule->source_ports, rule->source_port, &why) &&
 	    !decode_ranges(&pairs, "destination_port", rule->destination_ports,
 			   rule->destination_port, &why)) {
@@ -309,10 +338,17 @@ int rule_check_names(const char *tenant, const char *name, const json_t *object,
 		     struct error *e)
 {
 	static const char *const keys[] = { "apply_to", "source", "destination" };
+	const char *chain = json_string_value(json_object_get(object, "chain"));
 	const json_t *item, *found;
 	char path[256];
 	size_t i;
 
+	snprintf(path, sizeof(path), "tenants/%s/chains/%s", tenant, chain ? chain : "");
+	if (chain && !json_object_get(flat, path))
+		return error_set(e, EXIT_REFUSED,
+				 "acl %s/%s: the map rules holds chain %s, which the tenant does not have: correct or "
+				 "delete that entry",
+				 tenant, name, chain);
 	for (int k = 0; k < 3; k++) {
 		json_array_foreach (json_object_get(object, keys[k]), i, item) {
 			const char *ref = json_string_value(item);

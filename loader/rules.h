@@ -16,6 +16,12 @@
 #include "loader/error.h"
 #include "loader/model.h"
 
+/* By enum acl_action, as YAML has them: that a rule has a chain is said beside it. */
+#define ACTION_NAMES                                                                               \
+	[ACL_DENY] = "deny", [ACL_ALLOW] = "allow", [ACL_REJECT] = "reject", [ACL_INSPECT] = "allow"
+
+#define CHAIN_REF "chain:" /* before the name, in the last place of rule.apply_to */
+
 /* Refuses, with the limit, what a struct rule has no room for. */
 int rule_encode(const char *tenant, const char *name, const json_t *object, uint64_t id,
 		struct rule *rule, struct error *e);
@@ -81,8 +87,11 @@ void acl_rules_free(struct acl_rules *r);
 /* Entries in order of rank, tried one after the other. */
 struct acl_list {
 	struct acl_entry *entries;
-	size_t n, room;
+	uint16_t *chains; /* slots, of each; 0: none */
+	size_t n, room, chain_room;
 };
+
+void acl_list_free(struct acl_list *list);
 
 /*
  * Appends what the i-th rule is as entries: one for each port x source x destination x range of ports. False when the
@@ -135,6 +144,9 @@ struct acl_program {
 	uint32_t tree_in_use, index_in_use; /* places in the outer maps, plus 1; 0: none */
 };
 
+/* How many of them have a chain. */
+uint32_t acl_rules_inspect(const struct acl_rules *r);
+
 /* Fills p->slot. */
 void acl_program_slots(struct acl_program *p, const struct acl_header *h, const struct acl_beside *b);
 
@@ -167,12 +179,18 @@ const struct acl_known *acl_kept_find(const struct acl_kept *k, const char *name
 bool acl_program_edit(const struct acl_kept *k, const struct acl_rules *r, const char *name, uint32_t all,
 		      struct acl_program *p);
 
+/* What a rule that decides says. */
+struct acl_said {
+	uint8_t action; /* enum acl_action */
+	uint32_t chain; /* slot, with ACL_INSPECT */
+};
+
 /* The id (low 32 bits) of the rule that decides, 0: none. For a program that was all made anew. */
-uint32_t acl_program_ask(const struct acl_program *p, const struct acl_query *q, uint8_t *action);
+uint32_t acl_program_ask(const struct acl_program *p, const struct acl_query *q, struct acl_said *said);
 
 /* Likewise, of what the three maps hold; `base` without cells: no tree. */
 uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *base, const struct acl_query *q,
-		       uint8_t *action);
+		       struct acl_said *said);
 
 /* Hash of all cells, with a seal of 0 in the first one. */
 uint64_t acl_seal(const union acl_cell *cell, size_t n);

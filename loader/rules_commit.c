@@ -123,6 +123,15 @@ static void find_changes(struct work *w)
 	free(live);
 }
 
+/* Has a rule that has changed a chain, or may it have had one? With it changes what functions are believed. */
+static bool concerns_chains(const struct work *w)
+{
+	for (size_t i = 0; i < w->changed.n; i++)
+		if (((const struct rule *)entries_value(&w->changed, i))->action == ACL_INSPECT)
+			return true;
+	return w->in_use.slot[0].header.inspect && w->changed.n + w->gone.n;
+}
+
 static int open_all(struct work *w, struct error *e)
 {
 	struct tables t = { 0 };
@@ -151,7 +160,7 @@ static int open_all(struct work *w, struct error *e)
 	entries_sort(&w->rules);
 	find_changes(w);
 	/* A rule beside the tree that is gone, or whatever else does not add up, is left to who looks at all. */
-	if (w->rules.n + w->gone.n < w->all)
+	if (w->rules.n + w->gone.n < w->all || concerns_chains(w))
 		return RULES_COMMIT_OTHER;
 	return 0;
 }

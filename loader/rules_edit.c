@@ -174,6 +174,6 @@ bool acl_program_edit(const struct acl_kept *k, const struct acl_rules *r, const
 	fits = fits && acl_beside_add(&b, r, change, n);
 	if (fits)
 		acl_program_slots(p, &h, &b);
-	free(b.list.entries);
+	acl_list_free(&b.list);
 	return fits;
 }

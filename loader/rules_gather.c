@@ -207,12 +207,12 @@ static uint32_t find_term(const struct gather *g, const char *text)
 }
 
 static void add_names(const struct gather *g, struct acl_rule *rule, int side,
-		      const char refs[RULE_REFS][RULE_REF_LEN])
+		      const char refs[RULE_REFS][RULE_REF_LEN], int n)
 {
 	struct acl_rules *r = g->r;
 
 	rule->term[side] = (uint32_t)r->names;
-	for (int i = 0; i < RULE_REFS && refs[i][0]; i++) {
+	for (int i = 0; i < n && refs[i][0]; i++) {
 		uint32_t term = find_term(g, refs[i]);
 
 		r->name_of =
@@ -230,6 +230,15 @@ static bool applies(const struct gather *g, const struct rule *rule, const struc
 		    g->r->term[g->r->name_of[made->term[SIDE_PORT] + (uint32_t)i]].slots)
 			return true;
 	return !made->terms[SIDE_PORT];
+}
+
+static uint32_t chain_slot(const struct gather *g, const struct rule *rule)
+{
+	const struct model_chain *chain = NULL;
+
+	if (rule->action == ACL_INSPECT)
+		chain = model_chain(g->m, g->t->name, rule->apply_to[RULE_CHAIN] + strlen(CHAIN_REF));
+	return chain ? chain->slot : 0;
 }
 
 static void add_fields(struct acl_rule *made, const struct rule *rule)
@@ -280,11 +289,12 @@ static int add_rule(const struct gather *g, const struct ordered *one)
 	}
 	memset(made, 0, sizeof(*made));
 	add_fields(made, rule);
-	add_names(g, made, SIDE_PORT, rule->apply_to);
+	made->match.chain = chain_slot(g, rule);
+	add_names(g, made, SIDE_PORT, rule->apply_to, RULE_APPLY_TO(rule));
 	if (!applies(g, rule, made))
 		return 0;
-	add_names(g, made, SIDE_SOURCE, rule->source);
-	add_names(g, made, SIDE_DESTINATION, rule->destination);
+	add_names(g, made, SIDE_SOURCE, rule->source, RULE_REFS);
+	add_names(g, made, SIDE_DESTINATION, rule->destination, RULE_REFS);
 	r->digest[r->rules] = keyed_hash(r->key, rule, sizeof(*rule));
 	r->order[r->rules] = one->order;
 	r->name[r->rules++] = one->name;

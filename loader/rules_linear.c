@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Rules as entries that packets try one after the other: small sets, and changes since a tree was built. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "loader/alloc.h"
@@ -53,8 +54,17 @@ static bool emit(struct part *p)
 	if (list->n >= p->most)
 		return false;
 	list->entries = alloc_grow(list->entries, &list->room, list->n + 1, sizeof(*list->entries));
+	list->chains = alloc_grow(list->chains, &list->chain_room, list->n + 1, sizeof(*list->chains));
+	list->chains[list->n] = (uint16_t)p->rule->match.chain;
 	list->entries[list->n++] = p->entry;
 	return true;
+}
+
+void acl_list_free(struct acl_list *list)
+{
+	free(list->entries);
+	free(list->chains);
+	*list = (struct acl_list){ 0 };
 }
 
 static bool add_ranges(struct part *p)

@@ -44,9 +44,12 @@ static void random_key(uint64_t key[2])
 void acl_program_slots(struct acl_program *p, const struct acl_header *h, const struct acl_beside *b)
 {
 	size_t cells = (b->n_voids + ACL_VOIDS - 1) / ACL_VOIDS, at = 1 + b->list.n;
+	size_t chains = at + cells + b->n; /* where they begin */
 
+	p->slots = chains + (h->inspect ? (b->list.n + ACL_CHAINS - 1) / ACL_CHAINS : 0);
 	/* Two at least: one is what a placeholder has. */
-	p->slots = at + cells + b->n < 2 ? 2 : at + cells + b->n;
+	if (p->slots < 2)
+		p->slots = 2;
 	p->slot = alloc_zero(p->slots, sizeof(*p->slot));
 	p->slot[0].header = *h;
 	p->slot[0].header.entries = (__u32)b->list.n;
@@ -59,6 +62,17 @@ void acl_program_slots(struct acl_program *p, const struct acl_header *h, const 
 										    UINT32_MAX;
 	for (size_t i = 0; i < b->n; i++)
 		p->slot[at + cells + i].known = b->known[i];
+	for (size_t i = 0; h->inspect && i < b->list.n; i++)
+		p->slot[chains + i / ACL_CHAINS].chains[i % ACL_CHAINS] = b->list.chains[i];
+}
+
+uint32_t acl_rules_inspect(const struct acl_rules *r)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < r->rules; i++)
+		n += r->rule[i].match.action == ACL_INSPECT;
+	return n;
 }
 
 static void known_of(const struct acl_rules *r, size_t i, struct acl_known *known)
@@ -188,6 +202,7 @@ static int make_all(struct make *k)
 	append_rules(k, c);
 	append_terms(k, c);
 	c->header.rules = k->all;
+	c->header.inspect = acl_rules_inspect(&k->r);
 	acl_program_slots(k->p, &c->header, &k->beside);
 	return 0;
 }
@@ -347,6 +362,7 @@ static int keep_tree(struct make *k)
 		h.ports = k->p->base.header.ports;
 	}
 	h.rules = k->all;
+	h.inspect = acl_rules_inspect(&k->r);
 	if (made > 0)
 		acl_program_slots(k->p, &h, &k->beside);
 	free(term);
@@ -362,7 +378,7 @@ static bool may_keep(const struct acl_in_use *u)
 
 static int make(struct make *k)
 {
-	const struct acl_header none = { 0 };
+	const struct acl_header none = { .inspect = acl_rules_inspect(&k->r) };
 	int made;
 
 	if (is_small(k)) {
@@ -386,7 +402,7 @@ int acl_program_of(const struct acl_rules *r, uint32_t all, const struct acl_in_
 	}
 	failed = make(&k);
 	p->same = !failed && !p->base.tree.n && !p->base.index.n && same_slots(&k);
-	free(k.beside.list.entries);
+	acl_list_free(&k.beside.list);
 	if (failed)
 		acl_program_free(p);
 	return failed;
@@ -457,8 +473,17 @@ static bool entry_matches(const struct acl_entry *e, const struct acl_query *q)
 	       in_prefix(&q->destination, &e->destination, e->destination_bits);
 }
 
+/* Of the i-th entry. */
+static uint32_t chain_of(const union acl_slot *slot, uint32_t i)
+{
+	const struct acl_header *h = &slot[0].header;
+	size_t at = 1 + h->entries + (h->voids + ACL_VOIDS - 1) / ACL_VOIDS + h->beside;
+
+	return h->inspect ? slot[at + i / ACL_CHAINS].chains[i % ACL_CHAINS] : 0;
+}
+
 uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *base,
-		       const struct acl_query *q, uint8_t *action)
+		       const struct acl_query *q, struct acl_said *said)
 {
 	const struct acl_header *h = &slot[0].header;
 	struct acl_compiled c = *base;
@@ -472,7 +497,7 @@ uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *ba
 			continue;
 		limit = (uint32_t)e->rank_high << 16 | e->rank_low;
 		rule = e->rule;
-		*action = e->action;
+		*said = (struct acl_said){ e->action, chain_of(slot, i) };
 	}
 	if (!c.tree.n || !c.index.n)
 		return rule;
@@ -482,11 +507,11 @@ uint32_t acl_slots_ask(const union acl_slot *slot, const struct acl_compiled *ba
 	m = acl_ask(&c, q, limit, NULL);
 	if (!m)
 		return rule;
-	*action = m->action;
+	*said = (struct acl_said){ m->action, m->chain };
 	return m->rule;
 }
 
-uint32_t acl_program_ask(const struct acl_program *p, const struct acl_query *q, uint8_t *action)
+uint32_t acl_program_ask(const struct acl_program *p, const struct acl_query *q, struct acl_said *said)
 {
-	return acl_slots_ask(p->slot, &p->base, q, action);
+	return acl_slots_ask(p->slot, &p->base, q, said);
 }

@@ -376,6 +376,7 @@ int sync_plan(struct sync *s, const struct root *root, const struct desired *d, 
 	for (int i = 0; i < OWNED_MAPS; i++)
 		entries_init(&s->owned[i], sizeof(uint32_t), 0);
 	entries_init(&s->strict, sizeof(uint32_t), sizeof(struct port));
+	entries_init(&s->emptied, sizeof(uint32_t), sizeof(struct chain));
 	if (read_actual(s, root, e) || plan_tenants(s, d, e)) {
 		sync_free(s);
 		return -1;
@@ -411,4 +412,5 @@ void sync_free(struct sync *s)
 	for (int i = 0; i < OWNED_MAPS; i++)
 		entries_free(&s->owned[i]);
 	entries_free(&s->strict);
+	entries_free(&s->emptied);
 }

@@ -30,6 +30,7 @@ struct sync {
 	struct entries fresh[SYNC_MAPS]; /* new or different */
 	struct entries owned[OWNED_MAPS]; /* slots whose owner is new */
 	struct entries strict; /* port records, in the meantime: see sync_strict.c */
+	struct entries emptied; /* likewise, of `chains` */
 	struct tenant wanted[WEFT_TENANTS_MAX]; /* as they shall be, with the epoch of now, and their seed */
 	bool changed[WEFT_TENANTS_MAX]; /* tenants whose flows are to be judged again */
 	bool policy[WEFT_TENANTS_MAX]; /* tenants whose verdicts may change */
@@ -66,6 +67,9 @@ int sync_clear_owned(struct sync *s, const struct root *root, struct error *e);
  */
 int sync_restrict_tenants(struct sync *s, struct error *e);
 int sync_restrict_ports(struct sync *s, struct error *e);
+int sync_restrict_chains(struct sync *s, struct error *e);
+/* What rules that are about to come may lead to: chains in places that nobody has, and what is believed of their functions. */
+int sync_write_new_chains(struct sync *s, const struct root *root, struct error *e);
 int sync_judge_early(struct sync *s, struct error *e);
 int sync_finish_tenants(struct sync *s, struct error *e);
 

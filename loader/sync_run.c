@@ -95,6 +95,83 @@ int sync_restrict_ports(struct sync *s, struct error *e)
 	return map_write(s->fd[MAP_PORT_SLOTS], sync_maps[MAP_PORT_SLOTS].name, &s->strict, e);
 }
 
+int sync_restrict_chains(struct sync *s, struct error *e)
+{
+	return map_write(s->fd[MAP_CHAINS], sync_maps[MAP_CHAINS].name, &s->emptied, e);
+}
+
+/* Records that come to places that nobody has. */
+static void pick_new(const struct sync *s, enum sync_map map, struct entries *records)
+{
+	const struct entries *fresh = &s->fresh[map];
+
+	entries_init(records, fresh->key_size, fresh->value_size);
+	for (size_t i = 0; i < fresh->n; i++) {
+		uint32_t slot = *(const uint32_t *)entries_key(fresh, i);
+
+		if (sync_owner(map, entries_value(fresh, i)) &&
+		    !sync_owner(map, entries_value(&s->actual[map], slot)))
+			entries_add(records, &slot, entries_value(fresh, i));
+	}
+}
+
+/* What is believed where nothing was. */
+static void pick_new_returns(const struct sync *s, struct entries *returns)
+{
+	const struct entries *sf = &s->fresh[MAP_SF];
+
+	entries_init(returns, sf->key_size, sf->value_size);
+	for (size_t i = 0; i < sf->n; i++)
+		if (!entries_find(&s->actual[MAP_SF], entries_key(sf, i)))
+			entries_add(returns, entries_key(sf, i), entries_value(sf, i));
+}
+
+static int write_new(struct sync *s, const struct entries *functions, const struct entries *chains,
+		     const struct entries *returns, struct error *e)
+{
+	return map_write(s->fd[MAP_FUNCTIONS], sync_maps[MAP_FUNCTIONS].name, functions, e) ||
+			       map_write(s->fd[MAP_CHAINS], sync_maps[MAP_CHAINS].name, chains, e) ||
+			       map_write(s->fd[MAP_SF], sync_maps[MAP_SF].name, returns, e)
+		       ? -1
+		       : 0;
+}
+
+/* What is counted of each slot: `n` places from slot * `first` on, `step` from one to the next. */
+static void places_of(const struct entries *records, uint32_t n, uint32_t first, uint32_t step,
+		      struct entries *places)
+{
+	entries_init(places, sizeof(uint32_t), 0);
+	for (size_t i = 0; i < records->n; i++)
+		for (uint32_t k = 0; k < n; k++) {
+			uint32_t place =
+				*(const uint32_t *)entries_key(records, i) * first + k * step;
+
+			entries_add(places, &place, NULL);
+		}
+}
+
+int sync_write_new_chains(struct sync *s, const struct root *root, struct error *e)
+{
+	struct entries chains, functions, returns, steps, instances;
+	int failed;
+
+	pick_new(s, MAP_CHAINS, &chains);
+	pick_new(s, MAP_FUNCTIONS, &functions);
+	pick_new_returns(s, &returns);
+	places_of(&chains, CHAIN_STEPS, 1, WEFT_CHAINS_MAX, &steps);
+	places_of(&functions, FUNCTION_INSTANCES, FUNCTION_INSTANCES, 1, &instances);
+	failed = clear(root, &owned_types[OWNED_CHAIN_STATS], &steps, e) ||
+		 clear(root, &owned_types[OWNED_SF_STATE], &instances, e) ||
+		 clear(root, &owned_types[OWNED_SF_STATS], &instances, e) ||
+		 write_new(s, &functions, &chains, &returns, e);
+	entries_free(&chains);
+	entries_free(&functions);
+	entries_free(&returns);
+	entries_free(&steps);
+	entries_free(&instances);
+	return failed ? -1 : 0;
+}
+
 /* What both the old and the new options allow: every flag allows something. */
 static struct tenant restricted(const struct sync *s, uint32_t slot)
 {

@@ -4,13 +4,20 @@
  * their verdicts until the epoch changes. A port that gets new rules and loses the function that
  * came with the old ones would for a moment, or until a killed command is repaired, have neither.
  * So the records of such ports are made strict first, and get their new contents when rules and
- * flows are new.
+ * flows are new. Likewise of chains: rules name them by their places, and what a rule leads to an
+ * empty one is dropped.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "loader/alloc.h"
 #include "loader/sync.h"
+
+static bool way_changes(const struct chain *was, const struct chain *is)
+{
+	return was->id != is->id || was->tag != is->tag || was->steps != is->steps ||
+	       was->flags != is->flags || memcmp(was->step, is->step, sizeof(was->step));
+}
 
 /* What its wire leads through. A chain that is given another slot has become another chain. */
 static bool wire_changes(const struct sync *s, const struct desired *d, const struct port *old,
@@ -25,8 +32,7 @@ static bool wire_changes(const struct sync *s, const struct desired *d, const st
 		return false;
 	was = entries_value(&s->actual[MAP_CHAINS], slot);
 	is = entries_find(&d->map[MAP_CHAINS], &slot);
-	return !is || was->id != is->id || was->tag != is->tag || was->steps != is->steps ||
-	       was->flags != is->flags || memcmp(was->step, is->step, sizeof(was->step));
+	return !is || way_changes(was, is);
 }
 
 /* Will somebody else's chain stand where the port's has stood? */
@@ -151,6 +157,45 @@ static void plan_port(struct sync *s, const struct desired *d, uint32_t slot,
 		s->early[new->tenant] = true;
 }
 
+static bool has_new_policy(const struct sync *s, uint32_t tenant)
+{
+	return tenant < WEFT_TENANTS_MAX && s->policy[tenant];
+}
+
+/*
+ * The chain's place is emptied where its rules and its way would not come at once, or another's; ports with it on their wires
+ * are cut off then. And flows are judged again in the midst, so that none is led by the old rules where the new way goes.
+ */
+static void plan_chain(struct sync *s, uint32_t slot, const struct chain *was, const struct chain *is)
+{
+	static const struct chain empty;
+
+	if (is && (was->id != is->id || (has_new_policy(s, was->tenant) && way_changes(was, is))))
+		entries_add(&s->emptied, &slot, &empty);
+	if ((!is || way_changes(was, is)) && has_new_policy(s, was->tenant))
+		s->early[was->tenant] = true;
+}
+
+static void plan_chains(struct sync *s, const struct desired *d)
+{
+	const struct entries *actual = &s->actual[MAP_CHAINS], *gone = &s->gone[MAP_SF];
+
+	for (uint32_t slot = 0; slot < actual->n; slot++) {
+		const struct chain *was = entries_value(actual, slot);
+
+		if (was->id)
+			plan_chain(s, slot, was, entries_find(&d->map[MAP_CHAINS], &slot));
+	}
+	/* A port that no rule leads into the chain any more: its flows leave before what they give back is believed no longer. */
+	for (size_t i = 0; i < gone->n; i++) {
+		const struct sf_return *back = entries_find(&s->actual[MAP_SF], entries_key(gone, i));
+		const struct chain *was = back && back->chain < actual->n ? entries_value(actual, back->chain) : NULL;
+
+		if (was && has_new_policy(s, was->tenant))
+			s->early[was->tenant] = true;
+	}
+}
+
 void sync_plan_strict(struct sync *s, const struct desired *d, bool everybody)
 {
 	const struct entries *actual = &s->actual[MAP_PORT_SLOTS],
@@ -170,6 +215,7 @@ void sync_plan_strict(struct sync *s, const struct desired *d, bool everybody)
 		plan_port(s, d, slot, &new, &cut_off[slot]);
 	}
 	rebind(s, d, cut_off);
+	plan_chains(s, d);
 	for (size_t i = 0; everybody && i < WEFT_TENANTS_MAX; i++)
 		s->early[i] = s->wanted[i].id != 0;
 	free(cut_off);

@@ -10,12 +10,12 @@
 #include "loader/compile.h"
 
 /* Of the port's host; a tap gives nothing back. */
-static const struct model_instance *one_arm_of(const struct model_port *p)
+static const struct model_instance *one_arm_of(const struct model_chain *c, const struct model_port *p)
 {
-	for (uint8_t n = 0; n < p->chain->steps; n++) {
-		const struct model_function *f = p->chain->step[n].sf;
+	for (uint8_t n = 0; n < c->steps; n++) {
+		const struct model_function *f = c->step[n].sf;
 
-		for (size_t k = 0; f && !p->chain->step[n].tap && k < f->n_instances; k++)
+		for (size_t k = 0; f && !c->step[n].tap && k < f->n_instances; k++)
 			if (f->instances[k].host == p->host &&
 			    !strcmp(f->instances[k].leaving, f->instances[k].towards))
 				return &f->instances[k];
@@ -34,11 +34,11 @@ static const struct model_port *sender_like(const struct model_port *to, const s
 	return NULL;
 }
 
-static int check_pair(const struct model_port *to, const struct model_port *from, struct error *e)
+static int check_pair(const struct model_chain *c, const struct model_port *to,
+		      const struct model_port *from, struct error *e)
 {
 	const struct model_port *sender = sender_like(to, from);
-	const struct model_instance *one = one_arm_of(to);
-	const struct model_chain *c = to->chain;
+	const struct model_instance *one = one_arm_of(c, to);
 
 	if (!sender || !one)
 		return 0;
@@ -63,10 +63,11 @@ int untagged_check(const struct model *m, const struct model_chain *c, struct er
 	for (size_t i = 0; i < m->n_ports && !c->tag; i++) {
 		const struct model_port *to = &m->ports[i];
 
-		for (size_t k = 0; to->chain == c && k < m->n_ports; k++) {
+		for (size_t k = 0; model_protects(c, to) && k < m->n_ports; k++) {
 			const struct model_port *from = &m->ports[k];
 
-			if (k != i && from->chain == c && from->host == to->host && check_pair(to, from, e))
+			if (k != i && model_protects(c, from) && from->host == to->host &&
+			    check_pair(c, to, from, e))
 				return -1;
 		}
 	}

@@ -20,7 +20,7 @@
 static bool protects(const struct verify *v, const struct model_chain *c)
 {
 	for (size_t i = 0; i < v->model.n_ports; i++)
-		if (v->model.ports[i].chain == c && v->model.ports[i].here)
+		if (v->model.ports[i].here && model_protects(c, &v->model.ports[i]))
 			return true;
 	return false;
 }

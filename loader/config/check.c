@@ -152,7 +152,7 @@ int config_check(const json_t *tree, const struct marks *marks, struct error *er
 	/* References first: the others may then follow them without asking. */
 	static int (*const checks[])(struct checker *) = {
 		check_references, check_hosts,  check_functions, check_networks,
-		check_ports,      check_chains, check_inserts,
+		check_ports,      check_chains, check_inserts,   check_choices,
 	};
 	struct checker c = { .tree = tree,
 			     .flat = config_flatten(tree),

@@ -137,8 +137,8 @@ static const char *host_of(const json_t *instance)
 }
 
 /* Every function of the chain must run where the port is. */
-static int check_same_host(struct checker *c, const char *path, const json_t *at,
-			   const json_t *chain, const json_t *port)
+static int check_same_host(struct checker *c, const char *path, const json_t *at, const char *port_name,
+			   const json_t *chain, const json_t *port, const char *or_else)
 {
 	const char *host = json_string_value(json_object_get(port, "host"));
 	const json_t *step;
@@ -159,22 +159,47 @@ static int check_same_host(struct checker *c, const char *path, const json_t *at
 		if (!here)
 			return checker_refuse(
 				c, path, at,
-				"%s is on host %s and function %s on host %s, which is not "
-				"supported yet: run the function on %s",
-				json_string_value(at), host, name, elsewhere, host);
+				"port:%s is on host %s and function %s on host %s, which is not "
+				"supported yet: run the function on %s%s",
+				port_name, host, name, elsewhere, host, or_else);
 	}
 	return 0;
 }
 
-/* One wire, one chain; and a chain tells its workloads apart by their MACs. */
+/* A chain tells its workloads apart by their MACs. */
+static int claim_mac(struct checker *c, const char *path, const json_t *at, const char *tenant,
+		     const char *chain, const char *port_name, const json_t *port)
+{
+	const char *mac = json_string_value(json_object_get(port, "mac")), *owner;
+	char what[CHECK_TEXT];
+
+	snprintf(what, sizeof(what), "chain %s %s %s", tenant, chain, mac);
+	owner = checker_claim(c, what, port_name);
+	if (!owner || !strcmp(owner, port_name))
+		return 0;
+	return checker_refuse(
+		c, path, at,
+		"ports %s and %s have the same mac %s, and chain %s could not tell "
+		"them apart: give one another mac, or a chain of its own",
+		owner, port_name, mac, chain);
+}
+
+int check_protected(struct checker *c, const char *path, const json_t *at, const char *tenant,
+		    const char *chain, const char *port_name, const char *or_else)
+{
+	const json_t *port = checker_find(c, path, "port", port_name);
+
+	if (claim_mac(c, path, at, tenant, chain, port_name, port))
+		return -1;
+	return check_same_host(c, path, at, port_name, checker_find(c, path, "chain", chain), port, or_else);
+}
+
+/* One wire, one chain. */
 static int check_wire(struct checker *c, const char *path, const char *tenant, const json_t *insert,
 		      const json_t *at)
 {
 	const char *chain_name = json_string_value(json_object_get(insert, "chain"));
-	const json_t *chain = checker_find(c, path, "chain", chain_name);
 	const char *port_name = strchr(json_string_value(at), ':') + 1, *owner;
-	const json_t *port = checker_find(c, path, "port", port_name);
-	const char *mac = json_string_value(json_object_get(port, "mac"));
 	char what[CHECK_TEXT];
 
 	snprintf(what, sizeof(what), "wire %s %s", tenant, port_name);
@@ -185,15 +210,7 @@ static int check_wire(struct checker *c, const char *path, const char *tenant, c
 			"port %s has a chain already, by %s: a port has one chain, name it in "
 			"one of them",
 			port_name, owner);
-	snprintf(what, sizeof(what), "chain %s %s %s", tenant, chain_name, mac);
-	owner = checker_claim(c, what, port_name);
-	if (owner)
-		return checker_refuse(
-			c, path, at,
-			"ports %s and %s have the same mac %s, and chain %s could not tell "
-			"them apart: give one another mac, or a chain of its own",
-			owner, port_name, mac, chain_name);
-	return check_same_host(c, path, at, chain, port);
+	return check_protected(c, path, at, tenant, chain_name, port_name, "");
 }
 
 int check_inserts(struct checker *c)

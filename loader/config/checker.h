@@ -36,5 +36,12 @@ int check_networks(struct checker *c);
 int check_ports(struct checker *c);
 int check_chains(struct checker *c);
 int check_inserts(struct checker *c);
+/*
+ * May the chain lead frames of this port: can it tell its workload, and do its functions run there? `or_else` ends the remedy
+ * of a refusal. (check_chain.c)
+ */
+int check_protected(struct checker *c, const char *path, const json_t *at, const char *tenant,
+		    const char *chain, const char *port_name, const char *or_else);
+int check_choices(struct checker *c);
 
 #endif

@@ -222,10 +222,36 @@ static int check_state(const json_t *rule, struct schema_fault *fault)
 		"that flow's verdict without asking the rules: add new, or remove the rule");
 }
 
+/* A chain is passed by flows alone, both ways: what a function gives back is told by its flow. */
+static int check_chain(const json_t *rule, struct schema_fault *fault)
+{
+	const json_t *chain = json_object_get(rule, "chain"), *item;
+	const char *action = json_string_value(json_object_get(rule, "action"));
+	size_t i;
+
+	if (!chain)
+		return 0;
+	if (action && strcmp(action, "allow"))
+		return misfit(fault, "chain",
+			      "chain means nothing with action %s, which lets no flow pass: use action "
+			      "allow, or remove the chain",
+			      action);
+	if (json_is_true(json_object_get(rule, "stateless")))
+		return misfit(fault, "chain",
+			      "chain needs a flow, and a stateless rule remembers none: remove one of "
+			      "them, or bind the chain to the ports' wires with insert");
+	json_array_foreach (json_object_get(rule, "conntrack_state"), i, item)
+		if (!strcmp(json_string_value(item), "invalid"))
+			return misfit(fault, "chain",
+				      "chain needs a flow, and what conntrack_state calls invalid belongs "
+				      "to none: remove one of them");
+	return 0;
+}
+
 int schema_check_acl(const json_t *object, struct schema_fault *fault)
 {
 	if (check_families(object, fault) || check_l4(object, fault) ||
-	    check_flags(object, fault) || check_state(object, fault))
+	    check_flags(object, fault) || check_state(object, fault) || check_chain(object, fault))
 		return -1;
 	return 0;
 }

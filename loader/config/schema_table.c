@@ -217,7 +217,8 @@ static const struct schema_kind acl_kind = {
 		SCALAR("log", bool, .fallback = "false", .doc = "report each new flow"),
 		SCALAR("stateless", bool, .fallback = "false",
 		       .doc = "judge every packet, remember no flow"),
-		LATER("chain", "the chain that its flows take")),
+		SCALAR("chain", name, .ref = "chain",
+		       .doc = "with allow: the chain that its flows take; no others do")),
 };
 
 /* Not configuration: what `acl check` asks about, in the words of rules. */

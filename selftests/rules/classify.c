@@ -178,6 +178,14 @@ static void report(const struct ruleset *r, const struct acl_query *q, long want
 		who, got, wanted, q->family, q->protocol, q->source_port, q->destination_port, r->source.rules);
 }
 
+/* A rule with a chain allows, and names that. */
+static bool says(const struct acl_query *told, const struct acl_match *m)
+{
+	if (m->action == ACL_INSPECT)
+		return told->action == ACL_ALLOW && told->chain == m->chain;
+	return told->action == m->action && !told->chain;
+}
+
 static void compare(struct bench *b, struct ruleset *r, const struct acl_compiled *c, uint32_t n, struct tally *t)
 {
 	struct acl_query *asked = calloc(n, sizeof(*asked)), *told = calloc(n, sizeof(*told));
@@ -195,7 +203,7 @@ static void compare(struct bench *b, struct ruleset *r, const struct acl_compile
 		t->asked++;
 		t->met += wanted >= 0;
 		if (got != wanted || twin != wanted ||
-		    (wanted >= 0 && told[i].action != r->rule[wanted].match.action)) {
+		    (wanted >= 0 && !says(&told[i], &r->rule[wanted].match))) {
 			if (!t->differ++)
 				report(r, &asked[i], wanted, got != wanted ? got : twin, got != wanted ? "packets" : "twin");
 		}

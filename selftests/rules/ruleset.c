@@ -356,7 +356,9 @@ void ruleset_make(struct ruleset *r, enum ruleset_kind kind, uint8_t family, siz
 		struct acl_rule *rule = &r->rule[i];
 
 		rule->direction = kind == RULES_WEFT ? (uint8_t)below(2) : TO_WORKLOAD;
-		rule->match.action = (uint8_t)below(3);
+		rule->match.action = (uint8_t)below(4);
+		if (rule->match.action == ACL_INSPECT)
+			rule->match.chain = 1 + below(WEFT_CHAINS_MAX - 1);
 		make_rule(r, kind, rule, i, (uint32_t)n);
 	}
 	if (kind <= RULES_IPC)

@@ -25,12 +25,14 @@ static void compare(const json_t *tree, const struct model *m)
 		struct packet p = random_packet();
 		const char *expected = oracle(tree, json_object_get(t->body, "acl"), &p);
 		struct acl_query q = query_of(m, &p);
-		uint8_t action;
-		uint32_t got = acl_program_ask(&program, &q, &action);
+		struct acl_said said;
+		uint32_t got = acl_program_ask(&program, &q, &said);
 		char path[CONFIG_PATH_LEN];
 
 		snprintf(path, sizeof(path), "tenants/red/acl/%s", expected ? expected : "");
 		assert_int_equal(got, expected ? identity_find(m->ids, path)->id : 0);
+		if (expected)
+			assert_said(m, json_object_get(json_object_get(t->body, "acl"), expected), &said);
 	}
 	acl_program_free(&program);
 }

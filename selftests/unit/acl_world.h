@@ -25,7 +25,10 @@ static const char world_text[] =
 	"    groups:\n"
 	"      g0: {ports: [p0, p3]}\n"
 	"      g1: {prefixes: [10.0.2.0/31, 10.9.0.0/16, 'fd00:2::/64']}\n"
-	"      g2: {ports: [p4]}\n";
+	"      g2: {ports: [p4]}\n"
+	"    chains:\n"
+	"      c0: {tag: 1, steps: [{function: f}]}\n"
+	"      c1: {tag: 2, steps: [{function: f}]}\n";
 
 static const char *const here[] = { "p0", "p1", "p2", "p4" };
 static const char *const addresses[] = { "10.0.1.0",  "10.0.1.1",  "10.0.1.2", "10.0.2.0",
@@ -64,7 +67,21 @@ static json_t *random_rule(void)
 	if (json_object_get(rule, "protocol") && !dice(3))
 		json_object_set_new(rule, "source_port", some_ranges());
 	maybe_ethertype(rule);
+	if (!strcmp(json_string_value(json_object_get(rule, "action")), "allow") && !dice(3))
+		json_object_set_new(rule, "chain", json_string(dice(2) ? "c0" : "c1"));
 	return rule;
+}
+
+/* As it was written, and the chain where it has one. */
+static void assert_said(const struct model *m, const json_t *rule, const struct acl_said *said)
+{
+	const char *chain = json_string_value(json_object_get(rule, "chain"));
+	const char *action = json_string_value(json_object_get(rule, "action"));
+	uint8_t expected = !strcmp(action, "deny") ? ACL_DENY : !strcmp(action, "reject") ? ACL_REJECT : ACL_ALLOW;
+
+	assert_int_equal(said->action, chain ? ACL_INSPECT : expected);
+	assert_int_equal(said->chain, chain ? model_chain(m, "red", chain)->slot : 0);
+	assert_true(!chain || said->chain);
 }
 
 static struct packet random_packet(void)

@@ -332,6 +332,72 @@ static void test_steps(void **state)
 	unmake(&w);
 }
 
+static const char chosen[] =
+	"version: 1\n"
+	"hosts: {h1: {vtep: 192.168.50.1, underlay: [u0]}}\n"
+	"service_functions:\n"
+	"  ips: {instances: {i1: {host: h1, devices: [s0, s1]}}}\n"
+	"tenants:\n"
+	"  red:\n"
+	"    networks: {web: {vni: 101}, db: {vni: 102}}\n"
+	"    ports:\n"
+	"      a: {network: web, host: h1, device: p0, mac: '02:00:00:00:00:0a'}\n"
+	"      b: {network: db, host: h1, device: p1, mac: '02:00:00:00:00:0b'}\n"
+	"    groups: {g: {ports: [b]}, none: {ports: []}}\n"
+	"    chains: {inspect: {tag: 301, steps: [{function: ips}]}}\n"
+	"    acl:\n"
+	"      - {name: r, direction: in, priority: 1, action: allow, chain: inspect%s}\n"
+	"%s";
+
+/* Which ports' MACs are believed, of a and b of this host, as a rule applies to. */
+static void test_chosen(void **state)
+{
+	static const uint8_t mac[2][6] = { { 2, 0, 0, 0, 0, 0x0a }, { 2, 0, 0, 0, 0, 0x0b } },
+			     everybody[6] = { 255, 255, 255, 255, 255, 255 };
+	static const struct {
+		const char *apply_to, *more;
+		bool protects[2], wire;
+	} cases[] = {
+		{ "", "", { true, true }, false },
+		{ ", apply_to: [port:a]", "", { true, false }, false },
+		{ ", apply_to: [group:g]", "", { false, true }, false },
+		{ ", apply_to: [network:db]", "", { false, true }, false },
+		{ ", apply_to: [group:none]", "", { false, false }, false },
+		{ ", apply_to: [group:g, port:b]", "    insert: [{name: i, apply_to: [port:a], chain: inspect}]\n",
+		  { true, true }, true },
+		{ ", apply_to: [port:a]", "    insert: [{name: i, apply_to: [port:a], chain: inspect}]\n",
+		  { true, false }, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct model_chain *chain;
+		char text[2048];
+		struct world w;
+
+		snprintf(text, sizeof(text), chosen, cases[i].apply_to, cases[i].more);
+		assert_int_equal(make(&w, text, "h1"), 0);
+		chain = model_chain(&w.m, "red", "inspect");
+		for (int k = 0; k < 2; k++) {
+			const struct model_port *port = model_port(&w.m, "red", k ? "b" : "a");
+
+			assert_int_equal(!!comes_back(&w, 21, PCP_LEAVING, mac[k]), cases[i].protects[k]);
+			assert_int_equal(!!comes_back(&w, 20, PCP_TOWARDS, mac[k]), cases[i].protects[k]);
+			assert_int_equal(!!comes_back(&w, 20, PCP_MADE, mac[k]), cases[i].protects[k]);
+			assert_int_equal(model_protects(chain, port), cases[i].protects[k]);
+			if (cases[i].protects[k])
+				assert_int_equal(comes_back(&w, 21, PCP_LEAVING, mac[k])->port, port->slot);
+		}
+		/* No broadcast comes back by a rule, so its network need not be known. */
+		assert_int_equal(!!comes_back(&w, 20, PCP_TOWARDS, everybody), cases[i].wire);
+		assert_int_equal(((const struct chain *)get(&w, MAP_CHAINS, &chain->slot))->vnis[0],
+				 cases[i].wire ? 101 : 0);
+		assert_int_equal(((const struct port *)get(&w, MAP_PORT_SLOTS, &model_port(&w.m, "red", "a")->slot))->chain,
+				 cases[i].wire ? chain->slot : 0);
+		unmake(&w);
+	}
+}
+
 static void test_tenant(void **state)
 {
 	const struct tenant *tenant;
@@ -433,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_ports),       cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_steps),       cmocka_unit_test(test_tenant),
 		cmocka_unit_test(test_flood_bound), cmocka_unit_test(test_identities),
+		cmocka_unit_test(test_chosen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

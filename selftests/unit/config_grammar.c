@@ -23,8 +23,6 @@ static const struct {
 	 "tenants/red/networks/web: dhcp (what DHCP hands out) is not"},
 	{"tenants/red/ports/db1/qos",
 	 "tenants/red/ports/db1: qos (its rate limits) is not supported yet"},
-	{"tenants/red/acl/0/chain",
-	 "tenants/red/acl/pg: chain (the chain that its flows take) is not"},
 	{"tenants/red/routers", "tenants/red: routers (L3 between networks) is not supported yet"},
 	{"tenants/red/nat", "tenants/red: nat (address translation) is not supported yet"},
 	{"tenants/red/floating_ips",
@@ -67,6 +65,8 @@ static void test_refused_by_name(void **state)
 		assert_contains(err.text, "not supported yet");
 		take_out(raw, later[i].path);
 	}
+	/* Of the function one instance is left, on another host than the rule's port. */
+	take_out(raw, "tenants/red/acl/0/chain");
 	tree = schema_tree(raw, marks, &err);
 	if (!tree || config_check(tree, marks, &err))
 		fail_msg("%s", err.text);

@@ -153,7 +153,7 @@ static void test_hostile(void **state)
 	assert_non_null(object);
 	json_decref(object);
 	REFUSED(rule.direction = 2, "direction 2");
-	REFUSED(rule.action = 3, "action 3");
+	REFUSED(rule.action = 4, "action 4");
 	REFUSED(rule.ct_states = 0x10, "ct_states");
 	REFUSED(rule.tcp_flags = 2, "tcp_flags");
 	REFUSED(rule.ethertype = 5, "ethertype");
@@ -170,6 +170,63 @@ static void test_hostile(void **state)
 	REFUSED(strcpy(rule.apply_to[0], "10.0.0.0/8"), "apply_to");
 	REFUSED(rule.has_icmp_type = 1, "icmp_type");
 	REFUSED(rule.has_protocol = 0, "protocol");
+}
+
+/* A rule with a chain as its owner may write it. */
+static struct rule good_chain(void)
+{
+	struct rule rule = good_rule();
+
+	rule.action = ACL_INSPECT;
+	strcpy(rule.apply_to[0], "port:db1");
+	strcpy(rule.apply_to[RULE_CHAIN], "chain:inspect");
+	return rule;
+}
+
+#define REFUSED_CHAIN(change, why)                                                                 \
+	do {                                                                                       \
+		struct rule rule = good_chain();                                                   \
+		change;                                                                            \
+		refused_decode(&rule, why);                                                        \
+	} while (0)
+
+/* Its action is a number of its own, so that who knows no chains takes it for no rule at all. */
+static void test_chain(void **state)
+{
+	struct rule fine = good_chain(), again;
+	struct error e = { 0 };
+	json_t *object = rule_decode("red", "fine", &fine, &e), *many = json_array();
+
+	(void)state;
+	assert_non_null(object);
+	assert_string_equal(json_string_value(json_object_get(object, "action")), "allow");
+	assert_string_equal(json_string_value(json_object_get(object, "chain")), "inspect");
+	assert_int_equal(json_array_size(json_object_get(object, "apply_to")), 1);
+	assert_int_equal(rule_encode("red", "fine", object, 0, &again, &e), 0);
+	assert_memory_equal(&fine, &again, sizeof(fine));
+	/* It takes one place of those that it applies to. */
+	for (int i = 0; i < RULE_CHAIN; i++)
+		json_array_append_new(many, json_sprintf("port:p%d", i));
+	json_object_set(object, "apply_to", many);
+	assert_int_equal(rule_encode("red", "fine", object, 0, &again, &e), 0);
+	assert_string_equal(again.apply_to[RULE_CHAIN - 1], "port:p6");
+	assert_string_equal(again.apply_to[RULE_CHAIN], "chain:inspect");
+	json_array_append_new(many, json_string("port:p7"));
+	assert_int_equal(rule_encode("red", "fine", object, 0, &again, &e), -1);
+	assert_contains(e.text, "a rule with a chain has room for 7");
+	json_decref(many);
+	json_decref(object);
+	REFUSED_CHAIN(rule.apply_to[RULE_CHAIN][0] = '\0', "does not name one");
+	REFUSED_CHAIN(strcpy(rule.apply_to[RULE_CHAIN], "port:db1"), "does not name one");
+	REFUSED_CHAIN(strcpy(rule.apply_to[RULE_CHAIN], "chain:"), "does not name one");
+	REFUSED_CHAIN(strcpy(rule.apply_to[RULE_CHAIN], "chain:../x"), "is not a");
+	REFUSED_CHAIN(strcpy(rule.apply_to[RULE_CHAIN], "chain:\033[2J"), "\\x1b");
+	REFUSED_CHAIN(memset(rule.apply_to[RULE_CHAIN], 'a', RULE_REF_LEN), "no zero at its end");
+	REFUSED_CHAIN(strcpy(rule.apply_to[1], "chain:inspect"), "apply_to");
+	REFUSED_CHAIN(rule.stateless = 1, "chain needs a flow");
+	REFUSED_CHAIN(rule.ct_states = CT_STATE_NEW | CT_STATE_INVALID, "chain needs a flow");
+	/* Without the number it is a port that nobody has. */
+	REFUSED(strcpy(rule.apply_to[0], "chain:inspect"), "apply_to");
 }
 
 static void test_names(void **state)
@@ -252,6 +309,11 @@ static void test_check_names(void **state)
 	assert_int_equal(rule_check_names("red", "x", object, flat, &e), -1);
 	assert_contains(e.text, "group of prefixes");
 	json_decref(object);
+	rule = good_chain();
+	object = rule_decode("red", "x", &rule, &e);
+	assert_int_equal(rule_check_names("red", "x", object, flat, &e), -1);
+	assert_contains(e.text, "chain inspect, which the tenant does not have");
+	json_decref(object);
 	json_decref(flat);
 	json_decref(tree);
 }
@@ -262,7 +324,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_normalize),
 		cmocka_unit_test(test_limits),      cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_names),       cmocka_unit_test(test_any_bytes),
-		cmocka_unit_test(test_check_names),
+		cmocka_unit_test(test_check_names), cmocka_unit_test(test_chain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,7 @@ static int begin(void **unused)
 		s.fd[i] = -1;
 	}
 	entries_init(&s.strict, 4, sizeof(struct port));
+	entries_init(&s.emptied, 4, sizeof(struct chain));
 	put_array(MAP_PORT_SLOTS, PORT, &some_port);
 	put_array(MAP_CHAINS, CHAIN, &some_chain);
 	put_array(MAP_TENANTS, TENANT, &tenant);
@@ -222,6 +223,70 @@ static void test_addresses_come(void **unused)
 	expect_untouched(true);
 }
 
+static const struct chain empty_chain;
+
+static void expect_emptied(bool emptied, bool early)
+{
+	assert_int_equal(s.emptied.n, emptied);
+	if (emptied)
+		assert_memory_equal(entries_value(&s.emptied, 0), &empty_chain, sizeof(empty_chain));
+	assert_int_equal(s.early[TENANT], early);
+}
+
+/* Rules lead into a chain by its place: that is empty while it leads elsewhere than the rules of the moment meant. */
+static void test_chains_of_rules(void **unused)
+{
+	static const struct {
+		uint32_t policy, way, id, flags, vnis, goes;
+		bool emptied, early;
+	} cases[] = {
+		{ .policy = 1 },
+		{ .way = 1 },
+		{ .vnis = 1, .policy = 1 },
+		{ .way = 1, .policy = 1, .emptied = true, .early = true },
+		{ .flags = 1, .policy = 1, .emptied = true, .early = true },
+		{ .id = 1, .emptied = true },
+		{ .id = 1, .policy = 1, .emptied = true, .early = true },
+		{ .goes = 1, .policy = 1, .early = true },
+		{ .goes = 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct chain *chain;
+
+		begin(unused);
+		/* On no wire. */
+		memset(entries_value(&s.actual[MAP_PORT_SLOTS], PORT), 0, sizeof(struct port));
+		chain = wanted_chain();
+		chain->step[0].leaving_ifindex += cases[i].way;
+		chain->id += cases[i].id;
+		chain->flags |= cases[i].flags ? CHAIN_MIRROR : 0;
+		chain->vnis[0] += cases[i].vnis;
+		if (cases[i].goes)
+			d.map[MAP_CHAINS].n = 0;
+		s.policy[TENANT] = cases[i].policy;
+		sync_plan_strict(&s, &d, false);
+		expect_emptied(cases[i].emptied, cases[i].early);
+		end(unused);
+	}
+}
+
+/* What a function gives back is believed no longer at a port: its flows are judged before that. */
+static void test_port_leaves_chain(void **unused)
+{
+	const struct sf_key back = { .ifindex = 20, .tci = 301 };
+	const struct sf_return port = { .port = PORT, .chain = CHAIN };
+
+	(void)unused;
+	entries_add(&s.actual[MAP_SF], &back, &port);
+	entries_add(&s.gone[MAP_SF], &back, NULL);
+	plan(false);
+	expect_emptied(false, false);
+	s.policy[TENANT] = true;
+	plan(false);
+	expect_emptied(false, true);
+}
+
 /* A full class: new owners get the slots of those that go, and that is said. */
 static void test_crowded(void **unused)
 {
@@ -266,6 +331,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_owner_changes, begin, end),
 		cmocka_unit_test_setup_teardown(test_addresses_are_lost, begin, end),
 		cmocka_unit_test_setup_teardown(test_addresses_come, begin, end),
+		cmocka_unit_test(test_chains_of_rules),
+		cmocka_unit_test_setup_teardown(test_port_leaves_chain, begin, end),
 		cmocka_unit_test(test_crowded),
 	};
 

@@ -7,17 +7,17 @@
 
 /* clang-format off */
 /* The verbs that every kind of configuration object has. */
-#define OBJECT_WITH(kind, name, options)                                                           \
+#define OBJECT_WITH(kind, name, options, del_options)                                              \
 	{ kind, "add", name " KEY VALUE...", options, 1, -1, BATCH, cmd_object_add, "make one" },  \
 	{ kind, "set", name " KEY VALUE...", options, 1, -1, BATCH, cmd_object_set,                \
 	  "change some keys; an empty value removes a key" },                                      \
 	{ kind, "replace", name " KEY VALUE...", options, 1, -1, BATCH, cmd_object_replace,        \
 	  "make one, or make it new" },                                                            \
-	{ kind, "del", name, "", 1, 1, BATCH, cmd_object_del, "remove one" },                      \
+	{ kind, "del", name, del_options, 1, 1, BATCH, cmd_object_del, "remove one" },             \
 	{ kind, "show", "[" name "]", "", 0, 1, 0, cmd_object_show, "show one, or all" }
-#define OBJECT(kind, name) OBJECT_WITH(kind, name, "")
+#define OBJECT(kind, name) OBJECT_WITH(kind, name, "", "")
 /* --force: take a device that the host itself is reached by, or that others have TC programs on. */
-#define DEVICE_OBJECT(kind, name) OBJECT_WITH(kind, name, "force")
+#define DEVICE_OBJECT(kind, name) OBJECT_WITH(kind, name, "force", "")
 /* clang-format on */
 
 const struct command commands[] = {
@@ -60,7 +60,8 @@ const struct command commands[] = {
 	  "which rule decides a packet, and why; exit code 3 if it does not pass" },
 	{ "acl", "lint", "[TENANT]", "", 0, 1, 0, cmd_acl_lint,
 	  "rules that never decide, change nothing or contradict others; exit code 3 if any" },
-	DEVICE_OBJECT("sf", "NAME[/INSTANCE]"),
+	/* And whatever leaves chains without an instance. */
+	OBJECT_WITH("sf", "NAME[/INSTANCE]", "force", "force"),
 	OBJECT("chain", "TENANT/NAME"),
 	OBJECT("insert", "TENANT/NAME"),
 

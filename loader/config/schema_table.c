@@ -67,7 +67,8 @@ static const struct schema_kind sf_kind = {
 	.doc = "a service function: a bump in the wire that inspects",
 	.keys = KEYS(
 		LATER("health", "how its instances are probed"),
-		LATER("drain_timeout", "how long a drained instance keeps its flows"),
+		SCALAR("drain_timeout", duration, .min = 1000, .max = 30LL * 86400 * 1000,
+		       .fallback = "10m", .doc = "how long an instance that drains keeps its flows"),
 		LATER("rewrites", "whether it alters streams"),
 		SCALAR("rebalance", bool, .fallback = "false",
 		       .doc = "whether flows return to an instance that was dead"),

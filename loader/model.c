@@ -196,6 +196,7 @@ static void make_functions(struct model *m)
 			make_instance(m, function_name, name, object);
 		f->name = function_name;
 		f->flags = schema_flag("sf", function, "rebalance") ? FUNCTION_REBALANCE : 0;
+		f->drain_ms = (uint64_t)schema_number("sf", function, "drain_timeout");
 		f->instances = &m->instances[first];
 		f->n_instances = m->n_instances - first;
 		snprintf(path, sizeof(path), "service_functions/%s", function_name);

@@ -52,6 +52,7 @@ struct model_function {
 	uint64_t id;
 	uint32_t slot;
 	uint32_t flags; /* enum function_flags */
+	uint64_t drain_ms;
 	struct model_instance *instances;
 	size_t n_instances;
 };

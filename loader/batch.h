@@ -49,4 +49,7 @@ struct target {
 
 int target_parse(struct target *t, const char *kind, const char *operand, struct error *e);
 
+/* `KEY VALUE`… of what is there already, as `set` does; EXIT_DONE or -1. */
+int batch_set(struct batch *b, const struct target *t, int argc, char **argv, struct error *e);
+
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,4 +97,22 @@ int drain_ends_in(const struct root *root, const struct model_function *f,
 	failed = failed || map_put(s.map, index, &drain, e);
 	close(s.map);
 	return failed ? -1 : 0;
+}
+
+const char *drain_text(uint64_t seconds, char buf[DRAIN_TEXT_SIZE])
+{
+	const uint64_t day = 86400, hour = 3600, minute = 60;
+
+	if (seconds >= day)
+		snprintf(buf, DRAIN_TEXT_SIZE, "%" PRIu64 "d%" PRIu64 "h", seconds / day,
+			 seconds % day / hour);
+	else if (seconds >= hour)
+		snprintf(buf, DRAIN_TEXT_SIZE, "%" PRIu64 "h%" PRIu64 "m", seconds / hour,
+			 seconds % hour / minute);
+	else if (seconds >= minute)
+		snprintf(buf, DRAIN_TEXT_SIZE, "%" PRIu64 "m%" PRIu64 "s", seconds / minute,
+			 seconds % minute);
+	else
+		snprintf(buf, DRAIN_TEXT_SIZE, "%" PRIu64 "s", seconds);
+	return buf;
 }

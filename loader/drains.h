@@ -22,4 +22,8 @@ int drains_settle(const struct root *root, const struct model *m, const struct e
 int drain_ends_in(const struct root *root, const struct model_function *f,
 		  const struct model_instance *one, uint64_t ms, uint32_t hz, struct error *e);
 
+/* "9m50s"; returns buf. */
+#define DRAIN_TEXT_SIZE 32
+const char *drain_text(uint64_t seconds, char buf[DRAIN_TEXT_SIZE]);
+
 #endif

@@ -239,6 +239,7 @@ static const struct schema_kind packet_kind = {
 		NUMBER("destination_port", 65535, "of tcp, udp or sctp"),
 		NUMBER("icmp_type", 255, "without: an echo request"),
 		NUMBER("icmp_code", 255, "without: 0"),
+		NUMBER("icmp_id", 65535, "of a query or its answer, without: 0; rules do not ask for it"),
 		LIST("tcp_flags", tcp_flag, .items_min = 1, .doc = "those that are set; without: syn"),
 		SCALAR("conntrack_state", word, .words = WORDS(WORD("new"), WORD("invalid")),
 		       .doc = "without: what the packet would have if it belonged to no flow")),

@@ -84,6 +84,7 @@ _weft_operand() {
 	*.TENANT/NETWORK/*) _weft_begin < <(_weft_names network) ;;
 	*.\[TENANT\[/NETWORK\]\]) _weft_reply "$(_weft_names network)" ;;
 	*.TENANT | *.TENANT\ * | *.\[TENANT\]) _weft_reply "$(_weft_names tenant)" ;;
+	*.NAME/INSTANCE) _weft_reply "$(_weft_names "$object" | grep /)" ;;
 	*.add.TENANT/NAME*) _weft_begin < <(_weft_names tenant) ;;
 	*) _weft_reply "$(_weft_names "$object")" ;;
 	esac
@@ -161,6 +162,8 @@ _weft_command() {
 	*.TENANT\ FILE*) _weft_pairs "$object" "${words[0]}" "${words[@]:4}" ;;
 	*.\[TENANT\]\ \[KEY*) _weft_pairs_after_tenant "$object" "${words[@]}" ;;
 	*.TENANT\ KEY*) _weft_pairs packet "${words[0]}" "${words[@]:1}" ;;
+	2.TENANT/NAME\ PORT*) _weft_reply "$(_weft_names port "${words[0]%%/*}")" ;;
+	*.TENANT/NAME\ PORT*) _weft_pairs packet "${words[0]%%/*}" "${words[@]:2}" ;;
 	*KEY\ VALUE...) _weft_pairs "$object" "${words[0]%%/*}" "${words[@]:1}" ;;
 	*) _weft_words_of "$operands" "${words[0]%%/*}" "${words[@]:1}" ;;
 	esac

@@ -70,6 +70,15 @@ static inline __attribute__((always_inline)) __u64 flow_hash(const __u64 *words,
 	return h;
 }
 
+/* 64-bit finalizer of MurmurHash3, folded: where only spread matters. */
+static inline __attribute__((always_inline)) __u32 flow_mix(__u64 h)
+{
+	h ^= h >> 33;
+	h *= 0xff51afd7ed558ccdULL;
+	h ^= h >> 33;
+	return h ^ h >> 32;
+}
+
 /* How many buckets a flow may be in, home included: the steps of its way. */
 static inline __attribute__((always_inline)) __u32 flow_steps(__u32 buckets)
 {

@@ -93,6 +93,12 @@ struct sf_traffic {
 	__u64 returned;		/* frames back from it */
 };
 
+/* sf_drains[INSTANCE_INDEX]: of an instance with INSTANCE_DRAIN; state, for it is known from when on it drains. */
+struct sf_drain {
+	__u64 since;		/* jiffies */
+	__u64 until;		/* jiffies: from then on it gets nothing, as if it were down; 0: nobody has said until when */
+};
+
 /*
  * What is hashed with a flow to find its instance, and known on every host: FNV-1a of "function/instance". A rule that programs and
  * command both need; 0 is nobody's.
@@ -133,9 +139,16 @@ static inline __attribute__((always_inline)) int instance_is_dead(const struct s
 	return (state->down && instance_is_probed(state, now, hz)) || instance_is_silent(state, others, now, hz);
 }
 
-static inline __attribute__((always_inline)) int function_has_others(const struct function *f)
+/* The one rule here that needs all of the jiffies: who drains may do so for months. */
+static inline __attribute__((always_inline)) int drain_is_over(const struct sf_drain *drain, __u64 now)
 {
-	return f->present & (f->present - 1);
+	return drain->until && now >= drain->until;
+}
+
+/* Of places with instances, as bits: are there several? */
+static inline __attribute__((always_inline)) int places_are_several(__u32 places)
+{
+	return (places & (places - 1)) != 0;
 }
 
 weft_static_assert(sizeof(struct sf_instance) == 16);
@@ -143,5 +156,6 @@ weft_static_assert(sizeof(struct function) == 272);
 weft_static_assert(sizeof(struct sf_flow_key) == 16);
 weft_static_assert(sizeof(struct sf_flow) == 16);
 weft_static_assert(sizeof(struct sf_state) == 64);
+weft_static_assert(sizeof(struct sf_drain) == 16);
 
 #endif

@@ -149,7 +149,7 @@ int apply_commit(const struct command_line *cl, struct commit *c, struct error *
 	json_t *verified = NULL;
 	int result;
 
-	c->force = c->any_device = cli_option(cl, "force") != NULL;
+	c->force = c->strand = c->any_device = cli_option(cl, "force") != NULL;
 	c->dry_run = cli_option(cl, "dry-run") != NULL;
 	c->announce = cl->json ? NULL : print_changes;
 	c->count_flows = true;

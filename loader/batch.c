@@ -56,7 +56,8 @@ int batch_commit(struct batch *b, struct error *e)
 		.named = b->named,
 		.judged = b->judged,
 		.force = true,
-		.any_device = b->any_device,
+		.strand = b->force,
+		.any_device = b->force,
 		.changed_only = true,
 		.each_alone = b->each_alone,
 		.origin = b->origin,
@@ -99,7 +100,7 @@ int batch_edit(struct command_line *cl,
 	int result;
 
 	if (cl->batch) {
-		cl->batch->any_device |= cli_option(cl, "force") != NULL;
+		cl->batch->force |= cli_option(cl, "force") != NULL;
 		return edit(cl, cl->batch, e);
 	}
 	result = rule_edit(cl, edit, e);
@@ -107,7 +108,7 @@ int batch_edit(struct command_line *cl,
 		return result;
 	if (batch_begin(cl, &b, e))
 		return -1;
-	b->any_device = cli_option(cl, "force") != NULL;
+	b->force = cli_option(cl, "force") != NULL;
 	result = edit(cl, b, e);
 	if (result == EXIT_DONE)
 		result = batch_commit(b, e);

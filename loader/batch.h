@@ -14,7 +14,7 @@ struct batch {
 	struct state state;
 	json_t *flat; /* path to object, as it shall be */
 	json_t *named; /* tenants that were spoken of */
-	bool any_device; /* --force: see struct commit */
+	bool force; /* any device, and any last instance: see struct commit */
 	json_t *judged; /* tenants whose flows are judged again even if nothing changes */
 	bool each_alone; /* see struct commit */
 	bool left_out; /* after the commit: some tenant's rules could not be compiled */
@@ -48,5 +48,8 @@ struct target {
 };
 
 int target_parse(struct target *t, const char *kind, const char *operand, struct error *e);
+
+/* `KEY VALUE`… of what is there already, as `set` does; EXIT_DONE or -1. */
+int batch_set(struct batch *b, const struct target *t, int argc, char **argv, struct error *e);
 
 #endif

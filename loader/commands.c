@@ -7,13 +7,15 @@
 
 /* clang-format off */
 /* The verbs that every kind of configuration object has. */
-#define OBJECT_WITH(kind, name, options)                                                           \
+#define EDITS(kind, name, options, del_options)                                                    \
 	{ kind, "add", name " KEY VALUE...", options, 1, -1, BATCH, cmd_object_add, "make one" },  \
 	{ kind, "set", name " KEY VALUE...", options, 1, -1, BATCH, cmd_object_set,                \
 	  "change some keys; an empty value removes a key" },                                      \
 	{ kind, "replace", name " KEY VALUE...", options, 1, -1, BATCH, cmd_object_replace,        \
 	  "make one, or make it new" },                                                            \
-	{ kind, "del", name, "", 1, 1, BATCH, cmd_object_del, "remove one" },                      \
+	{ kind, "del", name, del_options, 1, 1, BATCH, cmd_object_del, "remove one" }
+#define OBJECT_WITH(kind, name, options)                                                           \
+	EDITS(kind, name, options, ""),                                                            \
 	{ kind, "show", "[" name "]", "", 0, 1, 0, cmd_object_show, "show one, or all" }
 #define OBJECT(kind, name) OBJECT_WITH(kind, name, "")
 /* --force: take a device that the host itself is reached by, or that others have TC programs on. */
@@ -60,8 +62,17 @@ const struct command commands[] = {
 	  "which rule decides a packet, and why; exit code 3 if it does not pass" },
 	{ "acl", "lint", "[TENANT]", "", 0, 1, 0, cmd_acl_lint,
 	  "rules that never decide, change nothing or contradict others; exit code 3 if any" },
-	DEVICE_OBJECT("sf", "NAME[/INSTANCE]"),
+	/* --force: also whatever leaves chains without an instance. */
+	EDITS("sf", "NAME[/INSTANCE]", "force", "force"),
+	{ "sf", "show", "[NAME[/INSTANCE]]", "", 0, 1, 0, cmd_sf_show,
+	  "functions and their instances, and how they are; -s: what they get" },
+	{ "sf", "drain", "NAME/INSTANCE", "wait= force", 1, 1, WRITES, cmd_sf_drain,
+	  "no new flow; wait until it has none, or, at most, as long as it may have them" },
+	{ "sf", "undrain", "NAME/INSTANCE", "", 1, 1, BATCH, cmd_sf_undrain,
+	  "an instance that drains, has been drained or is down is up again" },
 	OBJECT("chain", "TENANT/NAME"),
+	{ "chain", "trace", "TENANT/NAME PORT [KEY VALUE...]", "", 2, -1, 0, cmd_chain_trace,
+	  "the way of a packet of PORT and of its answer; nothing is sent" },
 	OBJECT("insert", "TENANT/NAME"),
 
 	{ "ct", "show", "[TENANT] [KEY VALUE...]", "follow count= for= buffered", 0, -1, 0, cmd_ct_show,

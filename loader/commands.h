@@ -33,6 +33,10 @@ int cmd_object_replace(struct command_line *cl, struct error *e);
 int cmd_object_del(struct command_line *cl, struct error *e);
 int cmd_object_show(struct command_line *cl, struct error *e);
 
+int cmd_sf_show(struct command_line *cl, struct error *e);	/* [NAME[/INSTANCE]] */
+int cmd_sf_drain(struct command_line *cl, struct error *e);	/* NAME/INSTANCE; --wait --force */
+int cmd_sf_undrain(struct command_line *cl, struct error *e);	/* NAME/INSTANCE */
+int cmd_chain_trace(struct command_line *cl, struct error *e);	/* TENANT/NAME PORT [KEY VALUE...] */
 int cmd_port_bind(struct command_line *cl, struct error *e);	/* TENANT/NAME [device DEVICE] */
 int cmd_acl_commit(struct command_line *cl, struct error *e);	/* [TENANT] */
 int cmd_acl_import(struct command_line *cl, struct error *e);	/* TENANT FILE format F [KEY VALUE...]; --replace */

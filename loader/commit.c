@@ -6,6 +6,7 @@
 #include "loader/alloc.h"
 #include "loader/commit.h"
 #include "loader/devices.h"
+#include "loader/drains.h"
 #include "loader/config/check.h"
 #include "loader/config/tree.h"
 #include "loader/facts.h"
@@ -165,13 +166,16 @@ static void drop_plan(struct work *w)
 	w->has_sync = w->has_desired = false;
 }
 
+/* 250 is what most kernels are built with; a root that load has completed says better. */
+static uint32_t hz_of(const struct work *w)
+{
+	return w->c->state->host.hz ? w->c->state->host.hz : 250;
+}
+
 static int plan(struct work *w, struct error *e)
 {
-	uint32_t hz = w->c->state->host.hz;
-
 	drop_plan(w);
-	/* 250 is what most kernels are built with; a root that load has completed says better. */
-	if (compile(&w->model, &w->facts, hz ? hz : 250, &w->desired, e))
+	if (compile(&w->model, &w->facts, hz_of(w), &w->desired, e))
 		return -1;
 	w->has_desired = true;
 	if (sync_plan(w->sync, w->c->root, &w->desired, e))
@@ -206,7 +210,8 @@ static int check(struct work *w, struct error *e)
 	struct commit *c = w->c;
 
 	if (config_check(c->wanted, c->marks, e) ||
-	    (!c->force && config_check_losses(c->state->tree, c->wanted, e)))
+	    (!c->force && config_check_losses(c->state->tree, c->wanted, e)) ||
+	    (!c->strand && config_check_instances(c->state->tree, c->wanted, e)))
 		return -1;
 	w->flat = config_flatten(c->wanted);
 	c->diff = config_diff(c->state->tree, c->wanted);
@@ -306,6 +311,7 @@ static int run(struct work *w, struct error *e)
 		return -1;
 	let_packets_forget(w);
 	if (sync_clear_owned(s, root, e) || write_host(w, true, e) || sync_write(s, MAP_HOSTS, e) ||
+	    drains_settle(root, &w->model, &s->actual[MAP_FUNCTIONS], hz_of(w), e) ||
 	    sync_write(s, MAP_VTEPS, e) || sync_write(s, MAP_SF, e) ||
 	    sync_write_owned(s, MAP_FUNCTIONS, e) || sync_write_owned(s, MAP_CHAINS, e) ||
 	    sync_write(s, MAP_PORT_SLOTS, e) || sync_write_free(s, MAP_CHAINS, e) ||

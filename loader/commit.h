@@ -27,6 +27,7 @@ struct commit {
 	bool own_rules;
 	json_t *judged; /* tenants, as keys, that get a new epoch in any case; may be NULL */
 	bool force; /* let a tenant lose most of its ports */
+	bool strand; /* let chains lose the last instance that is up */
 	/* devices over which the host itself is reached, and TC programs of others on them, are no reason to refuse */
 	bool any_device;
 	const json_t *accepted; /* for facts_accept(); may be NULL */

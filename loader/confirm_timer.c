@@ -155,6 +155,7 @@ static int go_back(const struct root *root, json_t *record, struct error *e)
 		.named = named,
 		.own_rules = true,
 		.force = true,
+		.strand = true,
 		.accepted = tree,
 		.origin = origin_of(record),
 		.ends_confirmation = true,

@@ -11,8 +11,10 @@ const struct schema_kind *help_kind(const char *object, int n)
 		return schema_kind(object);
 	if (n == 1 && !strcmp(object, "sf"))
 		return schema_kind("instance");
-	/* What `acl check` asks about. */
-	return n == 1 && !strcmp(object, "acl") ? schema_kind("packet") : NULL;
+	/* What `acl check` and `chain trace` ask about. */
+	return n == 1 && (!strcmp(object, "acl") || !strcmp(object, "chain"))
+		       ? schema_kind("packet")
+		       : NULL;
 }
 
 static json_t *flags_json(void)

@@ -197,6 +197,7 @@ static void make_functions(struct model *m)
 		f->name = function_name;
 		f->flags = schema_flag("sf", function, "rebalance") ? FUNCTION_REBALANCE : 0;
 		f->rewrites = schema_flag("sf", function, "rewrites");
+		f->drain_ms = (uint64_t)schema_number("sf", function, "drain_timeout");
 		f->instances = &m->instances[first];
 		f->n_instances = m->n_instances - first;
 		snprintf(path, sizeof(path), "service_functions/%s", function_name);

@@ -53,6 +53,7 @@ struct model_function {
 	uint32_t slot;
 	uint32_t flags; /* enum function_flags */
 	bool rewrites; /* alters streams */
+	uint64_t drain_ms;
 	struct model_instance *instances;
 	size_t n_instances;
 };

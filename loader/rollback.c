@@ -35,7 +35,7 @@ static int check_first(const struct command_line *cl, const struct commit *c, st
 	int failed;
 
 	trial.dry_run = true;
-	trial.force = cli_option(cl, "force") != NULL;
+	trial.force = trial.strand = cli_option(cl, "force") != NULL;
 	failed = commit_run(&trial, e) < 0;
 	commit_free(&trial);
 	return failed ? -1 : 0;

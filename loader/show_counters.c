@@ -9,9 +9,11 @@
 #include "include/chain.h"
 #include "include/drop_reasons.h"
 #include "include/flow.h"
+#include "include/function.h"
 #include "include/port.h"
 #include "loader/commands.h"
 #include "loader/entries.h"
+#include "loader/instances.h"
 #include "loader/show.h"
 #include "loader/show_fragments.h"
 
@@ -54,6 +56,12 @@ static const struct counted counted_steps = {
 	"chain_stats", "steps", "chains", 5, { "sent", "returned", NULL, NULL, "skipped" }
 };
 
+/* Of each instance that is on this host. */
+static const struct counted counted_instances = {
+	"sf_stats", "instances", "functions", 4, { "flows", "moved", "sent", "returned" }
+};
+
+_Static_assert(sizeof(struct sf_traffic) == 4 * 8, "fields of struct sf_traffic");
 _Static_assert(sizeof(struct traffic) == 5 * 8, "fields of struct traffic");
 _Static_assert(sizeof(struct tenant_traffic) == 17 * 8, "fields of struct tenant_traffic");
 _Static_assert(sizeof(struct chain_traffic) == 5 * 8, "fields of struct chain_traffic");
@@ -164,6 +172,18 @@ static json_t *by_name(const struct show *s, const struct counted *c, const stru
 	return all;
 }
 
+static json_t *fields_of(const struct counted *c, const struct entries *list, size_t index)
+{
+	json_t *one = json_object();
+
+	for (int f = 0; f < c->fields && index < list->n; f++)
+		if (c->field[f])
+			json_object_set_new(
+				one, c->field[f],
+				json_integer((json_int_t)sum(list, index, c->fields, f)));
+	return one;
+}
+
 /* By TENANT/CHAIN/FUNCTION. */
 static json_t *by_step(const struct show *s, const struct entries *list)
 {
@@ -175,23 +195,44 @@ static json_t *by_step(const struct show *s, const struct entries *list)
 
 		for (uint8_t n = 0; n < chain->steps; n++) {
 			size_t index = CHAIN_STEP_INDEX(chain->slot, (size_t)n);
-			json_t *one = json_object();
 			char name[SHOW_NAME_SIZE + WEFT_NAME_LEN + 1];
 
 			snprintf(name, sizeof(name), "%s/%s/%s", chain->tenant, chain->name,
 				 chain->step[n].function);
-			for (int f = 0; f < c->fields && index < list->n; f++)
-				if (c->field[f])
-					json_object_set_new(one, c->field[f],
-							    json_integer((json_int_t)sum(
-								    list, index, c->fields, f)));
-			json_object_set_new(all, name, one);
+			json_object_set_new(all, name, fields_of(c, list, index));
 		}
 	}
 	return all;
 }
 
-static int collect(const struct show *s, json_t *all, struct error *e)
+/* By FUNCTION/INSTANCE. */
+static int by_instance(struct show *s, json_t *all, struct error *e)
+{
+	const struct counted *c = &counted_instances;
+	json_t *instances = json_object();
+	struct entries list;
+
+	json_object_set_new(all, c->title, instances);
+	if (instances_place(&s->model, &s->root, e) ||
+	    read_counters(s, c->map, c->fields, &list, e))
+		return -1;
+	for (size_t i = 0; i < s->model.n_instances; i++) {
+		const struct model_instance *one = &s->model.instances[i];
+		const struct model_function *f = model_function(&s->model, one->function);
+		char name[SHOW_NAME_SIZE];
+
+		if (!one->here)
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", one->function, one->name);
+		json_object_set_new(
+			instances, name,
+			fields_of(c, &list, INSTANCE_INDEX((size_t)f->slot, one->place)));
+	}
+	entries_free(&list);
+	return 0;
+}
+
+static int collect(struct show *s, json_t *all, struct error *e)
 {
 	struct entries list;
 	json_t *fragments;
@@ -211,6 +252,8 @@ static int collect(const struct show *s, json_t *all, struct error *e)
 			json_object_set_new(all, counted_steps.title, by_step(s, &list));
 		entries_free(&list);
 	}
+	if (by_instance(s, all, e))
+		return -1;
 	failed = fragments_in_use(s, &fragments, e);
 	json_object_set_new(all, "fragments", fragments);
 	return failed;
@@ -293,6 +336,8 @@ int cmd_counters(struct command_line *cl, struct error *e)
 			print_table(&counted[i], json_object_get(all, counted[i].title),
 				    cl->details);
 		print_table(&counted_steps, json_object_get(all, counted_steps.title), cl->details);
+		print_table(&counted_instances, json_object_get(all, counted_instances.title),
+			    cl->details);
 		fragments_print(json_object_get(all, "fragments"), cl->details);
 	}
 	json_decref(all);

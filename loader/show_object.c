@@ -103,22 +103,6 @@ static bool is_meant(const char *path, const struct schema_kind *kind, const cha
 	return !strcmp(name, operand);
 }
 
-static int show_instance(const struct show *s, const struct target *t, struct error *e)
-{
-	json_t *function = json_object_get(s->state.flat, t->path);
-	json_t *instance = json_object_get(json_object_get(function, "instances"), t->part);
-
-	if (!instance)
-		return error_set(e, EXIT_REFUSED, "sf %s/%s does not exist: see `weft sf show`",
-				 t->name, t->part);
-	if (s->cl->json)
-		return cli_json(s->cl, json_incref(instance), e);
-	printf("%s/%s ", t->name, t->part);
-	config_emit_object(stdout, "instance", instance);
-	putchar('\n');
-	return EXIT_DONE;
-}
-
 static int show_all(const struct show *s, const char *kind_name, const char *operand,
 		    struct error *e)
 {
@@ -170,7 +154,7 @@ static int show_all(const struct show *s, const char *kind_name, const char *ope
 int cmd_object_show(struct command_line *cl, struct error *e)
 {
 	const char *kind = cl->command->object, *operand = cl->argc ? cl->argv[0] : NULL;
-	struct target t = { 0 };
+	struct target t;
 	struct show s;
 	int result;
 
@@ -179,7 +163,7 @@ int cmd_object_show(struct command_line *cl, struct error *e)
 		return -1;
 	if (show_open(&s, cl, e))
 		return -1;
-	result = t.part[0] ? show_instance(&s, &t, e) : show_all(&s, kind, operand, e);
+	result = show_all(&s, kind, operand, e);
 	show_close(&s);
 	return result;
 }

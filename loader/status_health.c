@@ -12,9 +12,9 @@
 #include "loader/compile.h"
 #include "loader/config/tree.h"
 #include "loader/devices.h"
-#include "loader/flows.h"
 #include "loader/programs.h"
 #include "loader/status_health.h"
+#include "loader/steering.h"
 #include "loader/verify.h"
 
 /* ---- what was loaded ---- */
@@ -99,67 +99,83 @@ size_t status_by_hand(const struct root *root)
 
 /* ---- what is not well ---- */
 
-struct watch {
-	int functions, states;
-	uint32_t now, hz;
-};
+/* What becomes of what the chain protects while nobody takes it. */
+static const char *without(const struct model_step *step)
+{
+	return step->open ? "skips it (on_failure: open)" : "is dropped (sf_down)";
+}
 
 /* As the datapath judges it. */
-static void find_dead(struct verify *v, const struct model_chain *c, const struct model_step *step,
-		      const struct watch *w, const struct function *f, const struct model_instance *one)
+static void find_dead(struct verify *v, const char *object, const struct model_step *step,
+		      const struct steering *s, const struct function_now *now,
+		      const struct model_instance *one)
 {
-	uint32_t index = INSTANCE_INDEX(step->sf->slot, one->place);
-	bool others = function_has_others(f);
-	char object[FINDING_OBJECT_SIZE];
-	struct sf_state state;
-
-	if (!one->here || bpf_map_lookup_elem(w->states, &index, &state) ||
-	    !instance_is_dead(&state, others, w->now, w->hz))
+	if (!one->here || !(now->usable >> one->place & 1) || !steering_is_dead(s, now, one->place))
 		return;
-	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
 	finding_add(v->findings, object,
 		    "look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
 		    "function %s/%s has returned nothing for %u s: what the chain protects %s",
-		    one->function, one->name, (w->now - state.waiting_since) / w->hz,
-		    others	 ? "goes to its other instances" :
-		    step->open ? "skips it (on_failure: open)" :
-				   "is dropped (sf_down)");
+		    one->function, one->name,
+		    ((uint32_t)s->now - now->state[one->place].waiting_since) / s->hz,
+		    places_are_several(now->usable) ? "goes to its other instances" : without(step));
 }
 
-static void find_dead_of(struct verify *v, const struct model_chain *c, const struct watch *w)
+/* All are down, or have been drained. That devices are missing others say. */
+static void find_none(struct verify *v, const char *object, const struct model_step *step,
+		      const struct function_now *now)
 {
+	bool any = false;
+
+	for (size_t i = 0; i < step->sf->n_instances; i++) {
+		const struct model_instance *one = &step->sf->instances[i];
+
+		if (!one->here)
+			continue;
+		if (!(one->flags & (INSTANCE_DOWN | INSTANCE_DRAIN)))
+			return;
+		any = true;
+	}
+	if (any && !now->usable)
+		finding_add(
+			v->findings, object, "`weft sf undrain NAME/INSTANCE`, or add an instance",
+			"all instances of function %s here are down or drained: what the chain protects %s",
+			step->function, without(step));
+}
+
+static int find_dead_of(struct verify *v, const struct model_chain *c, const struct steering *s,
+			struct error *e)
+{
+	char object[FINDING_OBJECT_SIZE];
+
+	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
 	for (uint8_t n = 0; n < c->steps && !(c->flags & CHAIN_BYPASS); n++) {
 		const struct model_step *step = &c->step[n];
-		struct function f;
+		struct function_now now;
 
 		/* Nobody waits for what a tap returns. */
-		if (!step->sf || step->tap || bpf_map_lookup_elem(w->functions, &step->sf->slot, &f))
+		if (!step->sf || step->tap)
 			continue;
+		if (steering_read(s, step->sf, &now, e))
+			return -1;
+		if (verify_protects(v, c))
+			find_none(v, object, step, &now);
 		for (size_t i = 0; i < step->sf->n_instances; i++)
-			find_dead(v, c, step, w, &f, &step->sf->instances[i]);
+			find_dead(v, object, step, s, &now, &step->sf->instances[i]);
 	}
+	return 0;
 }
 
 static int check_functions(struct verify *v, struct error *e)
 {
-	struct watch w = { .functions = root_map(v->root, "functions", e), .states = -1 };
-	uint64_t now;
-	int failed;
+	struct steering s;
+	int failed = 0;
 
-	if (w.functions >= 0)
-		w.states = root_map(v->root, "sf_state", e);
-	failed = w.states < 0 || flows_now(v->root, &now, e);
-	if (!failed) {
-		w.now = (uint32_t)now;
-		w.hz = v->state->host.hz ? v->state->host.hz : 250;
-	}
+	if (steering_open(&s, v->root, v->state->host.hz, e))
+		return -1;
 	for (size_t i = 0; i < v->model.n_chains && !failed; i++)
-		find_dead_of(v, &v->model.chains[i], &w);
-	if (w.states >= 0)
-		close(w.states);
-	if (w.functions >= 0)
-		close(w.functions);
-	return failed ? -1 : 0;
+		failed = find_dead_of(v, &v->model.chains[i], &s, e);
+	steering_close(&s);
+	return failed;
 }
 
 /* Who may read the root need not be one who may ask devices for their programs, and compare. */

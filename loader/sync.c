@@ -126,7 +126,10 @@ static void note_steps(struct sync *s, uint32_t slot, const struct chain *old,
 		own(s, OWNED_CHAIN_STATS, CHAIN_STEP_INDEX(slot, i));
 }
 
-/* Likewise a new instance; of one that stays, the watch over it if its devices are others. */
+/*
+ * Likewise a new instance; of one that stays, the watch over it if its devices are others. Of one that goes nothing is left
+ * to say when its drain ends.
+ */
 static void note_instances(struct sync *s, uint32_t slot, const struct function *old,
 			   const struct function *new)
 {
@@ -134,6 +137,8 @@ static void note_instances(struct sync *s, uint32_t slot, const struct function 
 		const struct sf_instance *had = &old->instance[i], *has = &new->instance[i];
 		bool is_new = old->id != new->id || had->id != has->id;
 
+		if (had->id && is_new)
+			own(s, OWNED_SF_DRAINS, INSTANCE_INDEX(slot, i));
 		if (!has->id)
 			continue;
 		if (is_new)

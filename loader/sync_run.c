@@ -18,6 +18,7 @@ static const struct owned_type {
 	[OWNED_TENANT_STATS] = { "tenant_stats", sizeof(struct tenant_traffic), true },
 	[OWNED_SF_STATE] = { "sf_state", sizeof(struct sf_state), false },
 	[OWNED_SF_STATS] = { "sf_stats", sizeof(struct sf_traffic), true },
+	[OWNED_SF_DRAINS] = { "sf_drains", sizeof(struct sf_drain), false },
 	[OWNED_NEXT_HOPS] = { "next_hops", sizeof(struct next_hop), false },
 };
 

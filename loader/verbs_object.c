@@ -60,10 +60,11 @@ static int name_of(const struct command_line *cl, struct target *t, struct error
 	return target_parse(t, cl->command->object, cl->argv[0], e);
 }
 
-static int absent(const struct target *t, const char *operand, struct error *e)
+static int absent(const struct target *t, struct error *e)
 {
-	return error_set(e, EXIT_REFUSED, "%s %s does not exist: see `weft %s show`", kind_of(t),
-			 operand, t->kind);
+	return error_set(e, EXIT_REFUSED, "%s %s%s%s%s%s does not exist: see `weft %s show`",
+			 kind_of(t), t->tenant, t->tenant[0] ? "/" : "", t->name,
+			 t->part[0] ? "/" : "", t->part, t->kind);
 }
 
 /* Checks the new object once more as a whole, and puts it in place. Takes it over. */
@@ -113,17 +114,19 @@ static int add(struct command_line *cl, struct batch *b, struct error *e)
 		      e);
 }
 
+int batch_set(struct batch *b, const struct target *t, int argc, char **argv, struct error *e)
+{
+	const json_t *old = find(b, t);
+
+	return old ? finish(b, t, schema_object_set(kind_of(t), old, argc, argv, e), e)
+		   : absent(t, e);
+}
+
 static int set(struct command_line *cl, struct batch *b, struct error *e)
 {
 	struct target t;
-	const json_t *old;
 
-	if (name_of(cl, &t, e))
-		return -1;
-	old = find(b, &t);
-	if (!old)
-		return absent(&t, cl->argv[0], e);
-	return finish(b, &t, schema_object_set(kind_of(&t), old, cl->argc - 1, cl->argv + 1, e), e);
+	return name_of(cl, &t, e) ? -1 : batch_set(b, &t, cl->argc - 1, cl->argv + 1, e);
 }
 
 static int replace(struct command_line *cl, struct batch *b, struct error *e)
@@ -157,7 +160,7 @@ static int del(struct command_line *cl, struct batch *b, struct error *e)
 	if (name_of(cl, &t, e))
 		return -1;
 	if (!find(b, &t))
-		return absent(&t, cl->argv[0], e);
+		return absent(&t, e);
 	if (t.tenant[0])
 		batch_name(b, t.tenant);
 	if (!strcmp(t.kind, "tenant"))

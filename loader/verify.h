@@ -43,6 +43,9 @@ int verify_maps(struct verify *v, struct error *e);
 int verify_chains(struct verify *v, struct error *e);
 int verify_forbidden(struct verify *v, struct error *e);
 
+/* Is a port of this host behind the chain? */
+bool verify_protects(const struct verify *v, const struct model_chain *c);
+
 /*
  * All of them, with the root locked, for a change of the tenants in `answers_for`, or (NULL) whoever asks about all.
  * EXIT_DONE or EXIT_PARTLY, and the report, {"verified", "findings", "notes",

@@ -17,7 +17,7 @@
 
 /* ---- through chains ---- */
 
-static bool protects(const struct verify *v, const struct model_chain *c)
+bool verify_protects(const struct verify *v, const struct model_chain *c)
 {
 	for (size_t i = 0; i < v->model.n_ports; i++)
 		if (v->model.ports[i].here && model_protects(c, &v->model.ports[i]))
@@ -104,7 +104,7 @@ static void ask_step(struct verify *v, const struct model_chain *c, uint8_t n, c
 	const struct model_step *step = &c->step[n];
 
 	if (!model_step_is_here(step)) {
-		if (protects(v, c))
+		if (verify_protects(v, c))
 			finding_add(
 				v->notes, object, "give the function an instance on this host",
 				"function %s has no instance on this host: what the chain protects %s",

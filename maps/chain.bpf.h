@@ -38,6 +38,13 @@ struct {
 } sf_state SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEFT_FUNCTIONS_MAX * FUNCTION_INSTANCES);
+	__type(key, __u32);
+	__type(value, struct sf_drain);
+} sf_drains SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 131072);
 	__type(key, struct sf_flow_key);

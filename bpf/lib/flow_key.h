@@ -6,15 +6,6 @@
 #include "include/flow_table.h"
 #include "lib/weft.h"
 
-/* 64-bit finalizer of MurmurHash3: the source port of the tunnel, so only spread matters. */
-static __always_inline __u32 mix(__u64 h)
-{
-	h ^= h >> 33;
-	h *= 0xff51afd7ed558ccdULL;
-	h ^= h >> 33;
-	return h ^ h >> 32;
-}
-
 /*
  * The last eight bytes of a key of either family, in one word: a key stored field by field and read as words, as the
  * tables do, stalls the processor.
@@ -40,7 +31,7 @@ static __always_inline void flow_key4(struct pkt *p)
 	high = p->dir ? source : destination;
 	p->key_words[0] = low >> 16 | high >> 16 << 32;
 	p->key_words[1] = key_end(p, low, high);
-	p->hash = mix(low * 0x9e3779b97f4a7c15ULL ^ high ^ (__u64)p->flow_protocol << 56);
+	p->hash = flow_mix(low * 0x9e3779b97f4a7c15ULL ^ high ^ (__u64)p->flow_protocol << 56);
 }
 
 
@@ -62,7 +53,7 @@ static __always_inline void flow_key6(struct pkt *p)
 	__builtin_memcpy(p->key6.high_address, high, 16);
 	p->key_words[4] = key_end(p, p->dir ? p->destination_port : p->source_port,
 				  p->dir ? p->source_port : p->destination_port);
-	p->hash = mix((s0 ^ d0) * 0x9e3779b97f4a7c15ULL ^ s1 ^ d1 ^
+	p->hash = flow_mix((s0 ^ d0) * 0x9e3779b97f4a7c15ULL ^ s1 ^ d1 ^
 		      (__u64)(p->source_port ^ p->destination_port) << 32 ^ p->flow_protocol);
 }
 

@@ -24,8 +24,8 @@ static __always_inline struct fragment_set *fragment_set_of(const struct pkt *p)
 		return NULL;
 	words = p->source.halves[0] ^ p->source.halves[1] * 0x9e3779b97f4a7c15ULL ^
 		(p->destination.halves[0] ^ p->destination.halves[1] * 0xc2b2ae3d27d4eb4fULL) * 0x165667b19e3779f9ULL;
-	words = mix(words) ^ (__u64)p->fragment_id << 32;
-	at = mix(words * 0x9e3779b97f4a7c15ULL ^ p->from) % first->sets;
+	words = flow_mix(words) ^ (__u64)p->fragment_id << 32;
+	at = flow_mix(words * 0x9e3779b97f4a7c15ULL ^ p->from) % first->sets;
 	return bpf_map_lookup_elem(table, &at);
 }
 

@@ -73,7 +73,7 @@ struct steering {
 	__u32 best;			/* its place */
 	__u32 mask;			/* of places to look at */
 	__u32 answers;			/* alive_instances() */
-	__u32 pad;
+	__u32 usable;			/* usable_instances() */
 };
 
 struct scratch {

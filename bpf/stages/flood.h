@@ -185,7 +185,7 @@ static __always_inline enum verdict flood_all(ctx_t *ctx, struct pkt *p)
 	if (!network)
 		return drop(p, DROP_NETWORK_UNKNOWN);
 	targets = network->flood;
-	p->hash = mix(*(__u32 *)p->source_mac);
+	p->hash = flow_mix(*(__u32 *)p->source_mac);
 	for (__u32 n = 0; n < FLOOD_MAX; n++) {
 		struct flood_key key = { .vni = p->vni, .n = n };
 		struct flood_target *target;

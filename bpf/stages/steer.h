@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * steer: which instance of a function a frame goes to. A new flow's is chosen by weighted rendezvous hashing (Thaler,
- * Ravishankar, 1998; weights as in Schindelhauer, Schomaker, 2005): both directions alike, and when an instance comes,
- * goes or dies, only flows that it had or gets are concerned. What was chosen is remembered, so that a flow stays.
- * reads:  pkt, the function
+ * Ravishankar, 1998; include/steer.h): both directions alike, and when an instance comes, goes or dies, only flows that
+ * it had or gets are concerned. What was chosen is remembered, so that a flow stays.
+ * reads:  pkt, the function, sf_drains
  * writes: pkt.steer, instance; sf_flows, sf_state
- * maps:   functions sf_flows sf_state sf_stats chain_stats tenants
+ * maps:   functions sf_drains sf_flows sf_state sf_stats chain_stats tenants
  * drops:  sf_down
  */
 #ifndef WEFT_STAGE_STEER_H
 #define WEFT_STAGE_STEER_H
 
+#include "include/steer.h"
 #include "lib/count.h"
-#include "lib/flow_key.h"
 #include "lib/scratch.h"
 #include "stages/watch.h"
 
@@ -27,15 +27,15 @@ static __always_inline struct chain_traffic *chain_counters(__u32 slot, __u32 st
 
 /* ---- the flow, as far as it matters here ---- */
 
-/* One end of it. All fragments of a datagram have but the addresses in common; what is no IP has MACs alone. */
+/* One end of it. What is no IP has MACs alone. */
 static __always_inline __u64 end_of(const struct pkt *p, const union weft_addr *address, __be16 port, const __u8 *mac)
 {
 	if (p->fragment)
 		port = 0;
 	if (p->family == FAMILY_IPV4)
-		return (__u64)address->v4 << 16 | port;
+		return steer_end4(address->v4, port);
 	if (p->family == FAMILY_IPV6)
-		return (address->halves[0] * 0x9e3779b97f4a7c15ULL ^ address->halves[1]) * 0xff51afd7ed558ccdULL + port;
+		return steer_end6(address->halves[0], address->halves[1], port);
 	return *(const __u32 *)mac | (__u64)*(const __u16 *)(mac + 4) << 32;
 }
 
@@ -43,13 +43,8 @@ static __always_inline __u64 steer_hash(const struct pkt *p, __u64 seed)
 {
 	__u64 a = end_of(p, &p->source, p->source_port, p->source_mac);
 	__u64 b = end_of(p, &p->destination, p->destination_port, p->destination_mac);
-	__u64 words[3] = {
-		a < b ? a : b,
-		a < b ? b : a,
-		(__u64)p->zone << 16 | (p->family ? p->flow_protocol : 0),
-	};
 
-	return flow_hash(words, 3, seed) | 1;
+	return steer_flow(a, b, p->zone, p->family && !p->fragment ? p->flow_protocol : 0, seed);
 }
 
 /* Once a hook, and a function of its own for the stack's sake. */
@@ -68,22 +63,6 @@ __noinline int steer(struct pkt *p)
 
 /* ---- which one ---- */
 
-static __always_inline __u32 log2_16(__u32 x)
-{
-	__u32 whole = 31 - __builtin_clz(x), part = (x << (31 - whole) & 0x7fffffff) >> 15;
-
-	/* log2(1 + f) is f + 0.344 f (1 - f), but for a hundredth. */
-	return whole << 16 | (part + ((part * (0x10000 - part) >> 16) * 22544 >> 16));
-}
-
-/* The least wins. Minus the logarithm of a random number, by weight: an instance of weight 2 wins as often as two of 1. */
-static __always_inline __u64 rank_of(const struct sf_instance *instance, __u64 flow)
-{
-	__u32 drawn = mix(flow ^ (__u64)instance->id * 0x9e3779b97f4a7c15ULL) | 1;
-
-	return ((__u64)((32u << 16) - log2_16(drawn)) << 16) / (instance->weight | !instance->weight);
-}
-
 static __always_inline __u32 instance_entrance(const struct sf_instance *instance, __u32 pcp)
 {
 	return pcp == PCP_LEAVING ? instance->leaving_ifindex : instance->towards_ifindex;
@@ -91,19 +70,45 @@ static __always_inline __u32 instance_entrance(const struct sf_instance *instanc
 
 /* What the searches remember is volatile: the verifier does not follow what it may be. */
 
-/*
- * Which places have an instance that answers; and, in the upper half, which silent one may be tried with a new flow,
- * of which the first packet is risked, once a second: nobody else looks whether it is back.
- */
-__noinline __u32 alive_instances(__u32 slot)
+/* Which places have an instance that may be sent anything: who is present, but for those whose drain is over. */
+__noinline __u32 usable_instances(__u32 slot)
 {
 	const struct function *f = function_at(slot);
+	struct scratch *s = scratch_here();
+	__u64 now = bpf_jiffies64();
+	volatile __u32 *usable;
+
+	if (!f || !s)
+		return 0;
+	if (f->present == f->fresh)
+		return f->present;
+	usable = &s->steering.usable;
+	*usable = f->present;
+	for (__u32 i = 0; i < FUNCTION_INSTANCES; i++) {
+		__u32 index = INSTANCE_INDEX(slot, i);
+		const struct sf_drain *drain;
+
+		if (!(f->present & ~f->fresh & 1 << i))
+			continue;
+		drain = bpf_map_lookup_elem(&sf_drains, &index);
+		if (drain && drain_is_over(drain, now))
+			*usable &= ~(1 << i);
+	}
+	return *usable;
+}
+
+/*
+ * Which of the usable places have an instance that answers; and, in the upper half, which silent one may be tried with a
+ * new flow, of which the first packet is risked, once a second: nobody else looks whether it is back.
+ */
+__noinline __u32 alive_instances(__u32 slot, __u32 usable)
+{
 	const struct host_config *us = this_host();
 	struct scratch *s = scratch_here();
 	__u32 now = bpf_jiffies64();
 	volatile __u32 *answers;
 
-	if (!f || !us || !s)
+	if (!us || !s)
 		return 0;
 	answers = &s->steering.answers;
 	*answers = 0;
@@ -112,12 +117,12 @@ __noinline __u32 alive_instances(__u32 slot)
 
 		if (!state)
 			continue;
-		if (!instance_is_dead(state, function_has_others(f), now, us->hz))
+		if (!instance_is_dead(state, places_are_several(usable), now, us->hz))
 			*answers |= 1 << i;
 		else if (!instance_is_probed(state, now, us->hz) && now - state->last_try >= us->hz)
 			*answers |= 0x10000 << i;
 	}
-	return *answers;
+	return *answers & (usable | usable << 16);
 }
 
 /* Of the places in `mask`. */
@@ -138,7 +143,7 @@ __noinline int pick_instance(__u32 slot, __u64 flow, __u32 mask)
 
 		if (!(found->mask & 1 << i))
 			continue;
-		rank = rank_of(&f->instance[i], flow);
+		rank = steer_rank(f->instance[i].id, f->instance[i].weight, flow);
 		if (rank >= found->least)
 			continue;
 		found->least = rank;
@@ -167,13 +172,14 @@ static __always_inline void steer_key(struct steering *s, __u32 slot, __u64 flow
 	s->key.tenant = tenant;
 }
 
-static __always_inline bool is_back_home(const struct function *f, __u32 slot, const struct sf_flow *known, __u64 flow)
+static __always_inline bool is_back_home(const struct function *f, __u32 slot, __u32 usable,
+					 const struct sf_flow *known, __u64 flow)
 {
 	int place;
 
 	if (!(f->flags & FUNCTION_REBALANCE) || known->preferred == known->instance)
 		return false;
-	place = pick_instance(slot, flow, f->fresh & alive_instances(slot));
+	place = pick_instance(slot, flow, f->fresh & alive_instances(slot, usable));
 	return place >= 0 && instance_at(f, place)->id == known->preferred;
 }
 
@@ -183,7 +189,7 @@ __noinline int keep_instance(__u32 slot, __u64 flow, __u32 tenant)
 	const struct function *f = function_at(slot);
 	const struct host_config *us = this_host();
 	struct scratch *s = scratch_here();
-	__u32 now = bpf_jiffies64(), place;
+	__u32 now = bpf_jiffies64(), place, usable;
 	struct sf_state *state;
 	struct sf_flow *known;
 
@@ -195,8 +201,10 @@ __noinline int keep_instance(__u32 slot, __u64 flow, __u32 tenant)
 		return NO_INSTANCE;
 	place = known->place & (FUNCTION_INSTANCES - 1);
 	state = state_of(slot, place);
-	if (!state || instance_at(f, place)->id != known->instance || !(f->present >> place & 1) ||
-	    instance_is_dead(state, function_has_others(f), now, us->hz) || is_back_home(f, slot, known, flow))
+	usable = usable_instances(slot);
+	if (!state || instance_at(f, place)->id != known->instance || !(usable >> place & 1) ||
+	    instance_is_dead(state, places_are_several(usable), now, us->hz) ||
+	    is_back_home(f, slot, usable, known, flow))
 		return NO_INSTANCE;
 	if (now - known->seen >= us->hz)
 		known->seen = now;
@@ -206,10 +214,10 @@ __noinline int keep_instance(__u32 slot, __u64 flow, __u32 tenant)
 /* Rather one that drains than none. */
 static __always_inline int pick_alive(const struct function *f, __u32 slot, __u64 flow, bool is_new)
 {
-	__u32 answers = alive_instances(slot);
+	__u32 usable = usable_instances(slot), answers = alive_instances(slot, usable);
 	int place;
 
-	if (is_new && function_has_others(f))
+	if (is_new && places_are_several(usable))
 		answers |= answers >> 16;
 	place = pick_instance(slot, flow, f->fresh & answers);
 	return place >= 0 ? place : pick_instance(slot, flow, f->present & answers);
@@ -259,15 +267,14 @@ static __always_inline bool is_tried(const struct sf_state *state, __u32 now, __
 /* All are dead. */
 __noinline int try_instance(__u32 slot, __u64 flow, bool open, __u64 skipped)
 {
-	const struct function *f = function_at(slot);
 	const struct host_config *us = this_host();
 	__u32 now = bpf_jiffies64();
 	struct sf_state *state;
 	int place;
 
-	if (!f || !us)
+	if (!us)
 		return NO_INSTANCE;
-	place = pick_instance(slot, flow, f->present);
+	place = pick_instance(slot, flow, usable_instances(slot));
 	if (place < 0)
 		return NO_INSTANCE;
 	state = state_of(slot, place);

@@ -20,4 +20,10 @@ int config_check(const json_t *tree, const struct marks *marks, struct error *er
  */
 int config_check_losses(const json_t *stored, const json_t *wanted, struct error *err);
 
+/*
+ * Refuses when the last instance that is up of a function would drain, go down or be removed, while workloads on its host
+ * are behind a chain that needs it. Takes a tree that config_check() has passed.
+ */
+int config_check_instances(const json_t *stored, const json_t *wanted, struct error *err);
+
 #endif

@@ -1,49 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Functions, chains, what they are bound to, and the rules' groups. */
+/* Chains, what they are bound to, and the rules' groups. */
 #include <stdio.h>
 #include <string.h>
 
 #include "loader/config/checker.h"
-
-static int claim_device(struct checker *c, const char *path, const char *host, const json_t *device)
-{
-	const char *name = json_string_value(device), *owner;
-	char what[CHECK_TEXT];
-
-	if (!name)
-		return 0;
-	snprintf(what, sizeof(what), "device %s %s", host, name);
-	owner = checker_claim(c, what, path);
-	if (!owner)
-		return 0;
-	return checker_refuse(
-		c, path, device,
-		"device %s of host %s is in use by %s: give the function a device of its own", name,
-		host, owner);
-}
-
-/* Before the ports, so that the device of a function is known to them as taken. */
-int check_functions(struct checker *c)
-{
-	char path[CHECK_TEXT];
-	const char *name, *instance_name;
-	json_t *function, *instance;
-
-	json_object_foreach (json_object_get(c->tree, "service_functions"), name, function) {
-		snprintf(path, sizeof(path), "service_functions/%s", name);
-		json_object_foreach (json_object_get(function, "instances"), instance_name,
-				     instance) {
-			const char *host = json_string_value(json_object_get(instance, "host"));
-			const json_t *two = json_object_get(instance, "devices");
-
-			if (claim_device(c, path, host, json_object_get(instance, "device")) ||
-			    claim_device(c, path, host, json_array_get(two, 0)) ||
-			    claim_device(c, path, host, json_array_get(two, 1)))
-				return -1;
-		}
-	}
-	return 0;
-}
 
 /* It would have to tell the two passes of one frame apart. */
 static int check_steps(struct checker *c, const char *path, const json_t *steps)

@@ -282,6 +282,8 @@ int schema_check_packet(const json_t *object, struct schema_fault *fault)
 			      "a frame with an ethertype of its own has no protocol: remove one of them");
 	if (is_ip && protocol < 0)
 		return misfit(fault, "protocol", "protocol is missing: give tcp, udp, icmp …");
+	if (json_object_get(object, "icmp_id") && protocol != 1 && protocol != 58)
+		return misfit(fault, "icmp_id", "icmp_id needs ICMP: add protocol icmp or icmpv6");
 	if (has_ports && !json_object_get(object, "destination_port"))
 		return misfit(fault, "destination_port", "destination_port is missing");
 	return check_l4(object, fault);

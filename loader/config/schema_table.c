@@ -67,7 +67,8 @@ static const struct schema_kind sf_kind = {
 	.doc = "a service function: a bump in the wire that inspects",
 	.keys = KEYS(
 		LATER("health", "how its instances are probed"),
-		LATER("drain_timeout", "how long a drained instance keeps its flows"),
+		SCALAR("drain_timeout", duration, .min = 1000, .max = 30LL * 86400 * 1000,
+		       .fallback = "10m", .doc = "how long an instance that drains keeps its flows"),
 		SCALAR("rewrites", bool, .fallback = "false",
 		       .doc = "whether it alters streams: their TCP windows then drop nothing"),
 		SCALAR("rebalance", bool, .fallback = "false",
@@ -240,6 +241,7 @@ static const struct schema_kind packet_kind = {
 		NUMBER("destination_port", 65535, "of tcp, udp or sctp"),
 		NUMBER("icmp_type", 255, "without: an echo request"),
 		NUMBER("icmp_code", 255, "without: 0"),
+		NUMBER("icmp_id", 65535, "of a query or its answer, without: 0; rules do not ask for it"),
 		LIST("tcp_flags", tcp_flag, .items_min = 1, .doc = "those that are set; without: syn"),
 		SCALAR("conntrack_state", word, .words = WORDS(WORD("new"), WORD("invalid")),
 		       .doc = "without: what the packet would have if it belonged to no flow")),

@@ -41,6 +41,7 @@ static const struct map {
 	{ "sf", BPF_MAP_TYPE_HASH, sizeof(struct sf_key), sizeof(struct sf_return), 65536 },
 	{ "functions", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct function), WEFT_FUNCTIONS_MAX },
 	{ "sf_state", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct sf_state), WEFT_FUNCTIONS_MAX * FUNCTION_INSTANCES },
+	{ "sf_drains", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct sf_drain), WEFT_FUNCTIONS_MAX * FUNCTION_INSTANCES },
 	{ "sf_flows", BPF_MAP_TYPE_LRU_HASH, sizeof(struct sf_flow_key), sizeof(struct sf_flow), 131072 },
 	{ "probes", BPF_MAP_TYPE_HASH, sizeof(struct probe_key), sizeof(struct probe), PROBES_MAX },
 	{ "tenant_slots", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct tenant), WEFT_TENANTS_MAX },

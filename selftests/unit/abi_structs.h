@@ -77,6 +77,7 @@ struct layout {
 #define SF_FLOW_KEY(X) X(flow) X(function) X(tenant)
 #define SF_FLOW(X) X(instance) X(preferred) X(seen) X(place) X(pad)
 #define SF_STATE(X) X(waiting_since) X(outstanding) X(flow) X(flows) X(last_try) X(pad) X(down) X(looked) X(spare)
+#define SF_DRAIN(X) X(since) X(until)
 #define SF_TRAFFIC(X) X(flows) X(moved) X(sent) X(returned)
 #define CHAIN(X) X(id) X(tenant) X(tag) X(steps) X(flags) X(vnis) X(step)
 #define SF_KEY(X) X(ifindex) X(tci) X(mac)
@@ -140,7 +141,8 @@ struct layout {
 	S(ct6_key, CT_KEY) S(flow_path, FLOW_PATH) S(flow_dir, FLOW_DIR) S(flow, FLOW) S(ct4_place, CT4_PLACE) S(ct6_place, CT6_PLACE)               \
 	S(ct4_bucket, CT_BUCKET) S(ct6_bucket, CT_BUCKET) S(chain_step, CHAIN_STEP) S(chain, CHAIN)      \
 	S(sf_key, SF_KEY) S(sf_return, SF_RETURN) S(sf_instance, SF_INSTANCE) S(function, FUNCTION)             \
-	S(sf_flow_key, SF_FLOW_KEY) S(sf_flow, SF_FLOW) S(sf_state, SF_STATE) S(sf_traffic, SF_TRAFFIC)       \
+	S(sf_flow_key, SF_FLOW_KEY) S(sf_flow, SF_FLOW) S(sf_state, SF_STATE) S(sf_drain, SF_DRAIN)           \
+	S(sf_traffic, SF_TRAFFIC)                                                                             \
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
 	S(rule_hits_key, RULE_HITS_KEY) S(rule_hits, RULE_HITS) S(tenant_limits, TENANT_LIMITS)   \

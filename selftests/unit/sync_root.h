@@ -113,6 +113,8 @@ static int make_root(void **state)
 		 INSTANCE_INDEX(64, 0), NULL);
 	make_map("sf_state", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sf_state), INSTANCE_INDEX(64, 0),
 		 NULL);
+	make_map("sf_drains", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sf_drain), INSTANCE_INDEX(64, 0),
+		 NULL);
 	make_map("next_hops", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct next_hop), 64, NULL);
 	for (int i = 0; i < INNER_RULES; i++)
 		make_outer(i, WEFT_TENANTS_MAX);

@@ -15,8 +15,6 @@ static const struct {
 	{"service_functions/ips/health",
 	 "service_functions/ips: health (how its instances are probed) is not"},
 	{"service_functions/ips/drain_timeout", "service_functions/ips: drain_timeout (how long"},
-	{"service_functions/ips/rewrites",
-	 "service_functions/ips: rewrites (whether it alters streams) is not"},
 	{"service_functions/ips/instances/ips2",
 	 "service_functions/ips: instances has 2 items, and more than 1 is not supported yet"},
 	{"tenants/red/networks/web/dhcp",

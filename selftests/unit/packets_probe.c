@@ -197,7 +197,7 @@ static void from_a_port(void **state)
 	case_assert(!answered());
 }
 
-/* Without its tag it is no probe: XDP may not have seen the tag, and TC knows. */
+/* Without its tag it is not what was sent; XDP may not have seen the tag, and TC knows. */
 static void untagged(void **state)
 {
 	struct frame f = probe_frame(LEAVING);
@@ -209,7 +209,7 @@ static void untagged(void **state)
 	for_each_flavour(flavour)
 	{
 		world_case("untagged", flavour);
-		expect_tc(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_SF_UNTAGGED);
+		expect_tc(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_SF_PROBE);
 		case_assert(!answered());
 	}
 }

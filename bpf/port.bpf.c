@@ -30,9 +30,7 @@ static __always_inline enum verdict into_chain(ctx_t *ctx, struct pkt *p, __u32 
 		return V_NEXT;
 	if (step == STEPS_DOWN)
 		return V_DROP;
-	v = unwrap(ctx, p);
-	if (!v)
-		v = copy_taps(ctx, p, PCP_LEAVING);
+	v = copy_taps_bare(ctx, p, PCP_LEAVING);
 	return v ? v : to_function(ctx, p, chain, PCP_LEAVING, step);
 }
 
@@ -88,7 +86,7 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 		if (v)
 			return v;
 	}
-	return forward(ctx, p, false);
+	return forward(ctx, p);
 }
 
 /* Dropped, though an answer may have gone out in its place. */

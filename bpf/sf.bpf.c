@@ -23,7 +23,14 @@ static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const stru
 		return V_NEXT;
 	if (WEFT_XDP && !chain_takes_xdp(back->chain))
 		return V_UP;
+	/* Of a later fragment's flow nothing is known yet. */
+	if (p->back_chain && p->fragment != FRAGMENT_LATER && !is_named_back(p)) {
+		function_answered(back->chain, back->step, back->instance);
+		return drop(p, DROP_SF_NO_FLOW);
+	}
+	p->by_rule = !!p->back_chain;
 	step = next_step(p, back->chain, back->pcp, place);
+	p->by_rule = 0;
 	if (step == STEPS_DONE)
 		return V_NEXT;
 	function_answered(back->chain, back->step, back->instance);
@@ -54,7 +61,7 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 	v = checksum(ctx, p);
 	if (v)
 		return v;
-	v = fragment(ctx, p, back.pcp);
+	v = fragment(ctx, p, p->back_chain ? back.pcp + PASS_CHOSEN : back.pcp);
 	if (v) {
 		/* It has answered, whatever becomes of it; what comes again is counted then. */
 		if (v == V_HELD)
@@ -63,12 +70,10 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 			function_answered(back.chain, back.step, back.instance);
 		return v;
 	}
-	if (back.pcp == PCP_LEAVING)
-		v = forward(ctx, p, false);
-	else if (p->flags & PKT_MULTICAST)
+	if (back.pcp != PCP_LEAVING && p->flags & PKT_MULTICAST)
 		v = returned_multicast(ctx, p, &back);
 	else
-		v = forward(ctx, p, true);
+		v = forward(ctx, p);
 	/* What XDP passes up TC will see again. */
 	if (v != V_UP)
 		function_answered(back.chain, back.step, back.instance);

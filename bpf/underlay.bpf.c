@@ -18,7 +18,7 @@ static __always_inline enum verdict from_underlay(ctx_t *ctx, struct pkt *p)
 	v = parse(ctx, p, OUTER_LEN);
 	if (!v)
 		v = fragment(ctx, p, 0);
-	return v ? v : forward(ctx, p, false);
+	return v ? v : forward(ctx, p);
 }
 
 HOOK(underlay)

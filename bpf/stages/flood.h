@@ -6,7 +6,7 @@
  * reads:  struct pkt
  * writes: copies of the frame; the frame itself is spent
  * maps:   flood networks port_slots hosts next_hops chains
- * drops:  acl_out acl_in reject_silent flood_failed link_local icmp_unrelated, and those of insert and output
+ * drops:  acl_out acl_in reject_silent chain_no_flow flood_failed link_local icmp_unrelated, and those of insert and output
  */
 #ifndef WEFT_STAGE_FLOOD_H
 #define WEFT_STAGE_FLOOD_H
@@ -100,13 +100,18 @@ static __always_inline struct acl_query *new_query(void)
 	return &s->query;
 }
 
-/* What goes to everybody is never answered with a reject (RFC 1122, 3.2.2). */
+/*
+ * What goes to everybody is never answered with a reject (RFC 1122, 3.2.2). Nor does it go through a chain that a rule
+ * chose: what comes back from there is believed by its flow alone.
+ */
 static __always_inline enum verdict judge_flooded(struct pkt *p, struct acl_query *q, const struct tenant *t,
 						  __u32 port, enum weft_direction direction)
 {
 	enum verdict v = judge_port(p, q, t, port, direction);
 
 	account(p, q, false);
+	if (!v && q->chain)
+		return drop(p, DROP_CHAIN_NO_FLOW);
 	return v == V_REJECT ? drop(p, DROP_REJECT_SILENT) : v;
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * output: the packet goes where its flow says: to a port of this host, through the chain on that port's
- * wire if there is one, or through the tunnel to another host. Here the flow moves.
- * reads:  pkt.to, the flow
+ * output: the packet goes where its flow says: to a port of this host, through the chain that its rule chose and the one on
+ * that port's wire, if there are such, or through the tunnel to another host. Here the flow moves.
+ * reads:  pkt.to, chosen, behind, the flow
  * writes: the frame; the flow's counters and state
  * maps:   port_slots hosts next_hops, and those of insert, tap and flow
  * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_full sf_down
- *         chain_reset
+ *         chain_reset syn_proxy
  */
 #ifndef WEFT_STAGE_OUTPUT_H
 #define WEFT_STAGE_OUTPUT_H
@@ -57,6 +57,41 @@ __noinline int unwrap(ctx_t *ctx, struct pkt *p)
 	return p ? unwrap_wrapped(ctx, p) : V_DROP;
 }
 
+/* What the frame came in goes off, and then its copies go out. */
+static __always_inline enum verdict copy_taps_bare(ctx_t *ctx, struct pkt *p, __u32 pcp)
+{
+	enum verdict v = unwrap(ctx, p);
+
+	return v ? v : copy_taps(ctx, p, pcp);
+}
+
+/* Into the chain that the rule of this end has chosen. V_NEXT: there is none, or no function takes the frame. */
+__noinline int into_chosen(ctx_t *ctx, struct pkt *p, __u32 direction)
+{
+	__u32 pcp = direction == FROM_WORKLOAD ? PCP_LEAVING : PCP_TOWARDS, chain;
+	enum verdict v;
+	int step;
+
+	if (!p)
+		return V_DROP;
+	chain = direction == FROM_WORKLOAD ? p->chosen[FROM_WORKLOAD] : p->chosen[TO_WORKLOAD];
+	if (!chain)
+		return V_NEXT;
+	/* What the client would be said to send, its function has not seen. */
+	if (direction == FROM_WORKLOAD && p->proxy == PROXY_OPENS)
+		return drop(p, DROP_SYN_PROXY);
+	p->by_rule = 1;
+	step = next_step(p, chain, pcp, 0);
+	p->by_rule = 0;
+	if (step == STEPS_DOWN)
+		return V_DROP;
+	/* Taps behind the last function towards a workload wait until it really gets the frame, or the chain on its wire does. */
+	if (step == STEPS_DONE)
+		return p->taps && direction == FROM_WORKLOAD ? copy_taps_bare(ctx, p, pcp) : V_NEXT;
+	v = copy_taps_bare(ctx, p, pcp);
+	return v ? v : to_function(ctx, p, chain, pcp, step);
+}
+
 /* Bytes of the largest IP packet that the outer frame will be cut into. */
 static __always_inline __u32 outer_size(const ctx_t *ctx, const struct pkt *p)
 {
@@ -70,7 +105,7 @@ static __always_inline __u32 outer_size(const ctx_t *ctx, const struct pkt *p)
 }
 
 /* `f` is NULL for a packet without a flow; here and in to_host. */
-__noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected)
+__noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
 	const struct port *port;
 	int step = STEPS_DONE;
@@ -83,9 +118,17 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	port = port_at(slot);
 	if (!port || !port->ifindex || !is_of_network(port, p))
 		return drop(p, DROP_PORT_UNBOUND);
-	chain = inspected ? 0 : chain_on_wire(p, port, TO_WORKLOAD);
+	v = into_chosen(ctx, p, TO_WORKLOAD);
+	if (v)
+		return v;
+	chain = p->behind == BEHIND_ALL ? 0 : chain_on_wire(p, port, TO_WORKLOAD);
 	if (chain && f && port->chain_since) {
 		v = existing_towards(p, f, port, &chain);
+		if (v)
+			return v;
+	}
+	if (chain && p->taps) {
+		v = copy_taps_bare(ctx, p, PCP_TOWARDS);
 		if (v)
 			return v;
 	}
@@ -149,11 +192,10 @@ __noinline int to_host(ctx_t *ctx, struct pkt *p, struct flow *f)
 	return encap(ctx, p, FLOW_TARGET_INDEX(p->to));
 }
 
-/* `inspected`: the frame comes back from the chain on the receiver's wire. */
-static __always_inline enum verdict output(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected)
+static __always_inline enum verdict output(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
 	if (FLOW_TARGET_KIND(p->to) == TARGET_PORT)
-		return to_port(ctx, p, f, inspected);
+		return to_port(ctx, p, f);
 	if (FLOW_TARGET_KIND(p->to) == TARGET_HOST)
 		return to_host(ctx, p, f);
 	return drop(p, DROP_INTERNAL);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * returned: what comes from a function's device: which chain, which step of it, which pass, which workload. Told by
- * the device, the tag with its PCP if the chain has one, and the protected workload's MAC; by nothing that a workload can write.
+ * the device, the tag with its PCP if the chain has one, and the protected workload's MAC; by nothing that a workload can write. Of a chain that
+ * a rule chose, the flow has to say so too (chosen.h).
  * reads:  struct pkt
- * writes: pkt.from, port, tenant, vni, zone
+ * writes: pkt.from, port, tenant, vni, zone, behind, back_chain, back_port
  * maps:   sf chains functions port_slots fdb flood tenants acl
  * drops:  acl_in sf_untagged sf_unknown sf_no_flow, and those of antispoof
  */
@@ -11,6 +12,7 @@
 #define WEFT_STAGE_RETURNED_H
 
 #include "stages/antispoof.h"
+#include "stages/chosen.h"
 #include "stages/flood.h"
 #include "stages/insert.h"
 
@@ -29,6 +31,42 @@ static __always_inline const struct sf_return *sf_find(const struct pkt *p, __u3
 	return bpf_map_lookup_elem(&sf, &key);
 }
 
+static __always_inline void belongs_to(struct pkt *p, const struct port *port)
+{
+	p->tenant = port->tenant;
+	p->zone = port->network;
+	p->vni = port->vni;
+}
+
+/* On this port's wire, by which a frame comes back on its way from the workload or towards it. */
+static __always_inline void comes_back(struct pkt *p, const struct sf_return *found, const struct port *port, __u32 pcp)
+{
+	bool leaving = pcp == PCP_LEAVING;
+
+	belongs_to(p, port);
+	p->back_chain = 0;
+	if (port->chain == found->chain) {
+		p->behind = leaving ? BEHIND_NONE : BEHIND_ALL;
+		return;
+	}
+	/* A rule chose the chain for a flow, if anybody did. */
+	p->behind = leaving ? BEHIND_CHOSEN_LEAVING : BEHIND_CHOSEN_TOWARDS;
+	p->back_chain = found->chain;
+	p->back_port = found->port;
+	p->flags |= PKT_NO_CREATE;
+}
+
+/* Is the function in that wire, for all or for this flow? */
+static __always_inline bool is_in_wire(struct pkt *p, const struct sf_return *found, __u32 pcp)
+{
+	const struct port *port = port_at(found->port);
+
+	if (!port)
+		return false;
+	comes_back(p, found, port, pcp);
+	return !p->back_chain || is_named_back(p);
+}
+
 static __always_inline bool may_be_made(const struct pkt *p)
 {
 	bool is_rst = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_RST;
@@ -44,17 +82,18 @@ static __always_inline bool may_be_made(const struct pkt *p)
  */
 static __always_inline const struct sf_return *find_made(struct pkt *p, struct returned *back)
 {
-	const struct sf_return *found;
+	const struct sf_return *towards, *leaving;
 
 	if (!may_be_made(p))
 		return NULL;
 	p->flags |= PKT_MADE | PKT_NO_CREATE;
 	back->pcp = PCP_TOWARDS;
-	found = sf_find(p, p->tci, p->destination_mac);
-	if (found)
-		return found;
+	towards = sf_find(p, p->tci, p->destination_mac);
+	leaving = sf_find(p, p->tci, p->source_mac);
+	if (towards && (!leaving || is_in_wire(p, towards, PCP_TOWARDS)))
+		return towards;
 	back->pcp = PCP_LEAVING;
-	return sf_find(p, p->tci, p->source_mac);
+	return leaving;
 }
 
 static __always_inline const struct sf_return *find_towards(const struct pkt *p, __u32 tci)
@@ -97,13 +136,6 @@ static __always_inline const struct sf_return *find_untagged(struct pkt *p, stru
 	return found;
 }
 
-static __always_inline void belongs_to(struct pkt *p, const struct port *port)
-{
-	p->tenant = port->tenant;
-	p->zone = port->network;
-	p->vni = port->vni;
-}
-
 /* Broadcast towards the workloads: the network is the one in which the sender's MAC is known. */
 static __always_inline enum verdict find_sender(struct pkt *p, const struct chain *chain)
 {
@@ -139,9 +171,9 @@ static __always_inline enum verdict returned_towards(struct pkt *p, const struct
 	if (p->flags & PKT_MULTICAST)
 		return find_sender(p, chain);
 	port = port_at(found->port);
-	if (!port || port->chain != found->chain)
+	if (!port)
 		return drop(p, DROP_SF_UNKNOWN);
-	belongs_to(p, port);
+	comes_back(p, found, port, PCP_TOWARDS);
 	entry = fdb_find(p->vni, p->source_mac);
 	if (!entry)
 		return drop(p, DROP_SF_UNKNOWN);
@@ -193,11 +225,14 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 	if (back->pcp != PCP_LEAVING)
 		return returned_towards(p, found);
 	port = port_at(found->port);
-	if (!port || port->chain != found->chain)
+	if (!port)
 		return drop(p, DROP_SF_UNKNOWN);
 	p->port = found->port;
 	p->from = FLOW_TARGET(TARGET_PORT, found->port);
-	belongs_to(p, port);
+	comes_back(p, found, port, PCP_LEAVING);
+	/* No flow is everybody's. */
+	if (p->back_chain && p->flags & PKT_MULTICAST)
+		return drop(p, DROP_SF_NO_FLOW);
 	/* A function speaks for the workload whose wire it is in, and for no other. */
 	return antispoof(p, port);
 }
@@ -216,7 +251,7 @@ static __always_inline bool lets_in(const struct pkt *p, __u32 slot)
 		return false;
 	query_from(&q, p);
 	acl_classify(&q, t);
-	return q.action == ACL_ALLOW || t->flags & TENANT_MONITOR;
+	return !q.chain && (q.action == ACL_ALLOW || t->flags & TENANT_MONITOR);
 }
 
 /* To the ports of this network that the chain protects. */

@@ -195,7 +195,8 @@ static __always_inline bool takes_options(ctx_t *ctx, const struct pkt *p)
 	const struct port *port = port_at(FLOW_TARGET_INDEX(p->to));
 	struct unfinished u;
 
-	return !op_cut(ctx, ETH_HLEN + ip_header_len(p) + SYN_LEN) || !port || !port->chain || !find_unfinished(ctx, &u);
+	return !op_cut(ctx, ETH_HLEN + ip_header_len(p) + SYN_LEN) || !port ||
+	       !(port->chain | p->chosen[TO_WORKLOAD]) || !find_unfinished(ctx, &u);
 }
 
 static __noinline int open_workload(ctx_t *ctx, struct pkt *p)
@@ -239,46 +240,36 @@ static __always_inline void client_acks(struct pkt *p, struct flow *f, __u32 seq
 	p->dir ^= 1;
 }
 
-/* On the workload's wire, through the functions that are in it; chain 0: none is. The frame is as before after it. */
-static __always_inline enum verdict copy_to_workload(ctx_t *ctx, struct pkt *p, const struct port *port, __u32 *chain)
+/*
+ * On the workload's wire, through the functions that are in it: of the chain that its rule chose, or else of the one that
+ * stands there. V_SENT: one has it. The frame is as before after it.
+ */
+static __always_inline enum verdict copy_to_workload(ctx_t *ctx, struct pkt *p, const struct port *port, __u32 chosen)
 {
-	enum verdict v = *chain ? copy_to_function(ctx, p, *chain) : V_NEXT;
+	__u32 chain = chain_on_wire(p, port, TO_WORKLOAD);
+	enum verdict v = V_NEXT;
 
-	if (v)
-		return v == V_SENT ? V_NEXT : v;
-	*chain = 0;
-	return copy_to_port(ctx, port) ? drop(p, DROP_SYN_PROXY) : V_NEXT;
+	for (int i = 0; i < 2 && !v; i++) {
+		__u32 slot = i ? chain : chosen;
+
+		if (slot)
+			v = copy_to_function(ctx, p, slot);
+	}
+	if (!v && copy_to_port(ctx, port))
+		return drop(p, DROP_SYN_PROXY);
+	return v;
 }
 
-static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *f)
+/* And becomes the ACK that tells the client the window. Apart, since the functions' choice needs much of the stack. */
+static __noinline int tell_client(ctx_t *ctx, struct pkt *p, __u32 seq, __u32 ack, __u32 window)
 {
-	const struct port *port = port_at(FLOW_TARGET_INDEX(p->from));
 	const struct tenant *t = tenant_at(p->tenant);
-	struct proxied *r = t ? proxied_find(p, t) : NULL;
-	__u32 seq = p->tcp_seq, ack = p->tcp_ack, chain;
-	__u16 window = p->tcp_window, client_window;
+	const struct proxied *r = t ? proxied_find(p, t) : NULL;
 	struct scales scales;
 
-	if (!r || !port || FLOW_TARGET_KIND(p->from) != TARGET_PORT || !port->ifindex || unwrap(ctx, p) ||
-	    !is_plain_ip(p))
+	if (!r)
 		return drop(p, DROP_SYN_PROXY);
-	chain = chain_on_wire(p, port, TO_WORKLOAD);
-	r->delta = seq - r->cookie;
-	r->scale = p->tcp_scale;
-	r->timeout = CT_TCP_ESTABLISHED;
-	barrier();
-	r->ready = 1;
 	scales = scales_of(r);
-	tcp_advance_slowly(p, f);
-	client_window = *flow_window(f, p->dir ^ 1);
-	if (!segment_begin(p, TCP_ACK, ack, seq + 1, client_window) || segment_write(ctx, p, p->payload))
-		return drop(p, DROP_SYN_PROXY);
-	p->payload = 0;
-	if (copy_to_workload(ctx, p, port, &chain))
-		return V_DROP;
-	/* What goes through a function counts when it comes back. */
-	if (!chain)
-		client_acks(p, f, ack, seq + 1, client_window);
 	exchange_ends(p);
 	if (!segment_begin(p, TCP_ACK, r->cookie + 1, ack, rescaled(window, 0, scales.workload_read)) ||
 	    segment_write(ctx, p, false))
@@ -290,6 +281,37 @@ static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *
 	p->tcp_ack = ack;
 	p->tcp_window = rescaled(window, 0, scales.workload);
 	return V_NEXT;
+}
+
+static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *f)
+{
+	const struct port *port = port_at(FLOW_TARGET_INDEX(p->from));
+	const struct tenant *t = tenant_at(p->tenant);
+	struct proxied *r = t ? proxied_find(p, t) : NULL;
+	__u32 seq = p->tcp_seq, ack = p->tcp_ack;
+	__u16 window = p->tcp_window, client_window;
+	enum verdict v;
+
+	if (!r || !port || FLOW_TARGET_KIND(p->from) != TARGET_PORT || !port->ifindex || unwrap(ctx, p) ||
+	    !is_plain_ip(p))
+		return drop(p, DROP_SYN_PROXY);
+	r->delta = seq - r->cookie;
+	r->scale = p->tcp_scale;
+	r->timeout = CT_TCP_ESTABLISHED;
+	barrier();
+	r->ready = 1;
+	tcp_advance_slowly(p, f);
+	client_window = *flow_window(f, p->dir ^ 1);
+	if (!segment_begin(p, TCP_ACK, ack, seq + 1, client_window) || segment_write(ctx, p, p->payload))
+		return drop(p, DROP_SYN_PROXY);
+	p->payload = 0;
+	v = copy_to_workload(ctx, p, port, chosen_by_sender(p, f));
+	if (v == V_DROP)
+		return V_DROP;
+	/* What goes through a function counts when it comes back. */
+	if (!v)
+		client_acks(p, f, ack, seq + 1, client_window);
+	return tell_client(ctx, p, seq, ack, window);
 }
 
 #endif

@@ -33,7 +33,7 @@ struct layout {
 };
 
 /* X(member) for each struct; TYPE is what the members are of. */
-#define ABI(X) X(version) X(pad) X(build)
+#define ABI(X) X(version) X(knows) X(build)
 #define CONFIG_KEY(X) X(path) X(part)
 #define CONFIG_VALUE(X) X(id) X(slot) X(parts) X(length) X(text)
 #define DEVICE_KEY(X) X(name)
@@ -102,7 +102,7 @@ struct layout {
 	X(stateless) X(pad) X(source_ports) X(destination_ports) X(source_port) X(destination_port) X(apply_to) \
 	X(source) X(destination)
 #define ACL_HEADER(X) X(entries) X(voids) X(tree) X(index) X(root) X(addresses4) X(addresses6) X(ports) \
-	X(beside) X(rules) X(pad)
+	X(beside) X(rules) X(inspect)
 #define ACL_ENTRY(X) X(source) X(destination) X(source_bits) X(destination_bits) X(family) X(direction) \
 	X(action) X(flags) X(ethertype) X(source_first) X(source_last) X(destination_first) X(destination_last) \
 	X(port) X(rank_high) X(rule) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) \
@@ -110,7 +110,7 @@ struct layout {
 #define ACL_NODE(X) X(kind) X(value) X(pad) X(child) X(aside) X(aside_rank) X(cut)
 #define ACL_MATCH(X) X(kind) X(sets) X(ethertype) X(rank) X(rule) X(next) X(first) X(last) X(source_port) \
 	X(destination_port) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) X(action) \
-	X(flags) X(ranges) X(pad)
+	X(flags) X(ranges) X(chain)
 #define ACL_RANGES(X) X(source) X(destination)
 #define ACL_BRANCH(X) X(child) X(key)
 #define ACL_WORDS(X) X(key) X(value)
@@ -120,7 +120,7 @@ struct layout {
 #define ACL_NAMED(X) X(key) X(digest) X(pad)
 #define ACL_QUERY(X) X(source) X(destination) X(tenant) X(port) X(ethertype) X(source_port) X(destination_port) \
 	X(direction) X(family) X(protocol) X(icmp_type) X(icmp_code) X(tcp_flags) X(ct_state) X(action) X(entry_flags) \
-	X(found) X(rule) X(pad)
+	X(found) X(rule) X(chain)
 #define RULE_HITS_KEY(X) X(rule) X(carried)
 #define RULE_HITS(X) X(packets) X(bytes)
 #define TENANT_LIMITS(X) X(rejects_until) X(logs_until) X(full_until)

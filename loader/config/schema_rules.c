@@ -73,7 +73,9 @@ int schema_check_instance(const json_t *object, struct schema_fault *fault)
 
 int schema_check_step(const json_t *object, struct schema_fault *fault)
 {
-	if (!strcmp(schema_text("step", object, "mode"), "tap") && json_object_get(object, "on_failure"))
+	const char *mode = json_string_value(json_object_get(object, "mode"));
+
+	if (mode && !strcmp(mode, "tap") && json_object_get(object, "on_failure"))
 		return misfit(fault, "on_failure",
 			      "no frame waits for a tap, so nothing depends on its failure: remove "
 			      "on_failure, or mode: tap");

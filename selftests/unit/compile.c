@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* From the configuration to the contents of the maps, and who gets which id and slot. */
-#include "config_helpers.h"
+#include "compile_world.h"
 
 #include <arpa/inet.h>
 #include <netinet/ip.h>
 
-#include "loader/compile.h"
 #include "loader/sync.h"
 
 static const char lab[] =
@@ -29,60 +28,6 @@ static const char lab[] =
 	"      e: {network: far, host: h3, device: p0, mac: '02:00:00:00:00:0e'}\n"
 	"    chains: {inspect: {tag: 301, steps: [{function: ips}]}}\n"
 	"    insert: [{name: all, apply_to: [port:a], chain: inspect}]\n";
-
-struct world {
-	json_t *tree, *flat;
-	struct identities ids;
-	struct model m;
-	struct facts facts;
-	struct desired d;
-	struct error e;
-};
-
-static void add_fact(struct facts *facts, const char *device, enum role role, unsigned int ifindex)
-{
-	struct fact *fact = calloc(1, sizeof(*fact));
-
-	snprintf(fact->device, sizeof(fact->device), "%s", device);
-	fact->user = strdup("test");
-	fact->role = role;
-	fact->present = ifindex != 0;
-	fact->info.ifindex = ifindex;
-	fact->info.mtu = 1500;
-	HASH_ADD_STR(facts->by_device, device, fact);
-}
-
-static int make(struct world *w, const char *text, const char *self)
-{
-	struct identities none = { 0 };
-
-	*w = (struct world){ .tree = parsed(text) };
-	assert_int_equal(config_check(w->tree, NULL, &w->e), 0);
-	w->flat = config_flatten(w->tree);
-	assert_int_equal(identities_assign(&none, w->flat, &w->ids, &w->e), 0);
-	model_make(&w->m, w->tree, &w->ids, self);
-	add_fact(&w->facts, "u0", ROLE_UNDERLAY, 2);
-	add_fact(&w->facts, "p0", ROLE_PORT, 10);
-	add_fact(&w->facts, "p9", ROLE_PORT, 0);
-	add_fact(&w->facts, "s0", ROLE_SF, 20);
-	add_fact(&w->facts, "s1", ROLE_SF, 21);
-	return compile(&w->m, &w->facts, 250, &w->d, &w->e);
-}
-
-static void unmake(struct world *w)
-{
-	desired_free(&w->d);
-	facts_free(&w->facts);
-	model_free(&w->m);
-	identities_free(&w->ids);
-	json_decref(w->flat);
-	json_decref(w->tree);
-}
-
-static const void *get(const struct world *w, enum sync_map map, const void *key)
-{
-	return entries_find(&w->d.map[map], key);
-}
 
 static const struct fdb_entry *fdb(const struct world *w, uint32_t vni, uint8_t last)
 {
@@ -225,15 +170,6 @@ static void test_ports(void **state)
 	unmake(&w);
 }
 
-static const struct sf_return *comes_back(const struct world *w, uint32_t ifindex, int pcp,
-					  const uint8_t mac[6])
-{
-	struct sf_key key = { .ifindex = ifindex, .tci = (uint16_t)(pcp << 13 | 301) };
-
-	memcpy(key.mac, mac, 6);
-	return get(w, MAP_SF, &key);
-}
-
 /*
  * Two arms: what leaves the workload enters s0 and returns from s1, what goes to it the other way
  * round.
@@ -254,13 +190,13 @@ static void test_chain(void **state)
 	assert_int_equal(chain->step[0].leaving_ifindex, 20);
 	assert_int_equal(chain->step[0].towards_ifindex, 21);
 	assert_int_equal(w.d.map[MAP_SF].n, 5);
-	assert_non_null(comes_back(&w, 20, PCP_MADE, mac));
-	assert_non_null(comes_back(&w, 21, PCP_MADE, mac));
-	assert_non_null(comes_back(&w, 21, PCP_LEAVING, mac));
-	assert_non_null(comes_back(&w, 20, PCP_TOWARDS, mac));
-	assert_non_null(comes_back(&w, 20, PCP_TOWARDS, everybody));
-	assert_null(comes_back(&w, 20, PCP_LEAVING, mac));
-	assert_int_equal(comes_back(&w, 21, PCP_LEAVING, mac)->port,
+	assert_non_null(comes_back(&w, 301, 20, PCP_MADE, mac));
+	assert_non_null(comes_back(&w, 301, 21, PCP_MADE, mac));
+	assert_non_null(comes_back(&w, 301, 21, PCP_LEAVING, mac));
+	assert_non_null(comes_back(&w, 301, 20, PCP_TOWARDS, mac));
+	assert_non_null(comes_back(&w, 301, 20, PCP_TOWARDS, everybody));
+	assert_null(comes_back(&w, 301, 20, PCP_LEAVING, mac));
+	assert_int_equal(comes_back(&w, 301, 21, PCP_LEAVING, mac)->port,
 			 model_port(&w.m, "red", "a")->slot);
 	unmake(&w);
 }
@@ -322,13 +258,13 @@ static void test_steps(void **state)
 		assert_int_equal(chain->step[2].flags, STEP_OPEN | xdp);
 	}
 	assert_int_equal(w.d.map[MAP_SF].n, 9);
-	assert_int_equal(comes_back(&w, 30, PCP_MADE, mac)->step, 0);
-	assert_int_equal(comes_back(&w, 21, PCP_MADE, mac)->step, 1);
-	assert_int_equal(comes_back(&w, 30, PCP_LEAVING, mac)->step, 0);
-	assert_int_equal(comes_back(&w, 30, PCP_TOWARDS, mac)->step, 0);
-	assert_int_equal(comes_back(&w, 21, PCP_LEAVING, mac)->step, 1);
-	assert_int_equal(comes_back(&w, 20, PCP_TOWARDS, mac)->step, 1);
-	assert_null(comes_back(&w, 20, PCP_LEAVING, mac));
+	assert_int_equal(comes_back(&w, 301, 30, PCP_MADE, mac)->step, 0);
+	assert_int_equal(comes_back(&w, 301, 21, PCP_MADE, mac)->step, 1);
+	assert_int_equal(comes_back(&w, 301, 30, PCP_LEAVING, mac)->step, 0);
+	assert_int_equal(comes_back(&w, 301, 30, PCP_TOWARDS, mac)->step, 0);
+	assert_int_equal(comes_back(&w, 301, 21, PCP_LEAVING, mac)->step, 1);
+	assert_int_equal(comes_back(&w, 301, 20, PCP_TOWARDS, mac)->step, 1);
+	assert_null(comes_back(&w, 301, 20, PCP_LEAVING, mac));
 	unmake(&w);
 }
 
@@ -381,15 +317,15 @@ static void test_chosen(void **state)
 		for (int k = 0; k < 2; k++) {
 			const struct model_port *port = model_port(&w.m, "red", k ? "b" : "a");
 
-			assert_int_equal(!!comes_back(&w, 21, PCP_LEAVING, mac[k]), cases[i].protects[k]);
-			assert_int_equal(!!comes_back(&w, 20, PCP_TOWARDS, mac[k]), cases[i].protects[k]);
-			assert_int_equal(!!comes_back(&w, 20, PCP_MADE, mac[k]), cases[i].protects[k]);
+			assert_int_equal(!!comes_back(&w, 301, 21, PCP_LEAVING, mac[k]), cases[i].protects[k]);
+			assert_int_equal(!!comes_back(&w, 301, 20, PCP_TOWARDS, mac[k]), cases[i].protects[k]);
+			assert_int_equal(!!comes_back(&w, 301, 20, PCP_MADE, mac[k]), cases[i].protects[k]);
 			assert_int_equal(model_protects(chain, port), cases[i].protects[k]);
 			if (cases[i].protects[k])
-				assert_int_equal(comes_back(&w, 21, PCP_LEAVING, mac[k])->port, port->slot);
+				assert_int_equal(comes_back(&w, 301, 21, PCP_LEAVING, mac[k])->port, port->slot);
 		}
 		/* No broadcast comes back by a rule, so its network need not be known. */
-		assert_int_equal(!!comes_back(&w, 20, PCP_TOWARDS, everybody), cases[i].wire);
+		assert_int_equal(!!comes_back(&w, 301, 20, PCP_TOWARDS, everybody), cases[i].wire);
 		assert_int_equal(((const struct chain *)get(&w, MAP_CHAINS, &chain->slot))->vnis[0],
 				 cases[i].wire ? 101 : 0);
 		assert_int_equal(((const struct port *)get(&w, MAP_PORT_SLOTS, &model_port(&w.m, "red", "a")->slot))->chain,

@@ -235,6 +235,20 @@ void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t step, u
 	}
 }
 
+void clear_returns(enum device_name d)
+{
+	struct sf_key key, *last = NULL, gone[64];
+	int n = 0;
+
+	while (n < 64 && !bpf_map_get_next_key(map_fd("sf"), last, &key)) {
+		last = &key;
+		if (key.ifindex == device(d))
+			gone[n++] = key;
+	}
+	while (n)
+		map_delete("sf", &gone[--n]);
+}
+
 struct chain chain_now(void)
 {
 	uint32_t slot = CHAIN;

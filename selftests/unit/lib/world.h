@@ -100,6 +100,10 @@ void expect_frame(const struct frame *got, const struct frame *wanted);
 int again_open(enum device_name d);
 bool again_read(int fd, struct frame *f);
 
+/* Copies that a program has sent out of a device, tag included, in order; false: there is none (yet). */
+int copies_open(enum device_name d);
+bool copies_read(int fd, struct frame *f);
+
 /* The maps, by name; the inner ones are those of TENANT. */
 int map_fd(const char *name);
 void map_put(const char *name, const void *key, const void *value);
@@ -136,6 +140,8 @@ void watch_put(uint8_t step, uint8_t place, const struct sf_state *state);
 struct sf_traffic instance_traffic(uint8_t step, uint8_t place);
 /* What comes back for the workload from an instance, in all passes. */
 void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t step, uint8_t place);
+/* Nothing that comes from the device is believed any more. */
+void clear_returns(enum device_name d);
 /* CHAIN or CHAIN_2, each with a tag of its own, where rules may choose it for flows of that port; on no wire by itself. */
 void chain_offer(uint32_t slot, enum who w, uint8_t flags, const enum device_name *functions, uint8_t n);
 struct chain_traffic chain_traffic_of(uint32_t slot, uint8_t step);

@@ -155,6 +155,15 @@ static uint32_t per_second(uint32_t hz)
 	return hz ? hz : 250;
 }
 
+/* The chain that the rule of this end chose, as packets from there are led; 0: none, or the flow is denied. */
+static uint32_t chosen_at(const struct flow_view *v, int end)
+{
+	const struct flow_path *there = &v->flow->path[direction(v, 0)];
+	uint32_t place = end ? there->target : there->source;
+
+	return there->flags & FLOW_DENIED ? 0 : place;
+}
+
 /* ---- for people ---- */
 
 static void put_end(struct line *l, const struct flow_view *v, int end)
@@ -173,6 +182,23 @@ static void put_pair(struct line *l, const char *what, uint64_t us, uint64_t the
 	put_number(l, us);
 	put_char(l, '/');
 	put_number(l, them);
+}
+
+static void put_chains(struct line *l, const struct flow_view *v, const struct names *names)
+{
+	const char *before = " chains ";
+	char name[NAMES_SIZE];
+
+	for (int end = 0; end < 2; end++) {
+		uint32_t place = chosen_at(v, end);
+
+		if (!FLOW_TARGET_CHAIN(place))
+			continue;
+		put(l, before);
+		put_name(l, names_chain(names, FLOW_TARGET_CHAIN(place), name, sizeof(name)));
+		put(l, place & FLOW_TARGET_OLDER ? "(older)" : "");
+		before = ",";
+	}
 }
 
 static void put_times(struct line *l, const struct flow_view *v, uint32_t hz)
@@ -202,6 +228,7 @@ void flow_view_print(FILE *out, const struct flow_view *v, const struct names *n
 	put(&l, v->half_open ? " half-open" : "");
 	put(&l, v->proxied ? " proxied " : " ");
 	put(&l, flow_view_verdict(v, 0));
+	put_chains(&l, v, names);
 	put_pair(&l, " packets ", flow_packets(us), flow_packets(them));
 	put_pair(&l, " bytes ", flow_bytes(us), flow_bytes(them));
 	if (v->record)
@@ -278,6 +305,25 @@ static void put_rule(struct line *l, uint32_t rule, const struct names *names)
 	put_count(l, "rule_id", rule);
 }
 
+static void put_chosen(struct line *l, const struct flow_view *v, const struct names *names)
+{
+	static const char *const keys[] = { "source_chain", "destination_chain" };
+	static const char *const older[] = { "source_older", "destination_older" };
+	char name[NAMES_SIZE];
+
+	for (int end = 0; end < 2; end++) {
+		uint32_t place = chosen_at(v, end);
+
+		if (!FLOW_TARGET_CHAIN(place)) {
+			put_key(l, keys[end]);
+			put(l, "null");
+			continue;
+		}
+		put_text(l, keys[end], names_chain(names, FLOW_TARGET_CHAIN(place), name, sizeof(name)));
+		put_boolean(l, older[end], place & FLOW_TARGET_OLDER);
+	}
+}
+
 void flow_view_print_json(FILE *out, const char *before, const struct flow_view *v,
 			  const struct names *names, uint32_t hz)
 {
@@ -299,6 +345,7 @@ void flow_view_print_json(FILE *out, const char *before, const struct flow_view 
 	put_text(&l, "verdict", flow_view_verdict(v, 0));
 	put_text(&l, "reply_verdict", flow_view_verdict(v, 1));
 	put_rule(&l, v->flow->rule, names);
+	put_chosen(&l, v, names);
 	put_count(&l, "packets", flow_packets(us));
 	put_count(&l, "bytes", flow_bytes(us));
 	put_count(&l, "reply_packets", flow_packets(them));

@@ -31,6 +31,7 @@ static void index_names(struct names *n)
 	n->tenants = identities_by_slot(ids, "tenants", &n->n_tenants);
 	n->ports = identities_by_slot(ids, "ports", &n->n_ports);
 	n->networks = identities_by_slot(ids, "networks", &n->n_networks);
+	n->chains = identities_by_slot(ids, "chains", &n->n_chains);
 	n->rules = alloc_zero(HASH_COUNT(ids->by_path), sizeof(*n->rules));
 	for (const struct identity *one = ids->by_path; one; one = one->hh.next) {
 		const char *kind =
@@ -48,6 +49,7 @@ static void forget(struct names *n)
 	free(n->tenants);
 	free(n->ports);
 	free(n->networks);
+	free(n->chains);
 	free(n->rules);
 	*n = (struct names){ .s = n->s };
 }
@@ -126,6 +128,11 @@ const char *names_port(const struct names *n, uint32_t slot, char *buf, size_t s
 const char *names_network(const struct names *n, uint32_t slot, char *buf, size_t size)
 {
 	return last_part(slot_path(n->networks, n->n_networks, slot), "slot", slot, buf, size);
+}
+
+const char *names_chain(const struct names *n, uint32_t slot, char *buf, size_t size)
+{
+	return last_part(slot_path(n->chains, n->n_chains, slot), "slot", slot, buf, size);
 }
 
 const char *names_rule(const struct names *n, uint32_t id, char *buf, size_t size)

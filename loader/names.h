@@ -15,8 +15,8 @@ struct rule_name {
 /* What is configured, read again when something turns up that it does not know. */
 struct names {
 	struct show *s;
-	const char **tenants, **ports, **networks; /* paths by slot */
-	size_t n_tenants, n_ports, n_networks;
+	const char **tenants, **ports, **networks, **chains; /* paths by slot */
+	size_t n_tenants, n_ports, n_networks, n_chains;
 	struct rule_name *rules; /* by id */
 	size_t n_rules;
 	int64_t read_ms;
@@ -43,6 +43,7 @@ int names_refresh(struct names *n, const struct named *named, struct error *e);
 const char *names_tenant(const struct names *n, uint32_t slot, char *buf, size_t size);
 const char *names_port(const struct names *n, uint32_t slot, char *buf, size_t size);
 const char *names_network(const struct names *n, uint32_t slot, char *buf, size_t size);
+const char *names_chain(const struct names *n, uint32_t slot, char *buf, size_t size);
 const char *names_rule(const struct names *n, uint32_t id, char *buf, size_t size);
 
 /* Of the monotonic clock. */

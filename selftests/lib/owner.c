@@ -11,6 +11,7 @@
  *	owner PIN ones N                   of 0xff
  *	owner PIN counts NAME              a rule that claims 65535 port ranges
  *	owner PIN id NAME ID               gives a rule that is there another id
+ *	owner PIN inspect NAME CHAIN       or a chain
  *	owner PIN del NAME | clear | freeze
  *	owner PIN race SECONDS             rewrites rules as fast as it can, right and wrong ones in turn
  */
@@ -140,6 +141,12 @@ static void claim_ranges(struct rule *rule, const char *with)
 
 static void claim_id(struct rule *rule, const char *with) { rule->id = strtoull(with, NULL, 0); }
 
+static void claim_chain(struct rule *rule, const char *with)
+{
+	rule->action = ACL_INSPECT;
+	snprintf(rule->apply_to[RULE_CHAIN], RULE_REF_LEN, "chain:%s", with);
+}
+
 static int clear(void)
 {
 	struct rule_key key;
@@ -190,6 +197,8 @@ static int act(int argc, char **argv)
 		return edit(first, claim_ranges, NULL);
 	if (!strcmp(verb, "id"))
 		return edit(first, claim_id, second);
+	if (!strcmp(verb, "inspect"))
+		return edit(first, claim_chain, second);
 	if (!strcmp(verb, "clear"))
 		return clear();
 	if (!strcmp(verb, "race"))

@@ -26,21 +26,33 @@ static int read_buckets(int fd, uint32_t first, uint32_t n, void *to)
 	return got == n && keys[0] == first ? 0 : -1;
 }
 
-/* Twice: the flow that was read in between is the key's if that is the same in both. Else somebody is at it: left out. */
-static int read_piece(struct piece *p, int fd, uint32_t first, uint32_t n)
+/* What has not the same key in both is left out. */
+static void drop_changed(struct piece *p, uint32_t n)
 {
 	size_t words = p->table.family == FAMILY_IPV4 ? CT4_KEY_WORDS : CT6_KEY_WORDS;
 	size_t size = flow_bucket_size(p->table.family) / FLOW_PLACES;
 
-	p->table.buckets = n;
-	if (read_buckets(fd, first, n, p->table.places) || read_buckets(fd, first, n, p->again))
-		return -1;
 	for (size_t i = 0; i < (size_t)n * FLOW_PLACES; i++) {
 		__u64 *place = (__u64 *)(p->table.places + i * size);
 
 		if (memcmp(place, p->again + i * size, words * sizeof(*place)))
 			place[words - 1] = 0;
 	}
+}
+
+/*
+ * Nobody says in which order the kernel reads a place, nor that it does so at once. So the flow is what was read after the
+ * key had been read, and before it was read again: in the second of three reads.
+ */
+static int read_piece(struct piece *p, int fd, uint32_t first, uint32_t n)
+{
+	p->table.buckets = n;
+	if (read_buckets(fd, first, n, p->again) || read_buckets(fd, first, n, p->table.places))
+		return -1;
+	drop_changed(p, n);
+	if (read_buckets(fd, first, n, p->again))
+		return -1;
+	drop_changed(p, n);
 	return 0;
 }
 

@@ -10,8 +10,8 @@
 typedef int flow_visit_fn(const void *key, const struct flow *flow, void *arg);
 
 /*
- * Each flow once. One that comes or goes meanwhile may be left out; none is ever given under another's key. Its `spill`
- * is 0. Returns 0, what `visit` returned, or -1 with an error.
+ * Each flow once. One that comes or goes meanwhile may be left out; none is given under another's key, unless its own came
+ * back to the same place within the reads of a piece. Its `spill` is 0. Returns 0, what `visit` returned, or -1 with an error.
  */
 int flow_scan(int fd, int family, const char *name, flow_visit_fn *visit, void *arg,
 	      struct error *e);

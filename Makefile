@@ -23,7 +23,7 @@ LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
 
-.PHONY: all demo check unit net verifier kernels net-guest functions bench bench-safe bench-firewall format lint install uninstall clean help
+.PHONY: all demo check unit net verifier kernels net-guest functions bench bench-safe bench-firewall bench-chains format lint install uninstall clean help
 # make V=1 shows the commands themselves.
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
@@ -121,6 +121,9 @@ bench: all ## figures against the kernel's own overlay and plain veth, name=valu
 
 bench-firewall: all ## conntrack and rules at size, beside the kernel; name=value
 	./selftests/bench/firewall.sh
+
+bench-chains: all ## functions in the wire: what they cost, and what their deaths do; name=value
+	./selftests/bench/chains.sh
 
 bench-safe: all ## what it costs and risks to use weft: kills, upgrades, confirmation, boot; name=value
 	./selftests/bench/safe.sh

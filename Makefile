@@ -23,7 +23,7 @@ LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(BUILD)/%.o)
 SKELETONS := $(BPF_OBJECTS:%=$(BUILD)/bpf/%.skel.h)
 TOOLS :=
 
-.PHONY: all demo check unit net verifier kernels net-guest functions bench bench-safe bench-firewall format lint install uninstall clean help
+.PHONY: all demo check unit net verifier kernels net-guest functions bench bench-safe bench-firewall bench-chains format lint install uninstall clean help
 # make V=1 shows the commands themselves.
 V ?= 0
 Q := $(if $(filter 0,$(V)),@,)
@@ -48,7 +48,9 @@ NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
 GUEST_NET_TESTS := selftests/kernels/net-6.12
-CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/rules/judge.sh selftests/lib/selftest.sh $(SAN_TESTS) $(NET_TESTS) $(KERNEL_TESTS)
+FUNCTION_TESTS := $(sort $(wildcard selftests/functions/*.sh))
+CHECKS = $(UNIT_TESTS) $(VERIFIER_TESTS) selftests/rules/judge.sh selftests/lib/selftest.sh $(SAN_TESTS) $(FUNCTION_TESTS) \
+	$(NET_TESTS) $(KERNEL_TESTS)
 
 $(BUILD)/bpf/%_xdp.o: bpf/%.bpf.c $(BPF_HEADERS)
 	@mkdir -p $(@D)
@@ -102,9 +104,8 @@ unit: all ## configuration, rules, layout, and packets through single programs
 net: all upgrade-wefts ## real packets between network namespaces
 	./selftests/run -j 2 -t 300 $(NET_TESTS)
 
-# Apart from `check`: an IPS that shares two CPUs with other tests may take minutes for what takes half of one.
-functions: all ## functions of others in the wire: Suricata (./setup functions installs it)
-	./selftests/run -t 600 $(sort $(wildcard selftests/functions/*.sh))
+functions: all ## functions of others in the wire: Suricata (./setup check installs it)
+	./selftests/run -t 300 $(FUNCTION_TESTS)
 
 verifier: all ## every program loads, with both values of every switch
 	./selftests/run $(VERIFIER_TESTS)
@@ -120,6 +121,9 @@ bench: all ## figures against the kernel's own overlay and plain veth, name=valu
 
 bench-firewall: all ## conntrack and rules at size, beside the kernel; name=value
 	./selftests/bench/firewall.sh
+
+bench-chains: all ## functions in the wire: what they cost, and what their deaths do; name=value
+	./selftests/bench/chains.sh
 
 bench-safe: all ## what it costs and risks to use weft: kills, upgrades, confirmation, boot; name=value
 	./selftests/bench/safe.sh

@@ -2,10 +2,10 @@
 /*
  * reflector: the smallest service function: lets everything pass.
  *
- *   reflector DEVICE             one arm: every frame goes back out of the device it came in by
- *   reflector DEVICE DEVICE2     two arms: what enters one leaves by the other
+ *   reflector [-x] DEVICE             one arm: every frame goes back out of the device it came in by
+ *   reflector [-x] DEVICE DEVICE2     two arms: what enters one leaves by the other
  *
- * Prints a line for each VLAN ID and PCP that it has seen, on SIGUSR1 and at its end.
+ * -x: in native XDP, for frames that come by XDP. Prints a line for each VLAN ID and PCP that it has seen, on SIGUSR1 and at its end.
  * Turns GRO on for its devices, so that frames redirected to them by XDP arrive.
  */
 #include <bpf/bpf.h>
@@ -93,14 +93,14 @@ int main(int argc, char **argv)
 	__u32 arms[ARMS] = {};
 	struct bpf_object *obj;
 	sigset_t set;
-	int i, sig;
+	int i, sig, xdp = argc > 1 && !strcmp(argv[1], "-x"), n = argc - 1 - xdp;
 
-	if (argc < 2 || argc > 1 + ARMS) {
-		fputs("usage: reflector DEVICE [DEVICE2]\n", stderr);
+	if (n < 1 || n > ARMS) {
+		fputs("usage: reflector [-x] DEVICE [DEVICE2]\n", stderr);
 		return 2;
 	}
 	for (i = 0; i < ARMS; i++) {
-		const char *device = argv[argc > 1 + i ? 1 + i : 1];
+		const char *device = argv[1 + xdp + (i < n ? i : 0)];
 
 		arms[i] = if_nametoindex(device);
 		if (!arms[i])
@@ -113,9 +113,10 @@ int main(int argc, char **argv)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	obj = load(arms);
-	program = bpf_object__find_program_by_name(obj, "reflect");
-	for (i = 0; i < argc - 1; i++)
-		if (!bpf_program__attach_tcx(program, arms[i], NULL))
+	program = bpf_object__find_program_by_name(obj, xdp ? "reflect_xdp" : "reflect");
+	for (i = 0; i < n; i++)
+		if (xdp ? !bpf_program__attach_xdp(program, arms[i]) :
+			  !bpf_program__attach_tcx(program, arms[i], NULL))
 			die("attach");
 	puts("ready");
 	fflush(stdout);

@@ -10,7 +10,7 @@
 #	kernel_up				the kernel's
 #	weft_up LETTER THIRD_OCTET MODE [OPTIONS]	weft's
 #	pps X FAMILY FLOWS [MORE FOR flood]	packets a second that a flood both ways delivers: in PPS_SECONDS, after
-#						PPS_WARMUP seconds
+#						PPS_WARMUP seconds, between the workloads PPS_WORKLOAD
 
 MAC_A=02:00:00:00:00:0a MAC_B=02:00:00:00:00:0b
 A4=10.0.1.1 B4=10.0.1.2 A6=fd00:1::1 B6=fd00:1::2
@@ -81,7 +81,7 @@ has_weft() { [ -x "$WEFT" ]; }
 
 # --- packets a second --------------------------------------------------------------------------------------
 
-PPS_SECONDS=1 PPS_WARMUP=
+PPS_SECONDS=1 PPS_WARMUP= PPS_WORKLOAD=p0
 PPS_BACK=(--swap)	# what the second direction's flood is told: the same flows, backwards
 
 # flood_one X FROM TO FAMILY FLOWS CPU SECONDS [MORE FOR flood]
@@ -91,7 +91,7 @@ flood_one() {
 	local -A mac=([1]=$MAC_A [2]=$MAC_B) a4=([1]=$A4 [2]=$B4) a6=([1]=$A6 [2]=$B6)
 	local src=${a4[$from]} dst=${a4[$to]}
 	[ "$family" = v6 ] && src=${a6[$from]} dst=${a6[$to]}
-	"$TOOLS/flood" --netns "$(netns_of "$x$from.p0")" --dev eth0 --src-mac "${mac[$from]}" \
+	"$TOOLS/flood" --netns "$(netns_of "$x$from.$PPS_WORKLOAD")" --dev eth0 --src-mac "${mac[$from]}" \
 		--dst-mac "${mac[$to]}" --src-ip "$src" --dst-ip "$dst" --flows "$flows" --size 64 \
 		--cpu "$cpu" --seconds "$seconds" "$@"
 }
@@ -107,7 +107,7 @@ pps() {
 	[ -n "$warmup" ] || { [ "$flows" -gt 10000 ] && warmup=2.2 || warmup=0.6; }
 	end=$(awk -v w=$warmup -v s=$PPS_SECONDS 'BEGIN { print w + s + 0.4 }')
 	for n in 1 2; do
-		sink_one "$x$n.p0" $warmup > "$STATE/sink.$n" &
+		sink_one "$x$n.$PPS_WORKLOAD" $warmup > "$STATE/sink.$n" &
 		jobs+=($!)
 	done
 	wait_for 5 grep -q ready "$STATE/sink.1" || die "no sink"

@@ -384,6 +384,31 @@ static void make_ports(struct model *m, struct model_tenant *t)
 	}
 }
 
+static void insert_at(struct model *m, const struct model_tenant *t, const char *port,
+		      const struct model_chain *chain)
+{
+	struct model_port *p = port ? model_port(m, t->name, port) : NULL;
+
+	if (p)
+		p->chain = chain;
+}
+
+/* At a port, or at each of a group. */
+static void insert_by(struct model *m, const struct model_tenant *t, const char *ref,
+		      const struct model_chain *chain)
+{
+	const json_t *group, *item;
+	size_t i;
+
+	if (!strncmp(ref, "port:", 5))
+		insert_at(m, t, ref + 5, chain);
+	if (strncmp(ref, "group:", 6))
+		return;
+	group = json_object_get(json_object_get(t->body, "groups"), ref + 6);
+	json_array_foreach (json_object_get(group, "ports"), i, item)
+		insert_at(m, t, json_string_value(item), chain);
+}
+
 static void make_inserts(struct model *m, const struct model_tenant *t)
 {
 	const char *name;
@@ -391,17 +416,10 @@ static void make_inserts(struct model *m, const struct model_tenant *t)
 	size_t i;
 
 	json_object_foreach (json_object_get(t->body, "insert"), name, object) {
-		struct model_chain *chain = model_chain(m, t->name, text_at(object, "chain"));
+		const struct model_chain *chain = model_chain(m, t->name, text_at(object, "chain"));
 
-		json_array_foreach (json_object_get(object, "apply_to"), i, ref) {
-			const char *text = json_string_value(ref);
-			struct model_port *p = NULL;
-
-			if (text && !strncmp(text, "port:", 5))
-				p = model_port(m, t->name, text + 5);
-			if (p)
-				p->chain = chain;
-		}
+		json_array_foreach (json_object_get(object, "apply_to"), i, ref)
+			insert_by(m, t, json_string_value(ref), chain);
 	}
 }
 

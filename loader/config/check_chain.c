@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Chains, what they are bound to, and the rules' groups. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +52,12 @@ static int check_chain(struct checker *c, const char *path, const json_t *chain)
 }
 
 /* What applies to a group applies to its ports; a group of prefixes has none. */
+static bool is_of_prefixes(struct checker *c, const char *path, const char *ref)
+{
+	return !strncmp(ref, "group:", 6) &&
+	       json_object_get(checker_find(c, path, "group", ref + 6), "prefixes");
+}
+
 static int check_rule(struct checker *c, const char *path, const json_t *rule)
 {
 	const json_t *item;
@@ -59,8 +66,7 @@ static int check_rule(struct checker *c, const char *path, const json_t *rule)
 	json_array_foreach (json_object_get(rule, "apply_to"), i, item) {
 		const char *text = json_string_value(item);
 
-		if (strncmp(text, "group:", 6) ||
-		    !json_object_get(checker_find(c, path, "group", text + 6), "prefixes"))
+		if (!is_of_prefixes(c, path, text))
 			continue;
 		return checker_refuse(
 			c, path, item,
@@ -154,16 +160,17 @@ int check_protected(struct checker *c, const char *path, const json_t *at, const
 	return check_same_host(c, path, at, port_name, checker_find(c, path, "chain", chain), port, or_else);
 }
 
-/* One wire, one chain. */
+/* One wire, one chain; an insert may name a port twice, by itself and by a group. */
 static int check_wire(struct checker *c, const char *path, const char *tenant, const json_t *insert,
-		      const json_t *at)
+		      const char *port_name, const json_t *at)
 {
-	const char *chain_name = json_string_value(json_object_get(insert, "chain"));
-	const char *port_name = strchr(json_string_value(at), ':') + 1, *owner;
+	const char *chain_name = json_string_value(json_object_get(insert, "chain")), *owner;
 	char what[CHECK_TEXT];
 
 	snprintf(what, sizeof(what), "wire %s %s", tenant, port_name);
 	owner = checker_claim(c, what, path);
+	if (owner && !strcmp(owner, path))
+		return 0;
 	if (owner)
 		return checker_refuse(
 			c, path, at,
@@ -171,6 +178,26 @@ static int check_wire(struct checker *c, const char *path, const char *tenant, c
 			"one of them",
 			port_name, owner);
 	return check_protected(c, path, at, tenant, chain_name, port_name, "");
+}
+
+/* The wire of a port, or those of a group. */
+static int check_wires(struct checker *c, const char *path, const char *tenant, const json_t *insert,
+		       const json_t *at)
+{
+	const char *ref = json_string_value(at);
+	const json_t *item;
+	size_t i;
+
+	if (is_of_prefixes(c, path, ref))
+		return checker_refuse(
+			c, path, at,
+			"apply_to names %s, a group of prefixes: name ports or a group of ports", ref);
+	if (!strncmp(ref, "port:", 5))
+		return check_wire(c, path, tenant, insert, ref + 5, at);
+	json_array_foreach (json_object_get(checker_find(c, path, "group", ref + 6), "ports"), i, item)
+		if (check_wire(c, path, tenant, insert, json_string_value(item), at))
+			return -1;
+	return 0;
 }
 
 int check_inserts(struct checker *c)
@@ -184,7 +211,7 @@ int check_inserts(struct checker *c)
 		json_object_foreach (json_object_get(body, "insert"), name, insert) {
 			snprintf(path, sizeof(path), "tenants/%s/insert/%s", tenant, name);
 			json_array_foreach (json_object_get(insert, "apply_to"), i, item)
-				if (check_wire(c, path, tenant, insert, item))
+				if (check_wires(c, path, tenant, insert, item))
 					return -1;
 		}
 	}

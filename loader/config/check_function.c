@@ -121,8 +121,12 @@ static int check_step_loss(const json_t *stored, const json_t *wanted, const cha
 			   const json_t *step, const char *host, struct error *err)
 {
 	const char *function = text_at(step, "function"), *policy = text_at(step, "on_failure");
+	const char *mode = text_at(step, "mode");
 	bool open = policy && !strcmp(policy, "open");
 
+	/* Nothing waits for a tap. */
+	if (mode && !strcmp(mode, "tap"))
+		return 0;
 	if (has_one_up(wanted, function, host) || !has_one_up(stored, function, host))
 		return 0;
 	return error_set(
@@ -134,36 +138,105 @@ static int check_step_loss(const json_t *stored, const json_t *wanted, const cha
 		open ? "open" : "closed");
 }
 
-static int check_wire_loss(const json_t *stored, const json_t *wanted, const char *tenant,
-			   const json_t *insert, const json_t *ref, struct error *err)
+struct loss {
+	const json_t *stored, *wanted, *body; /* the body is a tenant's, as it would be */
+	const char *tenant, *chain; /* its name */
+	json_t *known; /* what has been looked at: many rules have one chain, and apply to the same */
+	struct error *err;
+};
+
+static int check_port_loss(const struct loss *l, const char *port)
 {
-	const json_t *body = json_object_get(json_object_get(wanted, "tenants"), tenant), *step;
-	const char *name = text_at(insert, "chain"), *port = strchr(json_string_value(ref), ':') + 1;
-	const json_t *chain = json_object_get(json_object_get(body, "chains"), name);
-	const char *host =
-		text_at(json_object_get(json_object_get(body, "ports"), port), "host");
+	const json_t *chain = json_object_get(json_object_get(l->body, "chains"), l->chain), *step;
+	const char *host = text_at(json_object_get(json_object_get(l->body, "ports"), port), "host");
 	char full[CHECK_TEXT];
 	size_t i;
 
 	if (schema_flag("chain", chain, "bypass"))
 		return 0;
-	snprintf(full, sizeof(full), "%s/%s", tenant, name);
+	snprintf(full, sizeof(full), "%s/%s", l->tenant, l->chain);
 	json_array_foreach (json_object_get(chain, "steps"), i, step)
-		if (check_step_loss(stored, wanted, full, step, host, err))
+		if (check_step_loss(l->stored, l->wanted, full, step, host, l->err))
+			return -1;
+	return 0;
+}
+
+/* All of the tenant's, or of one's of its networks. */
+static int check_ports_loss(const struct loss *l, const char *network)
+{
+	const char *name;
+	json_t *port;
+
+	json_object_foreach (json_object_get(l->body, "ports"), name, port)
+		if ((!network || !strcmp(text_at(port, "network"), network)) && check_port_loss(l, name))
+			return -1;
+	return 0;
+}
+
+/* One word of apply_to; without any that is for all. */
+static int check_ref_loss(const struct loss *l, const char *ref)
+{
+	const char *name = ref ? strchr(ref, ':') + 1 : NULL;
+	char key[3 * CHECK_TEXT];
+	const json_t *item;
+	size_t i;
+
+	snprintf(key, sizeof(key), "%s/%s %s", l->tenant, l->chain, ref ? ref : "");
+	if (json_object_get(l->known, key))
+		return 0;
+	json_object_set_new(l->known, key, json_true());
+	if (!ref)
+		return check_ports_loss(l, NULL);
+	if (!strncmp(ref, "port:", 5))
+		return check_port_loss(l, name);
+	if (!strncmp(ref, "network:", 8))
+		return check_ports_loss(l, name);
+	json_array_foreach (json_object_get(json_object_get(json_object_get(l->body, "groups"), name), "ports"), i, item)
+		if (check_port_loss(l, json_string_value(item)))
+			return -1;
+	return 0;
+}
+
+/* Of an insert, or of a rule with a chain. */
+static int check_chain_loss(struct loss *l, const json_t *object)
+{
+	const json_t *refs = json_object_get(object, "apply_to"), *ref;
+	size_t i;
+
+	l->chain = text_at(object, "chain");
+	if (!l->chain)
+		return 0;
+	if (!refs)
+		return check_ref_loss(l, NULL);
+	json_array_foreach (refs, i, ref)
+		if (check_ref_loss(l, json_string_value(ref)))
+			return -1;
+	return 0;
+}
+
+/* Of a tenant: its inserts, or its rules. */
+static int check_losses_of(struct loss *l, const char *what)
+{
+	const char *name;
+	json_t *object;
+
+	json_object_foreach (json_object_get(l->body, what), name, object)
+		if (check_chain_loss(l, object))
 			return -1;
 	return 0;
 }
 
 int config_check_instances(const json_t *stored, const json_t *wanted, struct error *err)
 {
-	const char *tenant, *name;
-	json_t *body, *insert, *ref;
-	size_t i;
+	struct loss l = { .stored = stored, .wanted = wanted, .err = err, .known = json_object() };
+	int failed = 0;
+	json_t *body;
 
-	json_object_foreach (json_object_get(wanted, "tenants"), tenant, body)
-		json_object_foreach (json_object_get(body, "insert"), name, insert)
-			json_array_foreach (json_object_get(insert, "apply_to"), i, ref)
-				if (check_wire_loss(stored, wanted, tenant, insert, ref, err))
-					return -1;
-	return 0;
+	json_object_foreach (json_object_get(wanted, "tenants"), l.tenant, body) {
+		l.body = body;
+		if (!failed)
+			failed = check_losses_of(&l, "insert") || check_losses_of(&l, "acl");
+	}
+	json_decref(l.known);
+	return failed ? -1 : 0;
 }

@@ -311,7 +311,7 @@ static const struct schema_kind insert_kind = {
 	.name = "insert", .path = "insert", .of_tenant = true, .doc = "puts a chain into wires",
 	.keys = KEYS(
 		LIST("apply_to", ref, .required = true, .items_min = 1,
-		     .words = WORDS(WORD("port"), WORD_LATER("group")), .doc = "whose wires"),
+		     .words = WORDS(WORD("port"), WORD("group")), .doc = "whose wires"),
 		SCALAR("chain", name, .required = true, .ref = "chain", .doc = "which chain")),
 };
 

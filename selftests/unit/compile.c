@@ -279,7 +279,7 @@ static const char chosen[] =
 	"    ports:\n"
 	"      a: {network: web, host: h1, device: p0, mac: '02:00:00:00:00:0a'}\n"
 	"      b: {network: db, host: h1, device: p1, mac: '02:00:00:00:00:0b'}\n"
-	"    groups: {g: {ports: [b]}, none: {ports: []}}\n"
+	"    groups: {g: {ports: [b]}, own: {ports: [a]}, none: {ports: []}}\n"
 	"    chains: {inspect: {tag: 301, steps: [{function: ips}]}}\n"
 	"    acl:\n"
 	"      - {name: r, direction: in, priority: 1, action: allow, chain: inspect%s}\n"
@@ -302,6 +302,8 @@ static void test_chosen(void **state)
 		{ ", apply_to: [group:g, port:b]", "    insert: [{name: i, apply_to: [port:a], chain: inspect}]\n",
 		  { true, true }, true },
 		{ ", apply_to: [port:a]", "    insert: [{name: i, apply_to: [port:a], chain: inspect}]\n",
+		  { true, false }, true },
+		{ ", apply_to: [group:none]", "    insert: [{name: i, apply_to: [group:own, port:a], chain: inspect}]\n",
 		  { true, false }, true },
 	};
 

@@ -10,6 +10,7 @@ connections from one port, closed by the server first), fastopen (data on the SY
 its client's port, and ends with "ok" when a line comes and data still passes).
 """
 import ctypes
+import errno
 import hashlib
 import os
 import socket
@@ -175,6 +176,23 @@ def idle(server, where):
     peer.end()
 
 
+def from_port(port, where, seconds=20):
+    """A connection from that port, as soon as the FIN of the one before is acknowledged: until then it is in use."""
+    end = time.monotonic() + seconds
+    while True:
+        c = client(where)
+        c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        c.bind(("", port))
+        try:
+            c.connect((where, PORT))
+            return c
+        except OSError as e:
+            if e.errno != errno.EADDRNOTAVAIL or time.monotonic() > end:
+                raise
+        c.close()
+        time.sleep(0.02)
+
+
 def reuse(server, where, count=20):
     def serve(s):
         for _ in range(int(count)):
@@ -186,10 +204,7 @@ def reuse(server, where, count=20):
 
     peer = Server(server, where, serve)
     for _ in range(int(count)):
-        c = client(where)
-        c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        c.bind(("", 33333))
-        c.connect((where, PORT))
+        c = from_port(33333, where)
         if until_end(c) != b"bye":
             raise ValueError("no answer")
         c.close()

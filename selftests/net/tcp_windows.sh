@@ -44,15 +44,12 @@ talk() {
 	expect_eq ok "$answer" "$1"
 }
 
-# What was dropped for its numbers or flags, on both hosts.
+# What was dropped for its numbers or flags, on both hosts, by reason.
 dropped() {
-	local host sum=0 reason
+	local host
 	for host in h1 h2; do
-		for reason in ct_tcp_window ct_tcp_state ct_invalid; do
-			sum=$((sum + $(counter_get $host drops $reason)))
-		done
+		printf '%s:%s ' $host "$(weft_on $host -j counters | jq -c '.drops | {ct_tcp_window, ct_tcp_state, ct_invalid}')"
 	done
-	echo $sum
 }
 
 talks() {

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/ether.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -150,6 +151,36 @@ static inline socklen_t parse_address(const char *text, int port, struct sockadd
 		exit(2);
 	}
 	return sizeof(*to);
+}
+
+/* What goes into frames. */
+static inline void put16(uint8_t *at, uint16_t value)
+{
+	at[0] = value >> 8;
+	at[1] = value;
+}
+
+static inline void put_mac(uint8_t *at, const char *text)
+{
+	struct ether_addr *mac = text ? ether_aton(text) : NULL;
+
+	if (!mac) {
+		fprintf(stderr, "'%s' is not a MAC address\n", text ?: "");
+		exit(2);
+	}
+	memcpy(at, mac, 6);
+}
+
+/* The sum of 16-bit words that Internet checksums are of (RFC 1071), with what is there already. */
+static inline uint16_t sum16(uint32_t sum, const uint8_t *p, int bytes)
+{
+	int i;
+
+	for (i = 0; i < bytes; i++)
+		sum += i & 1 ? p[i] : p[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
 }
 
 /*

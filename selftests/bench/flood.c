@@ -9,8 +9,6 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <net/if.h>
-#include <netinet/ether.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/time.h>
 #include "bench.h"
@@ -45,35 +43,6 @@ static void on_signal(int sig)
 {
 	(void)sig;
 	stop = 1;
-}
-
-static __u32 sum16(const __u8 *p, int bytes)
-{
-	__u32 sum = 0;
-	int i;
-
-	for (i = 0; i < bytes; i++)
-		sum += i & 1 ? p[i] : p[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-static void put_mac(__u8 *at, const char *text)
-{
-	struct ether_addr *mac = text ? ether_aton(text) : NULL;
-
-	if (!mac) {
-		fprintf(stderr, "'%s' is not a MAC address\n", text ?: "");
-		exit(2);
-	}
-	memcpy(at, mac, 6);
-}
-
-static void put16(__u8 *at, __u16 value)
-{
-	at[0] = value >> 8;
-	at[1] = value;
 }
 
 static __u16 get16(const __u8 *at)
@@ -153,9 +122,9 @@ static void build(const struct options *o, struct flood_config *c, struct frame 
 	c->turn_ns = o->turns * 1000000UL;
 	c->turn_low = o->turns ? put_address((__u8[16]){}, o->turn_src, c->v6) : 0;
 	put_l4(ip + l3, c->l4, bytes);
-	c->ip_sum = sum16(ip, 20);
-	c->l4_sum = sum16(ip + (c->v6 ? 8 : 12), c->v6 ? 32 : 8) + c->l4 + bytes +
-		    sum16(ip + l3, bytes);
+	c->ip_sum = sum16(0, ip, 20);
+	c->l4_sum = sum16(0, ip + (c->v6 ? 8 : 12), c->v6 ? 32 : 8) + c->l4 + bytes +
+		    sum16(0, ip + l3, bytes);
 	c->l4_check = c->l4 == IPPROTO_TCP || c->v6 || o->udp_check;
 	memcpy(c->head, f->bytes, FLOOD_HEAD);
 	c->cut = f->size < FLOOD_MIN ? FLOOD_MIN - f->size : 0;

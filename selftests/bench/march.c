@@ -14,7 +14,6 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <net/if.h>
-#include <netinet/ether.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -263,37 +262,10 @@ static void count(void)
 
 /* ---- the frame, the programs ---- */
 
-static void put_mac(__u8 *at, const char *text)
-{
-	struct ether_addr *mac = text ? ether_aton(text) : NULL;
-
-	if (!mac)
-		usage(help);
-	memcpy(at, mac, 6);
-}
-
 static void put_address(__u8 *at, const char *text)
 {
 	if (!text || inet_pton(AF_INET, text, at) != 1)
 		usage(help);
-}
-
-static void put16(__u8 *at, __u16 value)
-{
-	at[0] = value >> 8;
-	at[1] = value;
-}
-
-static __u16 ip_sum(const __u8 *ip)
-{
-	__u32 sum = 0;
-	int i;
-
-	for (i = 0; i < 20; i += 2)
-		sum += ip[i] << 8 | ip[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
 }
 
 static void build(void)
@@ -310,7 +282,7 @@ static void build(void)
 	ip[9] = IPPROTO_UDP;
 	put_address(ip + 12, o.src_ip);
 	put_address(ip + 16, o.dst_ip);
-	put16(ip + 10, ip_sum(ip));
+	put16(ip + 10, ~sum16(0, ip, 20));
 	put16(udp + 2, MARCH_PORT);
 	put16(udp + 4, MARCH_BYTES - MARCH_UDP_AT);
 	config.gap_ns = o.pps ? NSEC / o.pps : 0;

@@ -107,23 +107,6 @@ static void ask_server(const struct options *o)
 	ask(o, fd, buf, sizeof(buf));
 }
 
-static uint16_t sum(const uint8_t *p, int bytes, uint32_t sum)
-{
-	int i;
-
-	for (i = 0; i < bytes; i++)
-		sum += i & 1 ? p[i] : p[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
-
-static void put16(uint8_t *at, uint16_t value)
-{
-	at[0] = value >> 8;
-	at[1] = value;
-}
-
 /* Data on a connection of others: to nobody on this machine, and with right checksums. */
 static void build_segment(uint8_t *frame, int size)
 {
@@ -139,8 +122,8 @@ static void build_segment(uint8_t *frame, int size)
 	memset(frame + HEADERS, 'p', size);
 	memcpy(frame, head, HEADERS);
 	put16(ip + 2, 20 + bytes);
-	put16(ip + 10, sum(ip, 20, 0));
-	put16(tcp + 16, sum(tcp, bytes, IPPROTO_TCP + bytes + (uint16_t)~sum(ip + 12, 8, 0)));
+	put16(ip + 10, ~sum16(0, ip, 20));
+	put16(tcp + 16, ~sum16(IPPROTO_TCP + bytes + sum16(0, ip + 12, 8), tcp, bytes));
 }
 
 static void ask_reflector(const struct options *o)

@@ -118,12 +118,6 @@ static size_t receive(int fd, __u8 *frame, int *tag)
 	return n > 0 ? n : 0;
 }
 
-static void put16(__u8 *at, int value)
-{
-	at[0] = value >> 8;
-	at[1] = value;
-}
-
 static void pass_frames(const struct options *o)
 {
 	static __u8 frame[TAG_BYTES + MAX_FRAME];

@@ -18,13 +18,13 @@ static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const stru
 	if (!chain)
 		return drop(p, DROP_INTERNAL);
 	p->rewritten = chain->flags & CHAIN_REWRITES;
+	p->giver = chain_step(chain, back->step)->function;
 	place = step_at(chain, back->pcp, back->step) + 1;
 	if (place >= chain->steps || chain->flags & CHAIN_BYPASS)
 		return V_NEXT;
 	if (WEFT_XDP && !chain_takes_xdp(back->chain))
 		return V_UP;
-	/* Of a later fragment's flow nothing is known yet. */
-	if (p->back_chain && p->fragment != FRAGMENT_LATER && !is_named_back(p)) {
+	if (!may_go_on(p)) {
 		function_answered(back->chain, back->step, back->instance);
 		return drop(p, DROP_SF_NO_FLOW);
 	}

@@ -48,7 +48,7 @@
 	X(PORT_UNBOUND, "port_unbound", "the destination port has no device yet")                   \
 	X(SF_UNKNOWN, "sf_unknown", "from a function's device, but of no chain, MAC or PCP that goes there") \
 	X(SF_UNTAGGED, "sf_untagged", "an untagged frame from a function's device, of no chain without a tag there")                 \
-	X(SF_NO_FLOW, "sf_no_flow", "a function returned a frame of no admitted flow")              \
+	X(SF_NO_FLOW, "sf_no_flow", "a function returned a frame of no admitted flow, or of none that it had been given")              \
 	X(SF_DOWN, "sf_down", "the chain's function does not answer, and the chain is closed")      \
 	X(GUARD, "guard", "sent to a port or a function's device by another than weft")             \
 	X(SAME_PORT, "same_port", "the destination is the port that the frame came from")           \

@@ -5,14 +5,14 @@
  * reads:  struct pkt
  * writes: pkt.to, pkt.rule, PKT_STATELESS; a new flow, or this direction's verdict in a known one
  * maps:   as flow
- * drops:  as flow, chain_no_flow, and those of chosen and tcp_check
+ * drops:  as flow, chain_no_flow sf_no_flow, and those of chosen and tcp_check
  */
 #ifndef WEFT_STAGE_ADMIT_H
 #define WEFT_STAGE_ADMIT_H
 
 #include "lib/scratch.h"
 #include "stages/assure.h"
-#include "stages/chosen.h"
+#include "stages/given.h"
 #include "stages/proxied.h"
 #include "stages/reopen.h"
 
@@ -99,14 +99,6 @@ static __always_inline void flow_remember(struct flow *f, const struct pkt *p, _
 	/* Last: a packet on another CPU that sees the epoch sees the verdict too. */
 	barrier();
 	us->epoch = epoch;
-}
-
-/* Where packets of this direction went; where they are denied, the other's origin is known. */
-static __always_inline __u32 flow_leads_to(const struct flow *f, const struct pkt *p)
-{
-	const struct flow_path *us = flow_our_path(f, p);
-
-	return FLOW_TARGET_PLACE(us->flags & FLOW_DENIED ? flow_their_path(f, p)->source : us->target);
 }
 
 static __always_inline enum verdict flow_create(struct pkt *p, const struct tenant *t, __u32 epoch)
@@ -204,6 +196,8 @@ __noinline int flow_admit(struct pkt *p)
 		if (!f && !may_begin(p, t))
 			q->ct_state = CT_STATE_INVALID;
 	}
+	if (!f && is_made_up(p))
+		return drop(p, DROP_SF_NO_FLOW);
 	original = !f || *flow_flags(f, p->dir) & FLOW_ORIGINAL;
 	if (f) {
 		if (WEFT_XDP && ends_towards(p, f))
@@ -296,7 +290,7 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 		flow_key(p);
 		f = flow_find(p, t);
 	}
-	if (p->back_chain && (!f || !is_back(p, f)))
+	if (p->back_chain ? !f || !is_back(p, f) : p->on_wire && f && leads_past(p, f))
 		return drop(p, DROP_SF_NO_FLOW);
 	if (!f || !flow_is_settled(f, p, t)) {
 		v = flow_admit(p);

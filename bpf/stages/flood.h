@@ -6,7 +6,8 @@
  * reads:  struct pkt
  * writes: copies of the frame; the frame itself is spent
  * maps:   flood networks port_slots hosts next_hops chains
- * drops:  acl_out acl_in reject_silent chain_no_flow flood_failed link_local icmp_unrelated, and those of insert and output
+ * drops:  acl_out acl_in reject_silent chain_no_flow sf_no_flow flood_failed link_local icmp_unrelated, and those of insert
+ *         and output
  */
 #ifndef WEFT_STAGE_FLOOD_H
 #define WEFT_STAGE_FLOOD_H
@@ -226,6 +227,8 @@ __noinline int flooded(ctx_t *ctx, struct pkt *p)
 	q = new_query();
 	if (!t || !q)
 		return drop(p, DROP_INTERNAL);
+	if (is_made_up(p))
+		return drop(p, DROP_SF_NO_FLOW);
 	/* Spanning tree, LACP and their like speak of one link; no bridge hands them on (802.1D, 7.12.6). */
 	if (is_link_local(p->destination_mac))
 		return drop(p, DROP_LINK_LOCAL);

@@ -44,15 +44,16 @@ static __always_inline void comes_back(struct pkt *p, const struct sf_return *fo
 	bool leaving = pcp == PCP_LEAVING;
 
 	belongs_to(p, port);
+	p->back_port = found->port;
 	p->back_chain = 0;
-	if (port->chain == found->chain) {
+	p->on_wire = port->chain == found->chain;
+	if (p->on_wire) {
 		p->behind = leaving ? BEHIND_NONE : BEHIND_ALL;
 		return;
 	}
 	/* A rule chose the chain for a flow, if anybody did. */
 	p->behind = leaving ? BEHIND_CHOSEN_LEAVING : BEHIND_CHOSEN_TOWARDS;
 	p->back_chain = found->chain;
-	p->back_port = found->port;
 	p->flags |= PKT_NO_CREATE;
 }
 
@@ -280,11 +281,16 @@ static __always_inline enum verdict returned_multicast(ctx_t *ctx, struct pkt *p
 	return V_UP;
 #else
 	const struct network *network = network_of(p->vni);
-	enum verdict v = unwrap(ctx, p);
+	enum verdict v;
 	__u32 targets;
 
-	if (v || !network)
-		return v ? v : drop(p, DROP_NETWORK_UNKNOWN);
+	if (!network)
+		return drop(p, DROP_NETWORK_UNKNOWN);
+	if (is_made_up(p))
+		return drop(p, DROP_SF_NO_FLOW);
+	v = unwrap(ctx, p);
+	if (v)
+		return v;
 	targets = network->flood;
 	for (__u32 n = 0; n < FLOOD_MAX; n++) {
 		struct flood_key key = { .vni = p->vni, .n = n };

@@ -21,6 +21,7 @@ struct inner {
 enum { INNERS = 8 };
 extern struct inner inners[INNERS];
 struct inner *inner(const char *name);
+void give(uint32_t ifindex, const struct frame *f);
 void clear_hash(int fd, uint32_t key_size);
 uint32_t slot_of(enum who w);
 void chains_clear(void);

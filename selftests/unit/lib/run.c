@@ -101,6 +101,8 @@ static struct result run_counted(enum hook hook, enum flavour flavour, enum devi
 	uint64_t before[DROP_REASONS];
 	struct result r = { 0 };
 
+	if (hook == HOOK_SF)
+		give(device(from), in);
 	drops_read(before);
 	run_one(hook, flavour, from, mark, in, &r);
 	drops_read(r.drops);

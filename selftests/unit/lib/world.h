@@ -100,6 +100,11 @@ void expect_frame(const struct frame *got, const struct frame *wanted);
 int again_open(enum device_name d);
 bool again_read(int fd, struct frame *f);
 
+/* Whether all that comes from a function's device counts as given to it before: it does, until the world is reset. */
+void world_gives(bool on);
+/* Nothing has been given to anybody. */
+void clear_given(void);
+
 /* Copies that a program has sent out of a device, tag included, in order; false: there is none (yet). */
 int copies_open(enum device_name d);
 bool copies_read(int fd, struct frame *f);
@@ -147,6 +152,11 @@ void chain_offer(uint32_t slot, enum who w, uint8_t flags, const enum device_nam
 struct chain_traffic chain_traffic_of(uint32_t slot, uint8_t step);
 struct chain chain_now(void);
 void chain_put(const struct chain *chain);
+
+/* A second tenant (lib/other.c), whose A is protected by the function of the first chain's first step. What its ports got. */
+enum { OTHER_TENANT = TENANT + 1, OTHER_CHAIN = CHAIN + 10, OTHER_TAG = CHAIN_TAG + 1 };
+void other_tenant(void);
+uint64_t other_delivered(void);
 
 /* A compiled rule that matches everything of a direction. */
 #define ACL_ALL .source_last = 65535, .destination_last = 65535

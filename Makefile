@@ -94,13 +94,13 @@ demo: all ## the main job on two hosts and two tenants, shown (./setup demo inst
 	./selftests/demo/demo.sh
 
 check: all upgrade-wefts sanitize ## every test
-	./selftests/run -j 2 -t 300 $(CHECKS)
+	./selftests/run -j 2 -t 600 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs
 	./selftests/run -j 2 $(UNIT_TESTS) selftests/rules/judge.sh
 
 net: all upgrade-wefts ## real packets between network namespaces
-	./selftests/run -j 2 -t 300 $(NET_TESTS)
+	./selftests/run -j 2 -t 600 $(NET_TESTS)
 
 # Apart from `check`: an IPS that shares two CPUs with other tests may take minutes for what takes half of one.
 functions: all ## functions of others in the wire: Suricata (./setup functions installs it)

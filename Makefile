@@ -96,13 +96,13 @@ demo: all ## the main job on two hosts and two tenants, shown (./setup demo inst
 	./selftests/demo/demo.sh
 
 check: all upgrade-wefts sanitize ## every test
-	./selftests/run -j 2 -t 300 $(CHECKS)
+	./selftests/run -j 2 -t 600 $(CHECKS)
 
 unit: all ## configuration, rules, layout, and packets through single programs
 	./selftests/run -j 2 $(UNIT_TESTS) selftests/rules/judge.sh
 
 net: all upgrade-wefts ## real packets between network namespaces
-	./selftests/run -j 2 -t 300 $(NET_TESTS)
+	./selftests/run -j 2 -t 600 $(NET_TESTS)
 
 functions: all ## functions of others in the wire: Suricata (./setup check installs it)
 	./selftests/run -t 300 $(FUNCTION_TESTS)

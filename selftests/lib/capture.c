@@ -26,7 +26,6 @@
 
 #define UDP_CHECKSUM 6 /* its offset in the header (RFC 768) */
 #define SNAP (256 * 1024)
-#define DRAIN_MS 100
 #define VLAN_AT 12
 
 static volatile sig_atomic_t stop;
@@ -139,7 +138,7 @@ static void write_frame(FILE *out, struct timespec at, const __u8 *frame, size_t
 	fwrite(frame, len, 1, out);
 }
 
-static int receive(int fd, FILE *out)
+static int receive(int fd, FILE *out, struct timespec *at)
 {
 	static __u8 frame[SNAP + 4];
 	char control[256];
@@ -157,16 +156,14 @@ static int receive(int fd, FILE *out)
 	len = n - sizeof(hdr);
 	finish_checksum(frame, len, &hdr);
 	len = restore_tag(frame, len, &msg);
-	write_frame(out, arrival(&msg), frame, len);
+	*at = arrival(&msg);
+	write_frame(out, *at, frame, len);
 	return 1;
 }
 
-static long now_ms(void)
+static int is_before(const struct timespec *at, const struct timespec *end)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return at->tv_sec < end->tv_sec || (at->tv_sec == end->tv_sec && at->tv_nsec < end->tv_nsec);
 }
 
 int main(int argc, char **argv)
@@ -175,6 +172,7 @@ int main(int argc, char **argv)
 		.magic = 0xa1b23c4d, .major = 2, .minor = 4, .snap = SNAP, .link = 1
 	};
 	struct sigaction act = { .sa_handler = on_signal };
+	struct timespec at, end;
 	FILE *out;
 	int fd;
 
@@ -192,9 +190,10 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 	while (!stop)
-		receive(fd, out);
-	/* What had arrived before the signal; where frames never cease there is no other end than time. */
-	for (long end = now_ms() + DRAIN_MS; now_ms() < end && receive(fd, out);)
+		receive(fd, out, &at);
+	/* What had arrived before the signal, however late we get the processor. */
+	clock_gettime(CLOCK_REALTIME, &end);
+	while (receive(fd, out, &at) && is_before(&at, &end))
 		;
 	return fclose(out) ? 1 : 0;
 }

@@ -110,16 +110,10 @@ send() {
 
 # expect_drop HOST REASON NS FRAME TEXT: the frame moves that counter, by one.
 expect_drop() {
-	local before after i
+	local before
 	before=$(counter_get "$1" drops "$2")
 	send "$3" "$4"
-	# Between namespaces a frame may wait for another CPU's softirq.
-	for ((i = 0; i < 6; i++)); do
-		after=$(counter_get "$1" drops "$2")
-		[ "$after" = "$before" ] || break
-		sleep 0.02
-	done
-	expect_eq $((before + 1)) "$after" "$5: $2"
+	expect_eq $((before + 1)) "$(counter_after "$before" "$1" drops "$2")" "$5: $2"
 }
 
 # captured FILE FILTER...: how many frames, by a tcpdump filter. A complete file has passed capture_stop.

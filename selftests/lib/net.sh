@@ -150,9 +150,11 @@ wait_gone() {
 	kill -KILL "$1" 2>/dev/null
 }
 
-# wait_for SECONDS cmd...: until cmd succeeds.
+# wait_for SECONDS cmd...: until cmd succeeds. So long on an idle machine: a busy one is given WAIT_FACTOR times that, which
+# takes time only where it fails.
+WAIT_FACTOR=5
 wait_for() {
-	local end=$(($(now_ms) + ${1%.*} * 1000))
+	local end=$(($(now_ms) + ${1%.*} * 1000 * WAIT_FACTOR))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(now_ms)" -lt "$end" ] || return 1
@@ -265,13 +267,20 @@ counter_get() {
 		'.[$kind][$name] // 0 | if type == "object" then .[$field] // 0 else . end'
 }
 
+# counter_after BEFORE HOST KIND NAME: what it is as soon as it is another. What cmd has sent may wait for a processor.
+counter_after() {
+	local end=$(($(now_ms) + 2000)) now
+	while now=$(counter_get "${@:2}"); [ "$now" = "$1" ] && [ "$(now_ms)" -lt $end ]; do sleep 0.02; done
+	echo "$now"
+}
+
 # expect_counter_moved HOST KIND NAME cmd...: the status of cmd does not matter.
 expect_counter_moved() {
 	local host=$1 kind=$2 name=$3 before after
 	shift 3
 	before=$(counter_get "$host" "$kind" "$name")
 	run_quietly "$@"
-	after=$(counter_get "$host" "$kind" "$name")
+	after=$(counter_after "$before" "$host" "$kind" "$name")
 	if [ "${after:-0}" -gt "${before:-0}" ]; then
 		ok "$host $kind $name moved ($before to $after): $*"
 	else
@@ -524,6 +533,13 @@ weft_apply() {
 	for host in "$@"; do
 		weft_on "$host" apply "$STATE/apply.yaml" || die "weft apply on $host"
 	done
+}
+
+# monitor_ready HOST: a `monitor acl` there is told of what comes from now on. It holds its lock.
+monitor_ready() {
+	local lock
+	lock=$WEFT_STATE_DIR/$(root_of "$1" | tr / ,)/monitor.lock
+	[ -e "$lock" ] && grep -q ":$(stat -c %i "$lock") " /proc/locks
 }
 
 need_weft() { [ -x "$WEFT" ] || skip "$WEFT is not built"; }

@@ -50,9 +50,9 @@ expect_status 0 at_boot
 # --- files that were taken back ---
 
 cp "$STATE/bad.yaml" "$conf/10.yaml"
-expect_ok weft_on h1 apply "$conf" --confirm 1s
+expect_ok weft_on h1 apply "$conf" --confirm 4s
 ping_fail h1.p1 10.0.1.2
-wait_for 4 can_ping h1.p1 10.0.1.2
+wait_for 8 can_ping h1.p1 10.0.1.2
 reboot
 booted 4
 says 'taken back since nobody confirmed it.*this host is up all the same, with its last state'

@@ -85,10 +85,12 @@ expect_ok -t "the session is dead, the waiting process is not" eval '! nobody_wa
 ping_fail h1.p1 10.0.1.2
 deadline=$(jq .deadline_ms "$(record)")
 sleep "$(awk -v d="$deadline" -v n="$(now_ms)" 'BEGIN { print (d > n + 150) ? (d - n - 150) / 1000 : 0 }')"
-expect_ok -t "not before its time" waits
+# Unless the machine has let us sleep for longer than that.
+expect_ok -t "not before its time" eval 'waits || [ "$(now_ms)" -ge "$deadline" ]'
 wait_for 5 eval '! waits'
 late=$(($(now_ms) - deadline))
-if [ $late -le 500 ]; then ok "taken back $late ms after its time"; else fail "taken back only $late ms after its time"; fi
+# As a rule a tenth of that.
+if [ $late -le 3000 ]; then ok "taken back $late ms after its time"; else fail "taken back only $late ms after its time"; fi
 taken_back 1 "the session is dead"
 expect_output 'not confirmed: .apply .*bad.yaml --confirm 4s. is taken back' weft_on h1 history
 expect_refused 'nobody confirmed it.*--confirm TIME' weft_on h1 apply "$STATE/bad.yaml"
@@ -96,11 +98,11 @@ expect_refused 'nothing awaits' weft_on h1 confirm
 
 # --- confirmed ---
 
-expect_output 'unless .weft confirm. comes' weft_on h1 apply "$STATE/bad.yaml" --confirm 2s
+expect_output 'unless .weft confirm. comes' weft_on h1 apply "$STATE/bad.yaml" --confirm 5s
 expect_output 'confirmed: state' weft_on h1 confirm
 expect_ok -t "nobody waits any more" wait_for 1 nobody_waits
 expect_refused 'nothing awaits' weft_on h1 confirm
-sleep 2.1
+sleep 5.1
 ping_fail h1.p1 10.0.1.2
 expect_eq null "$(weft_on h1 -j status | jq .unconfirmed)" "it stays"
 
@@ -135,7 +137,7 @@ ping_ok h1.p1 10.0.1.2
 
 # --- what keeps it from going back is said, and once it is gone it goes back ---
 
-apply "$STATE/bad.yaml" --confirm 2s
+apply "$STATE/bad.yaml" --confirm 4s
 in_ns h1 ip link set dev p3 xdpgeneric pinned "$(root_of h1)/prog/port_xdp"
 expect_ok -t "a revert that is refused says why in status" \
 	wait_for 5 eval 'weft_on h1 status | grep -q "unconfirmed: .*cannot be taken back: .*p3.*foreign"'
@@ -152,22 +154,23 @@ in_ns h1 tc qdisc del dev p3 clsact
 
 # --- the command, the waiting process, the machine dies ---
 
-for ((after = 8; after < 200; after += 2)); do
-	timeout -s KILL "$(printf 0.%03d $after)" "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" apply "$STATE/bad.yaml" --confirm 1s
+for ((after = 8; after < 2000; after += 2 + after / 20)); do
+	timeout -s KILL "$((after / 1000)).$(printf %03d $((after % 1000)))" "$WEFT" -n "$(netns_of h1)" -r "$(root_of h1)" \
+		apply "$STATE/bad.yaml" --confirm 2s
 	waits || continue
 	# One that was only half born when its parent died ends at once.
 	sleep 0.2
 	nobody_waits || break
 	# Killed before it had started the process, and so before any change.
 	weft_on h1 status
-	wait_for 2 eval '! waits'
+	wait_for 3 eval '! waits'
 done > /dev/null 2>&1
 expect_ok -t "the command is killed after $after ms, and somebody waits" eval 'waits && ! nobody_waits'
 taken_back 3 "the command is killed on its way"
 
-apply "$STATE/bad.yaml" --confirm 2s
+apply "$STATE/bad.yaml" --confirm 3s
 kill -9 "$(pids)"
-sleep 2.1
+sleep 3.1
 ping_fail h1.p1 10.0.1.2
 "$WEFT" -n "$(netns_of wire)" -r "$(root_of h1)" status > /dev/null
 expect_ok -t "from another network namespace nothing is done" eval 'waits && nobody_waits'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# timeout: 240
+# timeout: 600
 #
 # crash: apply, a verb or a batch, stopped before each of its writes, and killed at some of them, lets nothing pass
 # that both the old and the new policy deny; the same command then completes what the killed one began.

@@ -32,7 +32,7 @@ expect_seen() { expect_eq "$1" "$(seen "${@:2}")" "flows with ${*:2}"; }
 
 filters() {
 	weft_on h1 ct flush > /dev/null
-	bg in_ns h1.pa "$TOOLS/echo" tcp $B4 7 --count 400 --gap 20 --timeout 2000
+	bg in_ns h1.pa "$TOOLS/echo" tcp $B4 7 --count 100000 --gap 20 --timeout 2000
 	CLIENT=$BG_PID
 	wait_for 3 eval '[ "$(seen state established)" = 1 ]'
 	udp_ok h1.pa $B4 7 --sport 4001
@@ -213,7 +213,7 @@ follow_filtered() {
 
 # A line of text, of a flow that begins meanwhile.
 text_of() {
-	weft_on h1 -t ct show --follow source_port "$1" --count 1 --for 5s &
+	weft_on h1 -t ct show --follow source_port "$1" --count 1 --for 30s &
 	wait_for 3 followed
 	sleep 0.3
 	send h1.pa "$(u4 "$1")"
@@ -273,7 +273,7 @@ dead() {
 	: > "$LOG"
 	weft_on h1 -j ct show --follow --buffered --for 300ms > "$LOG"
 	expect_eq "" "$(told '.source_port == 7301')" "nothing is told for one who has been killed"
-	weft_on h1 -j ct show --follow --buffered --for 5s --count 1 > "$LOG" &
+	weft_on h1 -j ct show --follow --buffered --for 30s --count 1 > "$LOG" &
 	wait_for 3 followed
 	sleep 0.3
 	send h1.pa "$(u4 7302)"
@@ -293,8 +293,8 @@ slow() {
 		--count 10000 --flows 10000
 	made=$(($(stat_of .tenants.red.counters.new) - made))
 	# The log of rules has a ring of its own.
-	weft_on h1 -j monitor acl --count 1 --for 5s > "$STATE/acl" &
-	sleep 0.5
+	weft_on h1 -j monitor acl --count 1 --for 30s > "$STATE/acl" &
+	wait_for 3 monitor_ready h1
 	send h1.pa "eth('$C', '$A', ip4('$A4', '$C4', udp(7400, 53)))"
 	wait $!
 	expect_eq logged "$(jq -r .rule "$STATE/acl")" "a flood of flows does not silence the log of rules"

@@ -50,8 +50,7 @@ race() {
 		expect_eq "$before" "$(to_b)" "round $i: no packet after the apply that denies"
 		before=$(to_b)
 		policy allow
-		sleep 0.2
-		[ "$(to_b)" -gt "$before" ] || fail "round $i: nothing passes after the apply that allows"
+		wait_for 1 eval "[ \$(to_b) -gt $before ]" || fail "round $i: nothing passes after the apply that allows"
 	done
 	bg_stop "$BG_PID"
 	udp_ok h1.pa $B4 7

@@ -82,6 +82,14 @@ answered() {
 	done
 }
 
+# let_speak [FILTER]: until each flow that fits has been asked and answered anew.
+let_speak() { wait_for 3 spoke "$(said "${1:-true}")" "${1:-true}" || fail "not all flows go on"; }
+said() {
+	weft_on h1 -j ct show red | jq -c "[.[] | select(($1) and (.protocol != \"tcp\" or .state == \"established\")) |
+		{key: \"\(.protocol) \(.source) \(.source_port)\", value: (.packets + .reply_packets)}] | from_entries"
+}
+spoke() { jq -ne --argjson before "$1" --argjson now "$(said "$2")" '$before | to_entries | all($now[.key] > .value + 2)'; }
+
 expect_answers() { expect_eq '' "$(answered)" "$1: UDP and pings are answered"; }
 
 connected() {
@@ -161,7 +169,7 @@ goes() {
 insert() {
 	start_flows
 	says insert "$FLOWS live flows enter function one (existing: insert)" "$FLOWS 0 0 0"
-	sleep 0.6
+	let_speak
 	capture_stop
 	each_old sees "goes through the function"
 	expect_eq 4 "$(connected)" "insert: the connections go on"
@@ -190,7 +198,7 @@ keep() {
 	chain insert
 	expect_ok -t "from keep to insert" grep -qE "^chain red/inspect: [0-9]+ live flows enter function one \(existing: insert\)$" \
 		"$STATE/applied"
-	sleep 0.6
+	let_speak
 	capture_stop
 	each_old sees "enters the function when the chain is made to insert"
 	expect_eq 4 "$(connected)" "and the connections go on"
@@ -218,7 +226,7 @@ reset() {
 	sleep 0.3
 	answered > /dev/null
 	tcp_ok h1.pa $B4 7 --sport $((BASE + 9))
-	sleep 0.5
+	let_speak '.protocol != "tcp"'
 	capture_stop
 	for ((i = 1; i <= 3; i++)); do
 		expect_eq yes "$([ "$(rst_to "$STATE/a" $A $((BASE + i)))" -gt 0 ] && echo yes)" "a gets a RST of connection $i"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# timeout: 240
+# timeout: 600
 #
 # hostile: workloads and outsiders attack, and what they send ends under a counter of its own. red and blue have the
 # same MACs and addresses, so that what strays would arrive. What is wrong speaks to port 666, and beside it stands a

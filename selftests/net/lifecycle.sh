@@ -3,7 +3,7 @@
 #
 # lifecycle: load, apply, apply again, load again under traffic, kill -9 at any moment, unload: nothing is lost on the way
 # and nothing is left at the end. Foreign programs are named and stay.
-# timeout: 240
+# timeout: 600
 . "$(dirname "$0")/../lib/net.sh"
 need_weft
 

@@ -39,16 +39,11 @@ to_a() {
 
 # passes a|b FRAME TEXT: that port gets it.
 passes() {
-	local host=h2 from=h1.pa before i after
+	local host=h2 from=h1.pa before
 	[ "$1" = b ] || { host=h1 from=h2.pb; }
 	before=$(counter_get $host ports "red/$1:to_packets")
 	send $from "$2"
-	for ((i = 0; i < 10; i++)); do
-		after=$(counter_get $host ports "red/$1:to_packets")
-		[ "$after" = "$before" ] || break
-		sleep 0.02
-	done
-	expect_eq $((before + 1)) "$after" "IPv$FAMILY: $3: passes"
+	expect_eq $((before + 1)) "$(counter_after "$before" $host ports "red/$1:to_packets")" "IPv$FAMILY: $3: passes"
 }
 
 # state PORT: of the association of a's port, on both hosts.

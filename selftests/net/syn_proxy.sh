@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# timeout: 150
+# timeout: 600
 #
 # syn_proxy: real clients and servers through the SYN proxy: between hosts and on one, IPv4 and IPv6, with frames lost, and
 # with a function on the server's wire. A flood of SYNs that keeps everybody out of a server without the proxy keeps nobody out

@@ -6,7 +6,7 @@
 # the underlay cuts to its MTU, and through a function, which gets finished and cut frames alone; what is forged or
 # denied does not arrive. With its offloads it stays on TC, whatever is asked for; at the end it takes another tap, which
 # gives it none, and is on XDP.
-# timeout: 240
+# timeout: 600
 . "$(dirname "$0")/../lib/lab.sh"
 # shellcheck source=selftests/kernels/guest.sh
 . "$TOP/selftests/kernels/guest.sh"

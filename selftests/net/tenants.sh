@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# timeout: 300
+# timeout: 600
 #
 # tenants: 5,000 tenants on one host, with a network, two ports and a rule each, and the same addresses in all. The
 # ports are real devices. Three tenants, first, middle and last, have workloads: each reaches its own and nobody else's.

@@ -4,7 +4,7 @@
 # upgrade_maps: maps of version 2 become maps of version 4 under traffic (lib/upgrade.sh), and version 2 again: no packet is
 # lost and no flow, be it in use, idle, half open or denied, nor what it has counted; and none if the load is killed on the
 # way, at whatever moment. What a full table holds stays, as far as the other version has room.
-# timeout: 300
+# timeout: 900
 . "$(dirname "$0")/../lib/upgrade.sh"
 
 # Another tenant, whose tables are small and fill up.
@@ -57,7 +57,7 @@ idle_answer() {
 	before=$(counter_get h1 ports red/a:to_packets)
 	send h2.pb "eth('$A', '$B', ip4('$B4', '$A4', udp(9000, ${1:-4444})))"
 	send h2.pb "eth('$A', '$B', ip6('$B6', '$A6', udp(9000, ${1:-4444})))"
-	sleep 0.1
+	sleep 0.3
 	echo $(($(counter_get h1 ports red/a:to_packets) - before))
 }
 

@@ -5,7 +5,7 @@
 # version 2 to 4 under traffic (lib/upgrade.sh) and back: as they were taken over, as version 4 itself makes them, and with
 # changes since. Each time what this file says itself is allowed passes, the rest is dropped and counted, and flows live on.
 # What has grown beyond version 2 is not handed back. All of it on h2, where b is; h1 is of version 4 all the time.
-# timeout: 300
+# timeout: 900
 . "$(dirname "$0")/../lib/upgrade.sh"
 
 RULES=2000 LOAD_HOSTS=h2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# timeout: 240
+# timeout: 600
 #
 # wire: what really is on the underlay. Three hosts at a switch; workload r on h2 is a NAT router between two networks of
 # its tenant, so that what came to it out of a tunnel goes into one again, to the third host. Super-packets stay whole

@@ -177,7 +177,8 @@ static void use_the_clock(void)
 	double second;
 
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	usleep(300000);
+	/* So long that it makes no difference if somebody else has the processor for a while. */
+	usleep(1000000);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	second = (jiffies_now() - began) / ((double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
 	for (int i = 0; i < 4 && (!hz || known[i] <= second * 1.1); i++)

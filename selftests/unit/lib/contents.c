@@ -292,6 +292,13 @@ void watch_put(uint8_t step, uint8_t place, const struct sf_state *state)
 	map_put("sf_state", &index, state);
 }
 
+void drain_put(uint8_t step, uint8_t place, uint64_t until)
+{
+	uint32_t index = INSTANCE_INDEX(FUNCTION + (uint32_t)step, place);
+
+	map_put("sf_drains", &index, &(struct sf_drain){ .since = until != 0, .until = until });
+}
+
 struct sf_traffic instance_traffic(uint8_t step, uint8_t place)
 {
 	struct sf_traffic t;
@@ -448,6 +455,7 @@ int world_reset(void **state)
 		function_put((uint8_t)i, &(struct function){ 0 });
 		for (uint8_t k = 0; k < FUNCTION_INSTANCES; k++) {
 			watch_put((uint8_t)i, k, &(struct sf_state){ 0 });
+			drain_put((uint8_t)i, k, 0);
 			per_cpu_clear("sf_stats", INSTANCE_INDEX(FUNCTION + i, k),
 				      sizeof(struct sf_traffic) / 8);
 		}

@@ -5,8 +5,6 @@
 #include <arpa/inet.h>
 #include <netinet/ip.h>
 
-#include "loader/sync.h"
-
 static const char lab[] =
 	"version: 1\n"
 	"hosts:\n"
@@ -218,11 +216,6 @@ static const char steps[] =
 	"        mirror_order: true\n"
 	"        steps: [{function: fw, on_failure: open}, {function: ips}, {function: waf, on_failure: open}]\n"
 	"    insert: [{name: all, apply_to: [port:a], chain: inspect}]\n";
-
-static void take_xdp(struct world *w, const char *device)
-{
-	facts_find(&w->facts, device)->takes_xdp = true;
-}
 
 /* Each step's device is believed its own step; XDP serves all that are there, or none. waf's device is not there. */
 static void test_steps(void **state)

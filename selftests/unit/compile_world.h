@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A configuration, the devices of the host "h1", and what is compiled from both. */
+/* What the tests of the compilers share: a configuration, its model, devices that are said to be there, and what comes of it. */
 #ifndef WEFT_UNIT_COMPILE_WORLD_H
 #define WEFT_UNIT_COMPILE_WORLD_H
 
 #include "config_helpers.h"
 
 #include "loader/compile.h"
+#include "loader/sync.h"
 
 struct world {
 	json_t *tree, *flat;
@@ -68,6 +69,11 @@ static inline const struct sf_return *comes_back(const struct world *w, uint16_t
 
 	memcpy(key.mac, mac, 6);
 	return get(w, MAP_SF, &key);
+}
+
+static inline void take_xdp(struct world *w, const char *device)
+{
+	facts_find(&w->facts, device)->takes_xdp = true;
 }
 
 #endif

@@ -25,4 +25,4 @@ $(PACKET_TESTS): $(BUILD)/tests/%: selftests/unit/%.c $(PACKET_LIB) $(BPF_OBJECT
 		$(wildcard selftests/unit/*.h)
 	@mkdir -p $(@D)
 	$(call say,TEST)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) $< $(PACKET_LIB) -o $@ -lcmocka -lbpf -lelf -lz
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -std=gnu11 $(WARNINGS) $< $(PACKET_LIB) -o $@ -lcmocka -lbpf -lelf -lz -lm

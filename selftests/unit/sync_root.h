@@ -134,7 +134,7 @@ static int drop_root(void **state)
  * What commit does, but for the devices: p0 is there, with ifindex 10. Returns how much had to be
  * written.
  */
-static size_t apply(const char *text, struct state *state)
+static inline size_t apply(const char *text, struct state *state)
 {
 	json_t *tree = parsed(text), *flat = config_flatten(tree);
 	bool touched[4] = { true, true, true, true };
@@ -191,7 +191,7 @@ static inline int map_fd(const char *name)
 	return fd;
 }
 
-static struct tenant tenant_at(uint32_t slot)
+static inline struct tenant tenant_at(uint32_t slot)
 {
 	int fd = map_fd(sync_maps[MAP_TENANTS].name);
 	struct tenant tenant;
@@ -201,7 +201,7 @@ static struct tenant tenant_at(uint32_t slot)
 	return tenant;
 }
 
-static char *edited(const char *from, const char *to)
+static inline char *edited(const char *from, const char *to)
 {
 	const char *at = strstr(lab, from);
 	char *text = NULL;

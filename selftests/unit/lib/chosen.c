@@ -51,6 +51,7 @@ void chains_clear(void)
 		function_put(i, &(struct function){ 0 });
 		for (uint8_t k = 0; k < FUNCTION_INSTANCES; k++) {
 			watch_put(i, k, &(struct sf_state){ 0 });
+			drain_put(i, k, 0);
 			per_cpu_clear("sf_stats", INSTANCE_INDEX(FUNCTION + (uint32_t)i, k),
 				      sizeof(struct sf_traffic) / 8);
 		}

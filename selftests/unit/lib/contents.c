@@ -311,6 +311,13 @@ void watch_put(uint8_t step, uint8_t place, const struct sf_state *state)
 	map_put("sf_state", &index, state);
 }
 
+void drain_put(uint8_t step, uint8_t place, uint64_t until)
+{
+	uint32_t index = INSTANCE_INDEX(FUNCTION + (uint32_t)step, place);
+
+	map_put("sf_drains", &index, &(struct sf_drain){ .since = until != 0, .until = until });
+}
+
 struct sf_traffic instance_traffic(uint8_t step, uint8_t place)
 {
 	struct sf_traffic t;

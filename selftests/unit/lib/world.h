@@ -142,6 +142,8 @@ void function_put(uint8_t step, const struct function *function);
 void instance_put(uint8_t step, uint8_t place, uint32_t id, uint32_t leaving, uint32_t towards);
 struct sf_state watch_now(uint8_t step, uint8_t place);
 void watch_put(uint8_t step, uint8_t place, const struct sf_state *state);
+/* When its drain is over, in jiffies; 0: it does not drain. */
+void drain_put(uint8_t step, uint8_t place, uint64_t until);
 struct sf_traffic instance_traffic(uint8_t step, uint8_t place);
 /* What comes back for the workload from an instance, in all passes. */
 void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t step, uint8_t place);

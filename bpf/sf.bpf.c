@@ -25,7 +25,7 @@ static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const stru
 	step = next_step(p, back->chain, back->pcp, place);
 	if (step == STEPS_DONE)
 		return V_NEXT;
-	function_answered(back->chain, back->step, back->instance);
+	function_answered(back->chain, back->step, back->instance, back->pcp);
 	return step == STEPS_DOWN ? V_DROP : to_step(ctx, p, back->chain, back->pcp, step);
 }
 
@@ -54,9 +54,9 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 	if (v) {
 		/* It has answered, whatever becomes of it; what comes again is counted then. */
 		if (v == V_HELD)
-			function_lives(function_of(back.chain, back.step), back.instance);
+			function_lives(function_of(back.chain, back.step), back.instance, back.pcp);
 		else
-			function_answered(back.chain, back.step, back.instance);
+			function_answered(back.chain, back.step, back.instance, back.pcp);
 		return v;
 	}
 	if (back.pcp == PCP_LEAVING)
@@ -67,7 +67,7 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 		v = forward(ctx, p, true);
 	/* What XDP passes up TC will see again. */
 	if (v != V_UP)
-		function_answered(back.chain, back.step, back.instance);
+		function_answered(back.chain, back.step, back.instance, back.pcp);
 	return v;
 }
 

@@ -99,68 +99,6 @@ size_t status_by_hand(const struct root *root)
 
 /* ---- what is not well ---- */
 
-struct watch {
-	int functions, states;
-	uint32_t now, hz;
-};
-
-/* As the datapath judges it. */
-static void find_dead(struct verify *v, const struct model_chain *c, const struct model_step *step,
-		      const struct watch *w, const struct function *f, const struct model_instance *one)
-{
-	uint32_t index = INSTANCE_INDEX(step->sf->slot, one->place);
-	bool others = function_has_others(f);
-	char object[FINDING_OBJECT_SIZE];
-	struct sf_state state;
-
-	if (!one->here || bpf_map_lookup_elem(w->states, &index, &state) ||
-	    !instance_is_dead(&state, others, w->now, w->hz))
-		return;
-	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
-	finding_add(v->findings, object,
-		    "look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
-		    "function %s/%s has returned nothing for %u s: what the chain protects %s",
-		    one->function, one->name, (w->now - state.waiting_since) / w->hz,
-		    others	 ? "goes to its other instances" :
-		    step->open ? "skips it (on_failure: open)" :
-				   "is dropped (sf_down)");
-}
-
-static void find_dead_of(struct verify *v, const struct model_chain *c, const struct watch *w)
-{
-	for (uint8_t n = 0; n < c->steps && !(c->flags & CHAIN_BYPASS); n++) {
-		const struct model_step *step = &c->step[n];
-		struct function f;
-
-		if (!step->sf || bpf_map_lookup_elem(w->functions, &step->sf->slot, &f))
-			continue;
-		for (size_t i = 0; i < step->sf->n_instances; i++)
-			find_dead(v, c, step, w, &f, &step->sf->instances[i]);
-	}
-}
-
-static int check_functions(struct verify *v, struct error *e)
-{
-	struct watch w = { .functions = root_map(v->root, "functions", e), .states = -1 };
-	uint64_t now;
-	int failed;
-
-	if (w.functions >= 0)
-		w.states = root_map(v->root, "sf_state", e);
-	failed = w.states < 0 || flows_now(v->root, &now, e);
-	if (!failed) {
-		w.now = (uint32_t)now;
-		w.hz = v->state->host.hz ? v->state->host.hz : 250;
-	}
-	for (size_t i = 0; i < v->model.n_chains && !failed; i++)
-		find_dead_of(v, &v->model.chains[i], &w);
-	if (w.states >= 0)
-		close(w.states);
-	if (w.functions >= 0)
-		close(w.functions);
-	return failed ? -1 : 0;
-}
-
 /* Who may read the root need not be one who may ask devices for their programs, and compare. */
 static bool may_look(const struct root *root)
 {
@@ -187,7 +125,7 @@ json_t *status_degraded(const struct root *root, const struct state *state, stru
 		/* From here its devices are not to be seen. */
 		finding_add(v.findings, "root", "look from there", "%s", elsewhere.text);
 		found = json_incref(v.findings);
-	} else if (!verify_devices(&v, e) && !check_functions(&v, e)) {
+	} else if (!verify_devices(&v, e) && !verify_health(&v, v.findings, e)) {
 		verify_underlay(&v);
 		found = json_incref(v.findings);
 	}

@@ -92,8 +92,9 @@ static __always_inline __u32 instance_entrance(const struct sf_instance *instanc
 /* What the searches remember is volatile: the verifier does not follow what it may be. */
 
 /*
- * Which places have an instance that answers; and, in the upper half, which silent one may be tried with a new flow,
- * of which the first packet is risked, once a second: nobody else looks whether it is back.
+ * Which places have an instance that answers: those that are not doubted, or if there are none those that are not dead.
+ * In the upper half, which other may be tried with a new flow, of which the first packet is risked, once a second: nobody
+ * else looks whether it is back, unless the agent says that it is down.
  */
 __noinline __u32 alive_instances(__u32 slot)
 {
@@ -101,23 +102,28 @@ __noinline __u32 alive_instances(__u32 slot)
 	const struct host_config *us = this_host();
 	struct scratch *s = scratch_here();
 	__u32 now = bpf_jiffies64();
-	volatile __u32 *answers;
+	volatile struct steering *found;
 
 	if (!f || !us || !s)
 		return 0;
-	answers = &s->steering.answers;
-	*answers = 0;
+	found = &s->steering;
+	found->answers = found->doubted = found->tries = 0;
 	for (__u32 i = 0; i < FUNCTION_INSTANCES; i++) {
-		const struct sf_state *state = state_of(slot, i);
+		const struct sf_state *state = f->present >> i & 1 ? state_of(slot, i) : NULL;
 
-		if (!state)
+		if (!state || instance_is_down(state, now, us->hz))
 			continue;
-		if (!instance_is_dead(state, function_has_others(f), now, us->hz))
-			*answers |= 1 << i;
-		else if (!instance_is_probed(state, now, us->hz) && now - state->last_try >= us->hz)
-			*answers |= 0x10000 << i;
+		if (!instance_is_dead(state, now, us->hz)) {
+			if (!instance_is_doubted(state, now, us->hz)) {
+				found->answers |= 1 << i;
+				continue;
+			}
+			found->doubted |= 1 << i;
+		}
+		if (now - state->last_try >= us->hz)
+			found->tries |= 1 << i;
 	}
-	return *answers;
+	return (found->answers ? found->answers : found->doubted) | found->tries << 16;
 }
 
 /* Of the places in `mask`. */
@@ -196,7 +202,9 @@ __noinline int keep_instance(__u32 slot, __u64 flow, __u32 tenant)
 	place = known->place & (FUNCTION_INSTANCES - 1);
 	state = state_of(slot, place);
 	if (!state || instance_at(f, place)->id != known->instance || !(f->present >> place & 1) ||
-	    instance_is_dead(state, function_has_others(f), now, us->hz) || is_back_home(f, slot, known, flow))
+	    instance_is_dead(state, now, us->hz) || is_back_home(f, slot, known, flow))
+		return NO_INSTANCE;
+	if (instance_is_doubted(state, now, us->hz) && !(alive_instances(slot) >> place & 1))
 		return NO_INSTANCE;
 	if (now - known->seen >= us->hz)
 		known->seen = now;
@@ -253,7 +261,7 @@ static __always_inline bool is_tried(const struct sf_state *state, __u32 now, __
 {
 	if (!open)
 		return state->last_try != now;
-	return skipped % OPEN_TRIES == OPEN_TRIES - 1 && now - state->last_try >= hz && !instance_is_probed(state, now, hz);
+	return skipped % OPEN_TRIES == OPEN_TRIES - 1 && now - state->last_try >= hz && !instance_is_down(state, now, hz);
 }
 
 /* All are dead. */
@@ -298,7 +306,7 @@ __noinline int choose_instance(struct pkt *p, __u32 slot, bool open, __u64 skipp
 	state = state_of(slot, place);
 	if (!state)
 		return NO_INSTANCE;
-	if (state->outstanding >= SILENT_FRAMES && state->last_try != now)
+	if (instance_outstanding(state) >= SILENT_FRAMES && state->last_try != now)
 		state->last_try = now;
 	watch_sent(state, p->steer, now);
 	return place;

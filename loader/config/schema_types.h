@@ -43,6 +43,7 @@ extern const struct schema_word schema_flags[];
 int schema_check_network(const json_t *object, struct schema_fault *fault);
 int schema_check_group(const json_t *object, struct schema_fault *fault);
 int schema_check_instance(const json_t *object, struct schema_fault *fault);
+int schema_check_sf(const json_t *object, struct schema_fault *fault);
 int schema_check_conntrack(const json_t *object, struct schema_fault *fault);
 int schema_check_acl(const json_t *object, struct schema_fault *fault);
 int schema_check_packet(const json_t *object, struct schema_fault *fault);

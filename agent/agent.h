@@ -7,6 +7,7 @@
 #include "agent/links.h"
 #include "agent/notify.h"
 #include "agent/pace.h"
+#include "agent/probes.h"
 #include "agent/signals.h"
 #include "agent/sweep.h"
 #include "agent/wanted.h"
@@ -22,6 +23,7 @@ struct agent {
 	struct pace pace;
 	struct wanted wanted;
 	struct sweep sweep;
+	struct probes probes;
 	bool waiting; /* the root is not there, and that was said */
 	char complaint[sizeof(((struct error *)0)->text)]; /* what was said last; "" if all is well */
 };

@@ -28,6 +28,12 @@ static void forget(struct links *l, struct link_name *known)
 	free(known);
 }
 
+static void changed(struct links *l, const char *name)
+{
+	if (l->changed)
+		l->changed(l, name);
+}
+
 static void heard(struct links *l, int ifindex, const char *name, bool gone)
 {
 	struct link_name *known;
@@ -48,9 +54,9 @@ static void heard(struct links *l, int ifindex, const char *name, bool gone)
 	if (!gone)
 		strncpy(known->name, name, sizeof(known->name) - 1);
 	if (*old)
-		l->changed(l, old);
+		changed(l, old);
 	if (!gone)
-		l->changed(l, name);
+		changed(l, name);
 }
 
 static int on_message(const struct nlmsghdr *h, void *data)
@@ -67,6 +73,8 @@ static int on_message(const struct nlmsghdr *h, void *data)
 	mnl_attr_for_each(attr, h, sizeof(*info)) if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
 						      mnl_attr_get_payload_len(attr) <= IFNAMSIZ)
 		heard(l, info->ifi_index, mnl_attr_get_str(attr), h->nlmsg_type == RTM_DELLINK);
+	if (l->touched)
+		l->touched(l, (unsigned int)info->ifi_index);
 	return MNL_CB_OK;
 }
 
@@ -91,7 +99,9 @@ static int catch_up(struct links *l, struct error *e)
 
 	HASH_ITER (hh, l->by_ifindex, one, next)
 		forget(l, one);
-	l->changed(l, NULL);
+	changed(l, NULL);
+	if (l->touched)
+		l->touched(l, 0);
 	if (ask_for_all(l))
 		return error_set(e, EXIT_REFUSED, "agent: link events: %s", strerror(errno));
 	return 0;

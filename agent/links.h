@@ -15,8 +15,10 @@ struct links {
 	struct mnl_socket *socket;
 	struct link_name *by_ifindex;
 	unsigned int sequence;
-	/* A device of this name has come or gone; NULL: events were lost, any may have. */
+	/* A device of this name has come or gone; NULL: events were lost, any may have. May itself be NULL. */
 	void (*changed)(struct links *l, const char *name);
+	/* Something has become of this device, its carrier for one; 0: of any. May be NULL. */
+	void (*touched)(struct links *l, unsigned int ifindex);
 	void *data;
 };
 

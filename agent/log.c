@@ -45,6 +45,8 @@ void log_event(const struct command_line *cl, int priority, const char *event, j
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	now_text(time, sizeof(time));
+	/* The probes' thread says something, too. */
+	flockfile(stderr);
 	if (cl->json) {
 		print_json(cl, priority, event, time, text, details);
 	} else {
@@ -54,5 +56,6 @@ void log_event(const struct command_line *cl, int priority, const char *event, j
 		fprintf(stderr, "%s%sweft agent: %s\n", cl->timestamps ? time : "",
 			cl->timestamps ? " " : "", text);
 	}
+	funlockfile(stderr);
 	json_decref(details);
 }

@@ -13,11 +13,24 @@
 #define ABSENT_MS 500 /* until `weft load` may have come */
 #define IDLE_MS   30000 /* between looks that nobody has asked for */
 
-static void learn(const struct commit *c, const struct facts *facts)
+static void complain(struct agent *a, const struct error *e)
+{
+	if (!strcmp(a->complaint, e->text))
+		return;
+	snprintf(a->complaint, sizeof(a->complaint), "%s", e->text);
+	log_event(a->cl, LOG_ERR, "failed", NULL, "%s", e->text);
+	notify_status(&a->notify, e->text);
+}
+
+static void learn(const struct commit *c, const struct model *model, const struct facts *facts)
 {
 	struct agent *a = c->data;
+	struct error e = { 0 };
 
 	wanted_learn(&a->wanted, a->cl, facts, c->writes || c->attached);
+	probes_give(&a->probes, probe_set_make(&a->home.root, model, facts, &e));
+	if (e.text[0])
+		log_event(a->cl, LOG_ERR, "failed", NULL, "%s", e.text);
 }
 
 /* With the root locked. */
@@ -67,15 +80,6 @@ static void watch_confirmation(struct agent *a)
 	json_decref(record);
 }
 
-static void complain(struct agent *a, const struct error *e)
-{
-	if (!strcmp(a->complaint, e->text))
-		return;
-	snprintf(a->complaint, sizeof(a->complaint), "%s", e->text);
-	log_event(a->cl, LOG_ERR, "failed", NULL, "%s", e->text);
-	notify_status(&a->notify, e->text);
-}
-
 static void say_absent(struct agent *a)
 {
 	char status[sizeof(a->notify.status)];
@@ -85,6 +89,7 @@ static void say_absent(struct agent *a)
 	a->waiting = true;
 	a->complaint[0] = '\0';
 	wanted_free(&a->wanted);
+	probes_give(&a->probes, NULL);
 	log_event(a->cl, LOG_NOTICE, "waiting", json_pack("{s:s}", "root", a->home.root.path),
 		  "root %s is not loaded: waiting for `weft load`", a->home.root.path);
 	snprintf(status, sizeof(status), "waiting for `weft load` of %.100s", a->home.root.path);

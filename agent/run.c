@@ -63,7 +63,8 @@ static int open_all(struct agent *a, struct error *e)
 	    loop_add(&a->loop, &a->timer, e))
 		return -1;
 	home_open(&a->home, &a->loop);
-	if (sweep_open(&a->sweep, a->cl, &a->home.root, &a->loop, e))
+	if (sweep_open(&a->sweep, a->cl, &a->home.root, &a->loop, e) ||
+	    probes_open(&a->probes, a->cl, &a->loop, e))
 		return -1;
 	/* Heard before the first look, so that none is missed between that and the next. */
 	return links_open(&a->links, &a->loop, e);
@@ -71,6 +72,7 @@ static int open_all(struct agent *a, struct error *e)
 
 static void close_all(struct agent *a)
 {
+	probes_close(&a->probes, &a->loop);
 	sweep_close(&a->sweep, &a->loop);
 	links_close(&a->links);
 	home_close(&a->home);
@@ -119,7 +121,7 @@ int cmd_agent_run(struct command_line *cl, struct error *e)
 	int lock, err;
 
 	a.signals.source.fd = a.notify.timer.fd = a.notify.fd = a.timer.fd = a.sweep.timer.fd = -1;
-	a.loop.epoll = -1;
+	a.loop.epoll = a.probes.ended.fd = a.probes.wake = -1;
 	a.home.watch.fd = a.home.root.lock = -1;
 	a.timer.ready = on_timer;
 	a.signals.reload = on_reload;

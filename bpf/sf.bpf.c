@@ -25,7 +25,7 @@ static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const stru
 	if (WEFT_XDP && !chain_takes_xdp(back->chain))
 		return V_UP;
 	if (!may_go_on(p)) {
-		function_answered(back->chain, back->step, back->instance);
+		function_answered(back->chain, back->step, back->instance, back->pcp);
 		return drop(p, DROP_SF_NO_FLOW);
 	}
 	p->by_rule = !!p->back_chain;
@@ -33,7 +33,7 @@ static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const stru
 	p->by_rule = 0;
 	if (step == STEPS_DONE)
 		return V_NEXT;
-	function_answered(back->chain, back->step, back->instance);
+	function_answered(back->chain, back->step, back->instance, back->pcp);
 	if (step == STEPS_DOWN)
 		return V_DROP;
 	copy_taps_tagged(ctx, p, back->pcp);
@@ -65,9 +65,9 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 	if (v) {
 		/* It has answered, whatever becomes of it; what comes again is counted then. */
 		if (v == V_HELD)
-			function_lives(function_of(back.chain, back.step), back.instance);
+			function_lives(function_of(back.chain, back.step), back.instance, back.pcp);
 		else
-			function_answered(back.chain, back.step, back.instance);
+			function_answered(back.chain, back.step, back.instance, back.pcp);
 		return v;
 	}
 	if (back.pcp != PCP_LEAVING && p->flags & PKT_MULTICAST)
@@ -76,7 +76,7 @@ static __always_inline enum verdict from_function(ctx_t *ctx, struct pkt *p)
 		v = forward(ctx, p);
 	/* What XDP passes up TC will see again. */
 	if (v != V_UP)
-		function_answered(back.chain, back.step, back.instance);
+		function_answered(back.chain, back.step, back.instance, back.pcp);
 	return v;
 }
 

@@ -57,32 +57,56 @@ struct sf_flow {
 	__u8 pad[3];
 };
 
-/* An instance that has returned nothing for so long, of at least as many frames, is taken for dead. */
+/*
+ * Of an instance that has returned nothing for so long, of at least as many frames of several flows, it is doubted that it
+ * lives: if there is another, flows go there. After long enough it is taken for dead, whoever else there is.
+ */
 #define SILENT_FRAMES 4
-#define SILENT_MS 5		/* where frames of several flows wait, and there is somebody to confirm it or to go to */
-#define SILENT_LONG_MS 1000	/* else: it may just not like the one flow that there is */
+#define SILENT_MS 5
+#define SILENT_LONG_MS 1000	/* it may just not like what there is on its wire */
 /* One frame of as many, and one a second, that would skip a silent function is risked to see whether it is back. */
 #define OPEN_TRIES 64
 
 enum instance_down {
 	DOWN_NOT = 0,
 	DOWN_PROBES,		/* probes did not come back */
-	DOWN_LINK,		/* a device of it has no carrier */
+	DOWN_LINK,		/* a device of it has no carrier, or is gone */
 };
 
-/* sf_state[INSTANCE_INDEX]: the watch over an instance; state. A line of the cache each: packets write it. */
+enum instance_degraded {
+	DEGRADED_NOT = 0,
+	DEGRADED_LOSS,		/* probes are lost */
+	DEGRADED_SLOW,		/* probes come back late */
+	DEGRADED_DEAF,		/* probes do not come back, but its traffic does, or none ever did */
+};
+
+/* Of a function, in arrays: leaving the workload, towards it. */
+#define PASSES 2
+
+/*
+ * sf_state[INSTANCE_INDEX]: the watch over an instance; state. A line of the cache each: packets write it. Frames that go
+ * and frames that come back are of different CPUs, so neither writes what the other does: who comes back moves on
+ * `returned`, and who goes next sees that it is no longer what was `noticed`.
+ */
 struct sf_state {
-	/* by packets */
+	/* by packets that go */
 	__u32 waiting_since;	/* jiffies of the oldest frame that has not been answered by any */
-	__u32 outstanding;	/* frames sent since anything came back */
-	__u32 flow;		/* part of the hash of the first one's flow */
-	__u32 flows;		/* 1: another flow's frame waits as well */
+	__u32 outstanding;	/* frames sent since then */
+	__u32 flow;		/* part of the hash of their flow; 0: they are of several */
 	__u32 last_try;		/* jiffies of the last frame sent to it while at least SILENT_FRAMES waited */
-	__u32 pad;
-	/* by the agent, each word alone */
-	__u32 down;		/* enum instance_down; means nothing once `looked` is older than a second */
+	__u16 noticed[PASSES];	/* `returned` when the oldest of them went */
+	/* by packets that come back */
+	__u16 returned[PASSES];	/* moves on if anything comes back, once after each time that it was noticed */
+	__u32 answered[PASSES];	/* number of the agent's probe that came back last */
+	__u16 answers[PASSES];	/* how many did */
+	/* by the agent, each word alone; none means anything once `looked` is older than a second, but `nonce` */
 	__u32 looked;		/* jiffies of its last look, never 0 once it has looked */
-	__u32 spare[8];
+	__u32 down;		/* enum instance_down */
+	__u32 degraded;		/* enum instance_degraded */
+	__u32 since;		/* seconds since boot when these two became what they are */
+	__u32 nonce;		/* its probes of this instance carry it; 0: it sends none */
+	__u32 patience;		/* ms that take the place of SILENT_MS, since the agent knows better; 0: none do */
+	__u32 spare;
 };
 
 /* sf_stats[INSTANCE_INDEX], per CPU */
@@ -114,29 +138,48 @@ static inline __attribute__((always_inline)) __u32 instance_id(const char *name)
 
 /* Rules that programs and command both need follow. Times are jiffies, `hz` of them a second. */
 
-/* Is the agent alive, and does it look after the instance? */
-static inline __attribute__((always_inline)) int instance_is_probed(const struct sf_state *state, __u32 now, __u32 hz)
+/* Does the agent live, and look after the instance? Its clock may be a little ahead. */
+static inline __attribute__((always_inline)) int instance_is_watched(const struct sf_state *state, __u32 now, __u32 hz)
 {
-	return state->looked && now - state->looked < hz;
+	return state->looked && now - state->looked + hz < 2 * hz;
+}
+
+static inline __attribute__((always_inline)) int instance_is_down(const struct sf_state *state, __u32 now, __u32 hz)
+{
+	return state->down && instance_is_watched(state, now, hz);
+}
+
+/* Frames that went there since anything came back. */
+static inline __attribute__((always_inline)) __u32 instance_outstanding(const struct sf_state *state)
+{
+	if (state->returned[0] != state->noticed[0] || state->returned[1] != state->noticed[1])
+		return 0;
+	return state->outstanding;
+}
+
+/* A tick is the least that can be told, and the first one has begun already. Another CPU's may be a tick ahead. */
+static inline __attribute__((always_inline)) int instance_waits(const struct sf_state *state, __u32 ms, __u32 now, __u32 hz)
+{
+	__s32 ticks = (ms * (__u64)hz + 999) / 1000;
+
+	return instance_outstanding(state) >= SILENT_FRAMES && (__s32)(now - state->waiting_since) >= (ticks < 2 ? 2 : ticks);
+}
+
+/* Are its flows better off with another one, if there is one that is not doubted itself? There they are inspected, too. */
+static inline __attribute__((always_inline)) int instance_is_doubted(const struct sf_state *state, __u32 now, __u32 hz)
+{
+	__u32 ms = state->patience && instance_is_watched(state, now, hz) ? state->patience : SILENT_MS;
+
+	return !state->flow && instance_waits(state, ms, now, hz);
 }
 
 /*
- * A function may dislike all that there is on its wire. So where frames go if it is thought dead decides how soon it
- * is: to another instance (`others`), they are inspected all the same; past it, or nowhere, when there can be no doubt.
- * A tick is the least that can be told, and the first one has begun already.
+ * It is left in any case, by way of nothing if there is nobody else. Who sends what a function does not like shall not
+ * get past it by that: so there must be no doubt, or the agent, whose probes it would answer, says so.
  */
-static inline __attribute__((always_inline)) int instance_is_silent(const struct sf_state *state, int others, __u32 now,
-								    __u32 hz)
+static inline __attribute__((always_inline)) int instance_is_dead(const struct sf_state *state, __u32 now, __u32 hz)
 {
-	__u32 ticks = ((others && state->flows ? SILENT_MS : SILENT_LONG_MS) * hz + 999) / 1000;
-
-	return state->outstanding >= SILENT_FRAMES && now - state->waiting_since >= (ticks < 2 ? 2 : ticks);
-}
-
-static inline __attribute__((always_inline)) int instance_is_dead(const struct sf_state *state, int others, __u32 now,
-								  __u32 hz)
-{
-	return (state->down && instance_is_probed(state, now, hz)) || instance_is_silent(state, others, now, hz);
+	return instance_is_down(state, now, hz) || instance_waits(state, SILENT_LONG_MS, now, hz);
 }
 
 /* The one rule here that needs all of the jiffies: who drains may do so for months. */

@@ -16,7 +16,10 @@
 #define PROBE_MAC_NETWORK { 0x02, 'w', 'e', 'f', 't', 2 }
 #define PROBES_MAX 16384
 
-/* probes: nonce -> what was asked, and whether it was answered */
+/*
+ * probes: nonce -> what was asked, and whether it was answered. What the agent asks again and again stands in sf_state
+ * instead: its frames carry the instance's `nonce` there, and a number, which goes to `answered`.
+ */
 struct probe_key {
 	__u64 nonce;		/* random; only the frame and this map have it */
 };
@@ -40,9 +43,10 @@ struct probe_body {
 	__u8 pcp;
 	__u8 instance;
 	__u8 pad;
+	__u32 number;		/* of the agent's; 0: the question is in probes */
 };
 
 weft_static_assert(sizeof(struct probe) == 24);
-weft_static_assert(sizeof(struct probe_body) == 20);
+weft_static_assert(sizeof(struct probe_body) == 24);
 
 #endif

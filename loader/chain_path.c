@@ -48,15 +48,15 @@ static void put_choice(const struct path_question *q, const struct function_now 
 	const char *choice, *unused;
 	uint8_t place = choose(q, now, f, q->flow.flow, &choice), fragments;
 	const struct model_instance *one = at_place(f, place), *other;
+	struct instance_health health;
 
 	json_object_set_new(hop, "choice", json_string(one ? choice : "none"));
 	if (!one)
 		return;
 	put_devices(hop, one, pcp);
-	json_object_set_new(
-		hop, "health",
-		json_string(instance_health(&now->state[place], places_are_several(now->usable),
-					    (uint32_t)q->steering->now, q->steering->hz)));
+	instance_health_of(now->state, now->usable, (uint32_t)q->steering->now, q->steering->hz,
+			   place, &health);
+	json_object_set_new(hop, "health", json_string(health.state));
 	fragments = choose(q, now, f, q->flow.fragments, &unused);
 	other = at_place(f, fragments);
 	if (other)

@@ -430,7 +430,7 @@ int commit_run(struct commit *c, struct error *e)
 		result = execute_recorded(&w, e);
 	}
 	if (result >= 0 && c->learn)
-		c->learn(c, &w.facts);
+		c->learn(c, &w.model, &w.facts);
 	drop_plan(&w);
 	free(w.sync);
 	tables_close(&w.tables);

@@ -16,6 +16,7 @@
 #include "loader/state.h"
 
 struct facts;
+struct model;
 
 struct commit {
 	const struct root *root;
@@ -43,7 +44,7 @@ struct commit {
 	void (*announce)(const struct commit
 				 *c); /* when all is checked, and before it is done; may be NULL */
 	/* at the end, with what has become of the devices; may be NULL */
-	void (*learn)(const struct commit *c, const struct facts *facts);
+	void (*learn)(const struct commit *c, const struct model *model, const struct facts *facts);
 	void *data; /* the caller's */
 	json_t *origin; /* who asks, and how: origin_make() */
 	long long confirm_ms; /* take it back by itself unless confirmed; 0: no */

@@ -177,6 +177,16 @@ static void make_instance(struct model *m, const char *function, const char *nam
 	i->id = instance_id(full);
 }
 
+static struct model_health health_of(const json_t *function)
+{
+	return (struct model_health){
+		.probes = strcmp(schema_text("sf", function, "health.probe"), "none"),
+		.interval_ms = (uint32_t)schema_number("sf", function, "health.interval"),
+		.down_after = (uint32_t)schema_number("sf", function, "health.down_after"),
+		.up_after = (uint32_t)schema_number("sf", function, "health.up_after"),
+	};
+}
+
 static void make_functions(struct model *m)
 {
 	json_t *functions = json_object_get(m->tree, "service_functions"), *function, *object;
@@ -198,6 +208,7 @@ static void make_functions(struct model *m)
 		f->flags = schema_flag("sf", function, "rebalance") ? FUNCTION_REBALANCE : 0;
 		f->rewrites = schema_flag("sf", function, "rewrites");
 		f->drain_ms = (uint64_t)schema_number("sf", function, "drain_timeout");
+		f->health = health_of(function);
 		f->instances = &m->instances[first];
 		f->n_instances = m->n_instances - first;
 		snprintf(path, sizeof(path), "service_functions/%s", function_name);

@@ -47,6 +47,11 @@ struct model_instance {
 	uint32_t id;
 };
 
+struct model_health {
+	bool probes; /* else the link alone is looked at */
+	uint32_t interval_ms, down_after, up_after;
+};
+
 struct model_function {
 	const char *name;
 	uint64_t id;
@@ -54,6 +59,7 @@ struct model_function {
 	uint32_t flags; /* enum function_flags */
 	bool rewrites; /* alters streams */
 	uint64_t drain_ms;
+	struct model_health health;
 	struct model_instance *instances;
 	size_t n_instances;
 };

@@ -16,7 +16,6 @@
 #define AGAIN_NS   50000000u /* a frame may be lost where the function is busy */
 #define STALE_NS   10000000000u /* nobody waits so long: its asker was killed */
 #define LOOK_NS    1000000
-#define FRAME_SIZE 64
 
 static const uint8_t workload[ETH_ALEN] = PROBE_MAC_WORKLOAD, network[ETH_ALEN] = PROBE_MAC_NETWORK;
 
@@ -48,14 +47,14 @@ static int send_frame(int socket, unsigned int ifindex, const uint8_t *frame)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = (int)ifindex };
 
-	if (sendto(socket, frame, FRAME_SIZE, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0)
+	if (sendto(socket, frame, PROBE_FRAME_SIZE, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return -errno;
 	return 0;
 }
 
 int probe_unmarked(int socket, unsigned int ifindex)
 {
-	uint8_t frame[FRAME_SIZE] = { 0 };
+	uint8_t frame[PROBE_FRAME_SIZE] = { 0 };
 
 	memcpy(frame, workload, ETH_ALEN);
 	memcpy(frame + ETH_ALEN, network, ETH_ALEN);
@@ -133,7 +132,8 @@ static int ask(const struct chain_prober *prober, struct chain_probe *p)
 	return 0;
 }
 
-int chain_probe_send(const struct chain_prober *prober, struct chain_probe *p)
+void chain_probe_frame(uint8_t frame[PROBE_FRAME_SIZE], const struct chain_probe *p,
+		       uint32_t number)
 {
 	uint16_t tag[3] = { htons(ETHERTYPE_VLAN), htons((uint16_t)(p->pcp << 13 | p->tag)),
 			    htons(PROBE_ETHERTYPE) };
@@ -143,20 +143,28 @@ int chain_probe_send(const struct chain_prober *prober, struct chain_probe *p)
 		.step = p->step,
 		.pcp = p->pcp,
 		.instance = p->instance,
+		.number = number,
 	};
 	/* Without a tag there is the ethertype alone. */
 	size_t len = p->tag ? sizeof(tag) : sizeof(tag[0]);
 	bool leaving = p->pcp == PCP_LEAVING;
-	uint8_t frame[FRAME_SIZE] = { 0 };
-	int err = ask(prober, p);
 
-	if (err)
-		return err;
+	memset(frame, 0, PROBE_FRAME_SIZE);
 	memcpy(body.nonce, &p->nonce, sizeof(body.nonce));
 	memcpy(frame, leaving ? network : workload, ETH_ALEN);
 	memcpy(frame + ETH_ALEN, leaving ? workload : network, ETH_ALEN);
 	memcpy(frame + 2 * ETH_ALEN, tag + (p->tag ? 0 : 2), len);
 	memcpy(frame + 2 * ETH_ALEN + len, &body, sizeof(body));
+}
+
+int chain_probe_send(const struct chain_prober *prober, struct chain_probe *p)
+{
+	uint8_t frame[PROBE_FRAME_SIZE];
+	int err = ask(prober, p);
+
+	if (err)
+		return err;
+	chain_probe_frame(frame, p, 0);
 	return send_frame(prober->socket, p->ifindex, frame);
 }
 

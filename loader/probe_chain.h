@@ -42,6 +42,11 @@ struct chain_probe {
 int chain_prober_open(struct chain_prober *prober, const struct root *root, struct error *e);
 void chain_prober_close(struct chain_prober *prober);
 
+/* As it goes into the wire; `number`: of a question that stands in sf_state, else 0. */
+#define PROBE_FRAME_SIZE 64
+void chain_probe_frame(uint8_t frame[PROBE_FRAME_SIZE], const struct chain_probe *probe,
+		       uint32_t number);
+
 /* Returns 0 or -errno: ENETDOWN, the device is down; ENOBUFS, the frame was dropped on its way out. */
 int chain_probe_send(const struct chain_prober *prober, struct chain_probe *probe);
 bool chain_probe_answered(const struct chain_prober *prober, struct chain_probe *probe);

@@ -109,15 +109,17 @@ static json_t *condition(const struct sf_show *v, const struct model_function *f
 			 struct error *e)
 {
 	json_t *out = json_pack("{s:s}", "state", state_of(v, now, one));
+	struct instance_health health;
 
 	if (!one->here)
 		return out;
-	if (now->usable >> one->place & 1 && now->f.instance[one->place].id == one->id)
-		json_object_set_new(
-			out, "health",
-			json_string(instance_health(&now->state[one->place],
-						    places_are_several(now->usable),
-						    (uint32_t)v->steering.now, v->steering.hz)));
+	if (now->usable >> one->place & 1 && now->f.instance[one->place].id == one->id) {
+		instance_health_of(now->state, now->usable, (uint32_t)v->steering.now,
+				   v->steering.hz, one->place, &health);
+		json_object_set_new(out, "health", json_string(health.state));
+		if (health.reason[0])
+			json_object_set_new(out, "reason", json_string(health.reason));
+	}
 	if (one->flags & INSTANCE_DRAIN)
 		add_drain(v, &now->drain[one->place], out);
 	if (v->s.cl->details)
@@ -142,6 +144,9 @@ static void print_instance(const struct model_instance *one, const json_t *objec
 		printf(" left %s", drain_text((uint64_t)json_integer_value(left), text));
 	if (health)
 		printf(" health %s", health);
+	value = json_object_get(now, "reason");
+	if (value)
+		printf(" (%s)", json_string_value(value));
 	value = json_object_get(now, "place");
 	if (value)
 		printf(" place %lld", (long long)json_integer_value(value));

@@ -99,85 +99,6 @@ size_t status_by_hand(const struct root *root)
 
 /* ---- what is not well ---- */
 
-/* What becomes of what the chain protects while nobody takes it. */
-static const char *without(const struct model_step *step)
-{
-	return step->open ? "skips it (on_failure: open)" : "is dropped (sf_down)";
-}
-
-/* As the datapath judges it. */
-static void find_dead(struct verify *v, const char *object, const struct model_step *step,
-		      const struct steering *s, const struct function_now *now,
-		      const struct model_instance *one)
-{
-	if (!one->here || !(now->usable >> one->place & 1) || !steering_is_dead(s, now, one->place))
-		return;
-	finding_add(v->findings, object,
-		    "look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
-		    "function %s/%s has returned nothing for %u s: what the chain protects %s",
-		    one->function, one->name,
-		    ((uint32_t)s->now - now->state[one->place].waiting_since) / s->hz,
-		    places_are_several(now->usable) ? "goes to its other instances" : without(step));
-}
-
-/* All are down, or have been drained. That devices are missing others say. */
-static void find_none(struct verify *v, const char *object, const struct model_step *step,
-		      const struct function_now *now)
-{
-	bool any = false;
-
-	for (size_t i = 0; i < step->sf->n_instances; i++) {
-		const struct model_instance *one = &step->sf->instances[i];
-
-		if (!one->here)
-			continue;
-		if (!(one->flags & (INSTANCE_DOWN | INSTANCE_DRAIN)))
-			return;
-		any = true;
-	}
-	if (any && !now->usable)
-		finding_add(
-			v->findings, object, "`weft sf undrain NAME/INSTANCE`, or add an instance",
-			"all instances of function %s here are down or drained: what the chain protects %s",
-			step->function, without(step));
-}
-
-static int find_dead_of(struct verify *v, const struct model_chain *c, const struct steering *s,
-			struct error *e)
-{
-	char object[FINDING_OBJECT_SIZE];
-
-	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
-	for (uint8_t n = 0; n < c->steps && !(c->flags & CHAIN_BYPASS); n++) {
-		const struct model_step *step = &c->step[n];
-		struct function_now now;
-
-		/* Nobody waits for what a tap returns. */
-		if (!step->sf || step->tap)
-			continue;
-		if (steering_read(s, step->sf, &now, e))
-			return -1;
-		if (verify_protects(v, c))
-			find_none(v, object, step, &now);
-		for (size_t i = 0; i < step->sf->n_instances; i++)
-			find_dead(v, object, step, s, &now, &step->sf->instances[i]);
-	}
-	return 0;
-}
-
-static int check_functions(struct verify *v, struct error *e)
-{
-	struct steering s;
-	int failed = 0;
-
-	if (steering_open(&s, v->root, v->state->host.hz, e))
-		return -1;
-	for (size_t i = 0; i < v->model.n_chains && !failed; i++)
-		failed = find_dead_of(v, &v->model.chains[i], &s, e);
-	steering_close(&s);
-	return failed;
-}
-
 /* Who may read the root need not be one who may ask devices for their programs, and compare. */
 static bool may_look(const struct root *root)
 {
@@ -204,7 +125,7 @@ json_t *status_degraded(const struct root *root, const struct state *state, stru
 		/* From here its devices are not to be seen. */
 		finding_add(v.findings, "root", "look from there", "%s", elsewhere.text);
 		found = json_incref(v.findings);
-	} else if (!verify_devices(&v, e) && !check_functions(&v, e)) {
+	} else if (!verify_devices(&v, e) && !verify_health(&v, v.findings, e)) {
 		verify_underlay(&v);
 		found = json_incref(v.findings);
 	}

@@ -74,8 +74,7 @@ int steering_read(const struct steering *s, const struct model_function *f, stru
 
 bool steering_is_dead(const struct steering *s, const struct function_now *now, uint8_t place)
 {
-	return instance_is_dead(&now->state[place], places_are_several(now->usable),
-				(uint32_t)s->now, s->hz);
+	return instance_is_dead(&now->state[place], (uint32_t)s->now, s->hz);
 }
 
 uint8_t steering_pick(const struct function_now *now, uint64_t flow, uint32_t places)
@@ -95,21 +94,28 @@ uint8_t steering_pick(const struct function_now *now, uint64_t flow, uint32_t pl
 	return best;
 }
 
-/* Places that answer; with `is_new` also a silent one that it is time to try. */
+/* Places that answer, as alive_instances() of the datapath; with `is_new` also one that it is time to try. */
 static uint32_t alive(const struct steering *s, const struct function_now *now, bool is_new)
 {
-	bool risks = is_new && places_are_several(now->usable);
-	uint32_t places = 0;
+	uint32_t answers = 0, doubted = 0, tries = 0, time = (uint32_t)s->now;
 
 	for (uint8_t i = 0; i < FUNCTION_INSTANCES; i++) {
 		const struct sf_state *state = &now->state[i];
+		uint32_t bit = now->usable & 1u << i;
 
-		if (!steering_is_dead(s, now, i) ||
-		    (risks && !instance_is_probed(state, (uint32_t)s->now, s->hz) &&
-		     (uint32_t)s->now - state->last_try >= s->hz))
-			places |= 1u << i;
+		if (!bit || instance_is_down(state, time, s->hz))
+			continue;
+		if (!steering_is_dead(s, now, i) && !instance_is_doubted(state, time, s->hz)) {
+			answers |= bit;
+			continue;
+		}
+		if (!steering_is_dead(s, now, i))
+			doubted |= bit;
+		if (time - state->last_try >= s->hz)
+			tries |= bit;
 	}
-	return places & now->usable;
+	return (answers ? answers : doubted) |
+	       (is_new && places_are_several(now->usable) ? tries : 0);
 }
 
 static bool is_back_home(const struct steering *s, const struct function_now *now,
@@ -134,7 +140,7 @@ uint8_t steering_kept(const struct steering *s, const struct function_now *now,
 		return NO_PLACE;
 	place = known.place & (FUNCTION_INSTANCES - 1);
 	return now->f.instance[place].id == known.instance && now->usable >> place & 1 &&
-			       !steering_is_dead(s, now, place) &&
+			       alive(s, now, false) >> place & 1 &&
 			       !is_back_home(s, now, &known, key->flow)
 		       ? place
 		       : NO_PLACE;

@@ -77,7 +77,7 @@ int verify_run(const struct root *root, const struct state *state, const json_t 
 	verify_rules(&v);
 	verify_underlay(&v);
 	if (!verify_devices(&v, e) && !verify_maps(&v, e) && !verify_forbidden(&v, e) &&
-	    !verify_chains(&v, e)) {
+	    !verify_chains(&v, e) && !verify_health(&v, v.notes, e)) {
 		*report = report_of(&v);
 		result = json_array_size(v.findings) ? EXIT_PARTLY : EXIT_DONE;
 	}

@@ -42,6 +42,8 @@ void verify_underlay(struct verify *v);
 int verify_maps(struct verify *v, struct error *e);
 int verify_chains(struct verify *v, struct error *e);
 int verify_forbidden(struct verify *v, struct error *e);
+/* Instances that are dead or degraded, to one of the lists: whether frames come through is asked by verify_chains(). */
+int verify_health(const struct verify *v, json_t *list, struct error *e);
 
 /* Is a port of this host behind the chain? */
 bool verify_protects(const struct verify *v, const struct model_chain *c);

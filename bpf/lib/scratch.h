@@ -72,7 +72,7 @@ struct steering {
 	__u64 least;			/* rank of the best so far */
 	__u32 best;			/* its place */
 	__u32 mask;			/* of places to look at */
-	__u32 answers;			/* alive_instances() */
+	__u32 answers, doubted, tries;	/* alive_instances() */
 	__u32 usable;			/* usable_instances() */
 };
 

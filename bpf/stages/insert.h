@@ -94,7 +94,7 @@ static __always_inline __u32 function_of(__u32 slot, __u32 step)
 	return chain ? chain_step(chain, step)->function : 0;
 }
 
-__noinline int function_answered(__u32 slot, __u32 step, __u32 instance)
+__noinline int function_answered(__u32 slot, __u32 step, __u32 instance, __u32 pcp)
 {
 	struct chain_traffic *stats = chain_counters(slot, step);
 	__u32 function = function_of(slot, step);
@@ -104,7 +104,7 @@ __noinline int function_answered(__u32 slot, __u32 step, __u32 instance)
 		stats->returned++;
 	if (!function)
 		return 0;
-	function_lives(function, instance);
+	function_lives(function, instance, pcp);
 	of_instance = traffic_of(function, instance);
 	if (of_instance)
 		of_instance->returned++;

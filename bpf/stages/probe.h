@@ -34,11 +34,48 @@ static __always_inline bool probe_fits(const struct pkt *p, const struct probe *
 	       p->ifindex == entrance(step, asked->instance, asked->pcp == PCP_LEAVING ? PCP_TOWARDS : PCP_LEAVING);
 }
 
+/* One that somebody waits for. */
+static __always_inline bool answers_one(const struct pkt *p, const struct probe_body *body)
+{
+	struct probe_key key = {};
+	struct probe *asked;
+
+	__builtin_memcpy(&key.nonce, body->nonce, sizeof(key.nonce));
+	asked = bpf_map_lookup_elem(&probes, &key);
+	if (!asked || body->chain != asked->chain || body->step != asked->step || body->pcp != asked->pcp ||
+	    body->instance != asked->instance || !probe_fits(p, asked))
+		return false;
+	asked->answered = bpf_ktime_get_ns();
+	return true;
+}
+
+/* One of the agent's, of which the next one is on its way already. */
+static __always_inline bool answers_agent(const struct pkt *p, const struct probe_body *body)
+{
+	struct probe said = { .chain = body->chain, .step = body->step, .pcp = body->pcp, .instance = body->instance };
+	__u32 function = function_of(said.chain, said.step);
+	struct sf_state *state;
+	__u64 nonce;
+
+	if (!function || said.instance >= FUNCTION_INSTANCES || !probe_fits(p, &said))
+		return false;
+	__builtin_memcpy(&nonce, body->nonce, sizeof(nonce));
+	state = state_of(function, said.instance);
+	if (!state || !state->nonce || nonce != state->nonce)
+		return false;
+	if (said.pcp == PCP_TOWARDS) {
+		state->answered[1] = body->number;
+		state->answers[1]++;
+	} else {
+		state->answered[0] = body->number;
+		state->answers[0]++;
+	}
+	return true;
+}
+
 __noinline int probe_returned(ctx_t *ctx, struct pkt *p)
 {
 	const struct probe_body *body;
-	struct probe_key key = {};
-	struct probe *asked;
 	__u32 function;
 
 	if (!p)
@@ -46,17 +83,11 @@ __noinline int probe_returned(ctx_t *ctx, struct pkt *p)
 	if (!probe_macs(p))
 		return V_NEXT;
 	body = at(ctx, p->l3, sizeof(*body));
-	if (!body || body->magic != PROBE_MAGIC)
+	if (!body || body->magic != PROBE_MAGIC || !(body->number ? answers_agent(p, body) : answers_one(p, body)))
 		return drop(p, DROP_SF_PROBE);
-	__builtin_memcpy(&key.nonce, body->nonce, sizeof(key.nonce));
-	asked = bpf_map_lookup_elem(&probes, &key);
-	if (!asked || body->chain != asked->chain || body->step != asked->step || body->pcp != asked->pcp ||
-	    body->instance != asked->instance || !probe_fits(p, asked))
-		return drop(p, DROP_SF_PROBE);
-	asked->answered = bpf_ktime_get_ns();
-	function = function_of(asked->chain, asked->step);
+	function = function_of(body->chain, body->step);
 	if (function)
-		function_lives(function, asked->instance);
+		function_lives(function, body->instance, body->pcp);
 	return V_CONSUMED;
 }
 

@@ -98,31 +98,37 @@ __noinline __u32 usable_instances(__u32 slot)
 }
 
 /*
- * Which of the usable places have an instance that answers; and, in the upper half, which silent one may be tried with a
- * new flow, of which the first packet is risked, once a second: nobody else looks whether it is back.
+ * Which of the usable places have an instance that answers: those that are not doubted, or if there are none those that are
+ * not dead. In the upper half, which other may be tried with a new flow, of which the first packet is risked, once a second:
+ * nobody else looks whether it is back, unless the agent says that it is down.
  */
 __noinline __u32 alive_instances(__u32 slot, __u32 usable)
 {
 	const struct host_config *us = this_host();
 	struct scratch *s = scratch_here();
 	__u32 now = bpf_jiffies64();
-	volatile __u32 *answers;
+	volatile struct steering *found;
 
 	if (!us || !s)
 		return 0;
-	answers = &s->steering.answers;
-	*answers = 0;
+	found = &s->steering;
+	found->answers = found->doubted = found->tries = 0;
 	for (__u32 i = 0; i < FUNCTION_INSTANCES; i++) {
-		const struct sf_state *state = state_of(slot, i);
+		const struct sf_state *state = usable >> i & 1 ? state_of(slot, i) : NULL;
 
-		if (!state)
+		if (!state || instance_is_down(state, now, us->hz))
 			continue;
-		if (!instance_is_dead(state, places_are_several(usable), now, us->hz))
-			*answers |= 1 << i;
-		else if (!instance_is_probed(state, now, us->hz) && now - state->last_try >= us->hz)
-			*answers |= 0x10000 << i;
+		if (!instance_is_dead(state, now, us->hz)) {
+			if (!instance_is_doubted(state, now, us->hz)) {
+				found->answers |= 1 << i;
+				continue;
+			}
+			found->doubted |= 1 << i;
+		}
+		if (now - state->last_try >= us->hz)
+			found->tries |= 1 << i;
 	}
-	return *answers & (usable | usable << 16);
+	return (found->answers ? found->answers : found->doubted) | found->tries << 16;
 }
 
 /* Of the places in `mask`. */
@@ -203,8 +209,9 @@ __noinline int keep_instance(__u32 slot, __u64 flow, __u32 tenant)
 	state = state_of(slot, place);
 	usable = usable_instances(slot);
 	if (!state || instance_at(f, place)->id != known->instance || !(usable >> place & 1) ||
-	    instance_is_dead(state, places_are_several(usable), now, us->hz) ||
-	    is_back_home(f, slot, usable, known, flow))
+	    instance_is_dead(state, now, us->hz) || is_back_home(f, slot, usable, known, flow))
+		return NO_INSTANCE;
+	if (instance_is_doubted(state, now, us->hz) && !(alive_instances(slot, usable) >> place & 1))
 		return NO_INSTANCE;
 	if (now - known->seen >= us->hz)
 		known->seen = now;
@@ -261,7 +268,7 @@ static __always_inline bool is_tried(const struct sf_state *state, __u32 now, __
 {
 	if (!open)
 		return state->last_try != now;
-	return skipped % OPEN_TRIES == OPEN_TRIES - 1 && now - state->last_try >= hz && !instance_is_probed(state, now, hz);
+	return skipped % OPEN_TRIES == OPEN_TRIES - 1 && now - state->last_try >= hz && !instance_is_down(state, now, hz);
 }
 
 /* All are dead. */
@@ -305,7 +312,7 @@ __noinline int choose_instance(struct pkt *p, __u32 slot, bool open, __u64 skipp
 	state = state_of(slot, place);
 	if (!state)
 		return NO_INSTANCE;
-	if (state->outstanding >= SILENT_FRAMES && state->last_try != now)
+	if (instance_outstanding(state) >= SILENT_FRAMES && state->last_try != now)
 		state->last_try = now;
 	watch_sent(state, p->steer, now);
 	return place;

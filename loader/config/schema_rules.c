@@ -82,6 +82,29 @@ int schema_check_step(const json_t *object, struct schema_fault *fault)
 	return 0;
 }
 
+/* What answers in less time cannot be told from what is dead; and who is back does not wait for ever. */
+#define HEALTH_DOWN_MIN_MS 5
+#define HEALTH_UP_MAX_MS   600000
+
+int schema_check_sf(const json_t *object, struct schema_fault *fault)
+{
+	long long interval = schema_number("sf", object, "health.interval");
+	long long down = interval * schema_number("sf", object, "health.down_after");
+	long long up = interval * schema_number("sf", object, "health.up_after");
+
+	if (down < HEALTH_DOWN_MIN_MS)
+		return misfit(fault, "health",
+			      "interval times down_after is %lld ms, and that is too soon to call "
+			      "anything dead: at least %d ms",
+			      down, HEALTH_DOWN_MIN_MS);
+	if (up > HEALTH_UP_MAX_MS)
+		return misfit(fault, "health",
+			      "interval times up_after is %lld s, for which an instance that is "
+			      "back would get nothing: at most %d s",
+			      up / 1000, HEALTH_UP_MAX_MS / 1000);
+	return 0;
+}
+
 int schema_check_conntrack(const json_t *object, struct schema_fault *fault)
 {
 	const json_t *half = json_object_get(object, "max_half_open");

@@ -62,11 +62,24 @@ static const struct schema_kind instance_kind = {
 		LATER("management", "the port by which it is managed")),
 };
 
+static const struct schema_kind health_kind = {
+	.name = "health", .doc = "how its instances are watched",
+	.keys = KEYS(
+		SCALAR("probe", word, .words = WORDS(WORD("l2"), WORD("none")), .fallback = "l2",
+		       .doc = "l2: the agent sends frames of its own through each, both ways; none: it looks at links alone"),
+		SCALAR("interval", duration, .min = 1, .max = 10000, .fallback = "2ms",
+		       .doc = "between two probes"),
+		SCALAR("down_after", uint, .min = 2, .max = 100, .fallback = "3",
+		       .doc = "so many in a row did not come back, either way: the instance is down"),
+		SCALAR("up_after", uint, .min = 1, .max = 100000, .fallback = "100",
+		       .doc = "so many in a row did: it is up again")),
+};
+
 static const struct schema_kind sf_kind = {
-	.name = "sf", .path = "service_functions", .block = true,
+	.name = "sf", .path = "service_functions", .block = true, .check = schema_check_sf,
 	.doc = "a service function: a bump in the wire that inspects",
 	.keys = KEYS(
-		LATER("health", "how its instances are probed"),
+		OBJECT("health", health_kind, .doc = "how its instances are watched"),
 		SCALAR("drain_timeout", duration, .min = 1000, .max = 30LL * 86400 * 1000,
 		       .fallback = "10m", .doc = "how long an instance that drains keeps its flows"),
 		SCALAR("rewrites", bool, .fallback = "false",

@@ -44,6 +44,7 @@ int schema_check_network(const json_t *object, struct schema_fault *fault);
 int schema_check_group(const json_t *object, struct schema_fault *fault);
 int schema_check_instance(const json_t *object, struct schema_fault *fault);
 int schema_check_step(const json_t *object, struct schema_fault *fault);
+int schema_check_sf(const json_t *object, struct schema_fault *fault);
 int schema_check_conntrack(const json_t *object, struct schema_fault *fault);
 int schema_check_acl(const json_t *object, struct schema_fault *fault);
 int schema_check_packet(const json_t *object, struct schema_fault *fault);

@@ -76,7 +76,8 @@ struct layout {
 #define FUNCTION(X) X(id) X(flags) X(present) X(fresh) X(instance)
 #define SF_FLOW_KEY(X) X(flow) X(function) X(tenant)
 #define SF_FLOW(X) X(instance) X(preferred) X(seen) X(place) X(pad)
-#define SF_STATE(X) X(waiting_since) X(outstanding) X(flow) X(flows) X(last_try) X(pad) X(down) X(looked) X(spare)
+#define SF_STATE(X) X(waiting_since) X(outstanding) X(flow) X(last_try) X(noticed) X(returned) X(answered) X(answers) X(looked) \
+	X(down) X(degraded) X(since) X(nonce) X(patience) X(spare)
 #define SF_DRAIN(X) X(since) X(until)
 #define SF_TRAFFIC(X) X(flows) X(moved) X(sent) X(returned)
 #define CHAIN(X) X(id) X(tenant) X(tag) X(steps) X(flags) X(vnis) X(step)
@@ -85,7 +86,7 @@ struct layout {
 #define CHAIN_TRAFFIC(X) X(sent) X(returned) X(bypassed) X(kept) X(skipped)
 #define PROBE_KEY(X) X(nonce)
 #define PROBE(X) X(asked) X(answered) X(chain) X(step) X(pcp) X(instance) X(pad)
-#define PROBE_BODY(X) X(magic) X(chain) X(nonce) X(step) X(pcp) X(instance) X(pad)
+#define PROBE_BODY(X) X(magic) X(chain) X(nonce) X(step) X(pcp) X(instance) X(pad) X(number)
 #define FRAGMENT_RANGE(X) X(first) X(end)
 #define FRAGMENT_ENTRY(X) X(source) X(destination) X(id) X(from) X(zone) X(family) X(protocol) X(pass) X(state) \
 	X(early) X(flags) X(stamp) X(since) X(tcp_seq) X(source_port) X(destination_port) X(upper) X(flow_protocol) \

@@ -12,8 +12,6 @@ static const struct {
 } later[] = {
 	{"uplinks",
 	 "config/full.yaml:6:1: uplinks (devices that face the outside) is not supported yet"},
-	{"service_functions/ips/health",
-	 "service_functions/ips: health (how its instances are probed) is not"},
 	{"tenants/red/networks/web/dhcp",
 	 "tenants/red/networks/web: dhcp (what DHCP hands out) is not"},
 	{"tenants/red/ports/db1/qos",

@@ -171,7 +171,6 @@ static void patience(void **state)
 			watch_put(0, OTHER,
 				  &(struct sf_state){ .waiting_since = jiffies_now() - QUICK,
 						      .outstanding = 100,
-						      .flows = 1,
 						      .last_try = jiffies_now() });
 			sent = instance_traffic(0, OTHER).sent;
 			expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_NONE);

@@ -319,7 +319,7 @@ static void through_a_function(void **state)
 				if (pcp == PCP_LEAVING)
 					expect(HOOK_PORT, IN_TC, DEVICE_A, &first, SENT, DROP_NONE);
 				world_run(HOOK_SF, IN_TC, DEVICE_S, &back);
-				case_assert(!watch_now(0, 0).outstanding);
+				case_assert(!outstanding(0, 0));
 			}
 		}
 }

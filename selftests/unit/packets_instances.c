@@ -97,7 +97,7 @@ static void silent(uint8_t place, uint32_t flows, uint32_t since)
 	watch_put(0, place,
 		  &(struct sf_state){ .waiting_since = now - since,
 				      .outstanding = 100,
-				      .flows = flows,
+				      .flow = flows ? 0 : 77,
 				      .last_try = now });
 }
 
@@ -245,7 +245,7 @@ static void patience(void **state)
 			watch_put(0, (uint8_t)mine,
 				  &(struct sf_state){ .waiting_since = now - cases[i].since,
 						      .outstanding = cases[i].outstanding,
-						      .flows = cases[i].flows,
+						      .flow = cases[i].flows ? 0 : 77,
 						      .last_try = now });
 			if (cases[i].alone && cases[i].dead) {
 				/* It gets a frame a tick, to see whether it answers; that is counted as lost. */
@@ -270,10 +270,10 @@ static void who_waits(void **state)
 		world_case("one flow waits", flavour);
 		expect(HOOK_PORT, flavour, DEVICE_A, &one, SENT, DROP_NONE);
 		expect(HOOK_PORT, flavour, DEVICE_A, &one, SENT, DROP_NONE);
-		case_assert(watch_now(0, 0).outstanding == 2 && !watch_now(0, 0).flows);
+		case_assert(watch_now(0, 0).outstanding == 2 && watch_now(0, 0).flow);
 		world_case("two wait", flavour);
 		expect(HOOK_PORT, flavour, DEVICE_A, &other, SENT, DROP_NONE);
-		case_assert(watch_now(0, 0).outstanding == 3 && watch_now(0, 0).flows == 1);
+		case_assert(watch_now(0, 0).outstanding == 3 && !watch_now(0, 0).flow);
 	}
 }
 
@@ -316,6 +316,7 @@ static void tried(void **state)
 		watch = watch_now(0, 1);
 		watch.last_try = jiffies_now() - HZ - 1;
 		watch.looked = jiffies_now();
+		watch.down = DOWN_PROBES;
 		watch_put(0, 1, &watch);
 		for (uint16_t i = 0; i < 50; i++)
 			case_assert(flow_gets(flavour, 4000 + i) != 1);

@@ -119,10 +119,127 @@ static void every_probe(void **state)
 			       c->answers ? DROP_NONE : DROP_SF_PROBE);
 			case_assert(answered() == c->answers);
 			/* The function is alive, and that is all. */
-			case_assert(watch_now(0, 0).outstanding == (c->answers ? 0 : 3));
+			case_assert(outstanding(0, 0) == (c->answers ? 0 : 3));
 			nobody_noticed();
 		}
 }
+
+/* ---- the agent's, whose question stands in the record of the watch ---- */
+
+#define AGENTS_NONCE 0x1eaf1eafu
+#define NUMBER	     0x01020304u
+
+/* Offsets as above; 26 nonce, 36 instance, 38 number. */
+static const struct probe_case agents[] = {
+	{ "leaving, one arm", LEAVING, DEVICE_S, NULL, false, true },
+	{ "towards, one arm", TOWARDS, DEVICE_S, NULL, false, true },
+	{ "leaving, from the second arm", LEAVING, DEVICE_T, NULL, true, true },
+	{ "towards, from the first arm", TOWARDS, DEVICE_S, NULL, true, true },
+
+	{ "leaving, from the arm that it entered", LEAVING, DEVICE_S, NULL, true },
+	{ "towards, from the arm that it entered", TOWARDS, DEVICE_T, NULL, true },
+	{ "from a device of no function", LEAVING, DEVICE_V },
+	{ "another nonce", LEAVING, DEVICE_S, "26=00" },
+	{ "more nonce than there is", LEAVING, DEVICE_S, "30=01" },
+	{ "another magic", LEAVING, DEVICE_S, "18=00" },
+	{ "another chain", LEAVING, DEVICE_S, "22=08" },
+	{ "a chain that there cannot be", LEAVING, DEVICE_S, "22=ffffffff" },
+	{ "another step", LEAVING, DEVICE_S, "34=01" },
+	{ "a step that there cannot be", LEAVING, DEVICE_S, "34=ff" },
+	{ "the other way", LEAVING, DEVICE_S, "35=02" },
+	{ "another instance", LEAVING, DEVICE_S, "36=01" },
+	{ "an instance that there cannot be", LEAVING, DEVICE_S, "36=ff" },
+	{ "another tag", LEAVING, DEVICE_S, "15=2e" },
+	{ "the other PCP", LEAVING, DEVICE_S, "14=41" },
+	{ "cut off", LEAVING, DEVICE_S, "len=41" },
+};
+
+static struct frame agents_frame(uint16_t tci)
+{
+	struct frame f = probe_frame(tci);
+	uint64_t nonce = AGENTS_NONCE;
+	uint32_t number = NUMBER;
+
+	memcpy(f.data + 26, &nonce, sizeof(nonce));
+	memcpy(f.data + 38, &number, sizeof(number));
+	return f;
+}
+
+static void agents_probes(void **state)
+{
+	for (size_t i = 0; i < sizeof(agents) / sizeof(*agents); i++)
+		for_each_flavour(flavour)
+		{
+			const struct probe_case *c = &agents[i];
+			struct frame f = agents_frame(c->tci);
+			struct sf_state s = { .waiting_since = jiffies_now(),
+					      .outstanding = 3,
+					      .nonce = AGENTS_NONCE };
+			int pass = c->tci == TOWARDS;
+
+			if (c->edit)
+				frame_edit(&f, c->edit);
+			world_reset(state);
+			chain_protect(A, c->two_arms);
+			watch_put(0, 0, &s);
+			world_case(c->name, flavour);
+			expect(HOOK_SF, flavour, c->device, &f, c->answers ? SPENT : DROPPED,
+			       c->answers ? DROP_NONE : DROP_SF_PROBE);
+			s = watch_now(0, 0);
+			case_assert(s.answered[pass] == (c->answers ? NUMBER : 0));
+			case_assert(s.answers[pass] == c->answers);
+			case_assert(!s.answered[!pass] && !s.answers[!pass]);
+			case_assert(outstanding(0, 0) == (c->answers ? 0 : 3));
+			nobody_noticed();
+		}
+}
+
+/* Nobody waits: there is no agent, or the record is another instance's since. Nor does an answer to somebody else's question. */
+static void no_agent_waits(void **state)
+{
+	for_each_flavour(flavour)
+	{
+		struct frame f = agents_frame(LEAVING);
+
+		world_reset(state);
+		chain_protect(A, false);
+		ask(PCP_LEAVING);
+		world_case("no agent", flavour);
+		memset(f.data + 26, 0, 8);
+		expect(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_SF_PROBE);
+		world_case("of a command", flavour);
+		f = probe_frame(LEAVING);
+		f.data[38] = 1;
+		expect(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_SF_PROBE);
+		case_assert(!answered() && !watch_now(0, 0).answers[0]);
+	}
+}
+
+/*
+ * One function plays another's answers: what an instance is asked only it can answer, since it has to come from its own
+ * device.
+ */
+static void of_another_function(void **state)
+{
+	static const enum device_name functions[] = { DEVICE_S, DEVICE_T };
+
+	for_each_flavour(flavour)
+	{
+		struct frame f = agents_frame(LEAVING);
+
+		world_reset(state);
+		chain_protect_steps(A, 0, functions, 2);
+		for (uint8_t i = 0; i < 2; i++)
+			watch_put(i, 0, &(struct sf_state){ .nonce = AGENTS_NONCE });
+		world_case("from the other's device", flavour);
+		expect(HOOK_SF, flavour, DEVICE_T, &f, DROPPED, DROP_SF_PROBE);
+		world_case("from its own", flavour);
+		expect(HOOK_SF, flavour, DEVICE_S, &f, SPENT, DROP_NONE);
+		case_assert(watch_now(0, 0).answers[0] == 1 && !watch_now(1, 0).answers[0]);
+	}
+}
+
+/* ---- both ---- */
 
 /* Asked of one chain, a probe is no answer once the chain is gone or has fewer steps. */
 static void of_a_chain_that_went(void **state)
@@ -218,6 +335,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_probe, world_reset),
+		cmocka_unit_test_setup(agents_probes, world_reset),
+		cmocka_unit_test_setup(no_agent_waits, world_reset),
+		cmocka_unit_test_setup(of_another_function, world_reset),
 		cmocka_unit_test_setup(of_a_chain_that_went, world_reset),
 		cmocka_unit_test_setup(unasked, world_reset),
 		cmocka_unit_test_setup(of_a_workload, world_reset),

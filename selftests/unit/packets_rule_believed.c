@@ -22,9 +22,9 @@ static void three_flows(void **state, const char *name, enum flavour flavour)
 	offer_all(0);
 	acl_put_chains(entries, (uint16_t[]){ CHAIN, CHAIN_2, 0, 0 }, 4);
 	world_case(name, flavour);
-	PASSES(flavour, ((struct packet){ A, B, 4, UDP, 1000, 53 }), LEAVING(CHAIN));
-	PASSES(flavour, ((struct packet){ B, A, 4, UDP, 1000, 54 }), { 0 });
-	PASSES(flavour, ((struct packet){ R, A, 4, UDP, 1000, 55 }), TOWARDS(CHAIN_2));
+	BY(flavour, ((struct packet){ A, B, 4, UDP, 1000, 53 }), LEAVING(CHAIN));
+	BY(flavour, ((struct packet){ B, A, 4, UDP, 1000, 54 }), { 0 });
+	BY(flavour, ((struct packet){ R, A, 4, UDP, 1000, 55 }), TOWARDS(CHAIN_2));
 	/* Denied, and known as such. */
 	send_in(flavour, (struct packet){ A, B, 4, UDP, 1000, 99 }, DROPPED, DROP_ACL_IN);
 }
@@ -94,8 +94,8 @@ static void forged(void **state)
 			is_at(sent, (struct stop){ 0 });
 			case_assert(port_traffic(A).to_packets == a && port_traffic(B).to_packets == b);
 			/* And the flow goes on where it went. */
-			PASSES(flavour, ((struct packet){ A, B, 4, UDP, 1000, 53 }), LEAVING(CHAIN));
-			PASSES(flavour, ((struct packet){ B, A, 4, UDP, 53, 1000 }), TOWARDS(CHAIN));
+			BY(flavour, ((struct packet){ A, B, 4, UDP, 1000, 53 }), LEAVING(CHAIN));
+			BY(flavour, ((struct packet){ B, A, 4, UDP, 53, 1000 }), TOWARDS(CHAIN));
 		}
 }
 

@@ -254,7 +254,7 @@ static void without_function(void **state)
 				else if (cases[i].reason)
 					send_in(flavour, there, DROPPED, cases[i].reason);
 				else
-					PASSES(flavour, there, { 0 });
+					BY(flavour, there, { 0 });
 				case_assert(chain_traffic_of(CHAIN, 0).bypassed == cases[i].bypassed);
 				case_assert(chain_traffic_of(CHAIN, 0).skipped == cases[i].skipped);
 				case_assert(!chain_traffic_of(CHAIN, 0).sent && !chain_traffic_of(CHAIN, 0).kept);
@@ -352,7 +352,7 @@ static void left_to_tc(void **state)
 		world_case("a chain that XDP cannot send to", IN_XDP);
 		send_in(IN_XDP, there, UP, DROP_NONE);
 		case_assert(!flow_count("ct4") && !rule_counted(91).packets && !rule_counted(92).packets);
-		PASSES(IN_TC, there, { CHAIN, in ? PCP_TOWARDS : PCP_LEAVING });
+		BY(IN_TC, there, { CHAIN, in ? PCP_TOWARDS : PCP_LEAVING });
 		send_in(IN_XDP, there, UP, DROP_NONE);
 		case_assert(chain_traffic_of(CHAIN, 0).sent == 1);
 	}

@@ -16,20 +16,20 @@ static void changes(void **state)
 		offer_all(0);
 		put_rules(&(struct rules){ .at = A });
 		world_case("without a chain", flavour);
-		PASSES(flavour, there, { 0 });
-		PASSES(flavour, back, { 0 });
+		BY(flavour, there, { 0 });
+		BY(flavour, back, { 0 });
 		world_case("a chain comes", flavour);
 		put_rules(&(struct rules){ .out = CHAIN, .at = A });
 		/* The rules are there before the epoch. */
-		PASSES(flavour, there, { 0 });
+		BY(flavour, there, { 0 });
 		tenant_bump();
-		PASSES(flavour, back, TOWARDS(CHAIN));
-		PASSES(flavour, there, LEAVING(CHAIN));
+		BY(flavour, back, TOWARDS(CHAIN));
+		BY(flavour, there, LEAVING(CHAIN));
 		world_case("another one in its place", flavour);
 		put_rules(&(struct rules){ .out = CHAIN_2, .at = A });
 		tenant_bump();
-		PASSES(flavour, there, LEAVING(CHAIN_2));
-		PASSES(flavour, back, TOWARDS(CHAIN_2));
+		BY(flavour, there, LEAVING(CHAIN_2));
+		BY(flavour, back, TOWARDS(CHAIN_2));
 		expect(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_SF_NO_FLOW);
 		world_case("while a frame is in the function", flavour);
 		send_in(flavour, there, SENT, DROP_NONE);
@@ -38,7 +38,7 @@ static void changes(void **state)
 		f = packet_frame(tagged(there, (struct stop)LEAVING(CHAIN_2)));
 		expect(HOOK_SF, flavour, DEVICE_T, &f, DROPPED, DROP_SF_NO_FLOW);
 		f = packet_frame(tagged(there, (struct stop)LEAVING(CHAIN)));
-		PASSES(flavour, there, LEAVING(CHAIN));
+		BY(flavour, there, LEAVING(CHAIN));
 		world_case("while it is, and the policy changes elsewhere", flavour);
 		send_in(flavour, there, SENT, DROP_NONE);
 		tenant_bump();
@@ -46,8 +46,8 @@ static void changes(void **state)
 		world_case("the chain goes", flavour);
 		put_rules(&(struct rules){ .at = A });
 		tenant_bump();
-		PASSES(flavour, there, { 0 });
-		PASSES(flavour, back, { 0 });
+		BY(flavour, there, { 0 });
+		BY(flavour, back, { 0 });
 		expect(HOOK_SF, flavour, DEVICE_S, &f, DROPPED, DROP_SF_NO_FLOW);
 		world_case("it is denied, and comes back", flavour);
 		acl_put(&(struct acl_entry){ .direction = FROM_WORKLOAD, .action = ACL_DENY, ACL_ALL }, 1);
@@ -55,7 +55,7 @@ static void changes(void **state)
 		send_in(flavour, there, DROPPED, DROP_ACL_OUT);
 		put_rules(&(struct rules){ .out = CHAIN, .at = A });
 		tenant_bump();
-		PASSES(flavour, there, LEAVING(CHAIN));
+		BY(flavour, there, LEAVING(CHAIN));
 	}
 }
 
@@ -112,7 +112,7 @@ static void keep(void **state)
 			}
 			case_assert(chain_traffic_of(CHAIN, 0).kept - kept == (c->inspected ? 0 : 6));
 			/* A new one is not. */
-			PASSES(flavour, ((struct packet){ A, B, 4, UDP, 1001, 53 }), LEAVING(CHAIN));
+			BY(flavour, ((struct packet){ A, B, 4, UDP, 1001, 53 }), LEAVING(CHAIN));
 			if (c->inspected)
 				continue;
 			/* The function has no part in what goes round it. */
@@ -120,12 +120,12 @@ static void keep(void **state)
 			world_case("keep, and another one in its place", flavour);
 			put_rules(&(struct rules){ .out = CHAIN_2, .at = A });
 			tenant_bump();
-			PASSES(flavour, there, { 0 });
+			BY(flavour, there, { 0 });
 			world_case("which is told to insert", flavour);
 			offer_all(0);
 			tenant_bump();
-			PASSES(flavour, there, LEAVING(CHAIN_2));
-			PASSES(flavour, back, TOWARDS(CHAIN_2));
+			BY(flavour, there, LEAVING(CHAIN_2));
+			BY(flavour, back, TOWARDS(CHAIN_2));
 		}
 }
 
@@ -137,11 +137,11 @@ static void keep_of_one_direction(void **state)
 	for_each_flavour(flavour)
 	{
 		old_flow(state, &(struct older){ "one direction", 0, 0, 0 }, flavour, there, back);
-		PASSES(flavour, there, LEAVING(CHAIN));
+		BY(flavour, there, LEAVING(CHAIN));
 		offer_all(CHAIN_KEEP);
 		tenant_bump();
-		PASSES(flavour, back, TOWARDS(CHAIN));
-		PASSES(flavour, there, LEAVING(CHAIN));
+		BY(flavour, back, TOWARDS(CHAIN));
+		BY(flavour, there, LEAVING(CHAIN));
 	}
 }
 
@@ -156,7 +156,7 @@ static void keep_is_of_one_receiver(void **state)
 		uint64_t sent[CHAINS];
 
 		old_flow(state, &(struct older){ "another receiver", CHAIN_KEEP, 0, 0 }, flavour, there, back);
-		PASSES(flavour, there, { 0 });
+		BY(flavour, there, { 0 });
 		read_sent(sent);
 		send_in(flavour, moved, SENT, DROP_NONE);
 		is_at(sent, (struct stop)LEAVING(CHAIN));
@@ -177,11 +177,11 @@ static void reset(void **state)
 		expect_tc(HOOK_PORT, flavour, DEVICE_A, &f, DROPPED, DROP_CHAIN_RESET);
 		if (flavour == IN_XDP)
 			continue;
-		PASSES(flavour, there, LEAVING(CHAIN));
-		PASSES(flavour, back, TOWARDS(CHAIN));
+		BY(flavour, there, LEAVING(CHAIN));
+		BY(flavour, back, TOWARDS(CHAIN));
 		/* Of the same chain no flow is older than it was. */
 		tenant_bump();
-		PASSES(flavour, there, LEAVING(CHAIN));
+		BY(flavour, there, LEAVING(CHAIN));
 	}
 }
 
@@ -202,7 +202,7 @@ static void reset_connection(void **state)
 		put_rules(&(struct rules){ .at = A });
 		world_case("a connection is reset", flavour);
 		for (int i = 0; i < 3; i++)
-			PASSES(flavour, handshake[i], { 0 });
+			BY(flavour, handshake[i], { 0 });
 		put_rules(&(struct rules){ .in = CHAIN, .at = B });
 		tenant_bump();
 		expect_tc(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_CHAIN_RESET);
@@ -211,7 +211,7 @@ static void reset_connection(void **state)
 		case_assert(flow_only("ct4", NULL).path[0].flags & FLOW_CLOSING);
 		/* Each further segment of it gets the same answer, and a SYN begins anew, through the chain. */
 		expect(HOOK_PORT, flavour, DEVICE_A, &f, SENT, DROP_CHAIN_RESET);
-		PASSES(flavour, ((struct packet){ CLIENT, SYN, .seq = 9000 }), TOWARDS(CHAIN));
+		BY(flavour, ((struct packet){ CLIENT, SYN, .seq = 9000 }), TOWARDS(CHAIN));
 	}
 }
 

@@ -114,7 +114,7 @@ static void walk(const char *kinds, enum who from, bool mirrored)
 		case_assert(t.sent == 1 && t.returned == (kinds[i] == 'I') && !t.skipped);
 		case_assert(instance_traffic((uint8_t)i, 0).sent == 1);
 		/* Nobody waits for a tap. */
-		case_assert(!watch_now((uint8_t)i, 0).outstanding);
+		case_assert(!outstanding((uint8_t)i, 0));
 	}
 }
 
@@ -271,7 +271,6 @@ static void broken_taps(void **state)
 				watch_put(0, 0,
 					  &(struct sf_state){ .waiting_since = jiffies_now() - 2 * HZ,
 							      .outstanding = 100,
-							      .flows = 1,
 							      .last_try = jiffies_now(),
 							      .down = DOWN_PROBES,
 							      .looked = jiffies_now() });
@@ -284,7 +283,7 @@ static void broken_taps(void **state)
 			case_assert(port_traffic(to).to_packets == 1);
 			case_assert(step_traffic(0).sent == cases[i].copied &&
 				    step_traffic(0).skipped == !cases[i].copied);
-			case_assert(watch_now(0, 0).outstanding == (cases[i].copied ? 100 : 0));
+			case_assert(outstanding(0, 0) == (cases[i].copied ? 100 : 0));
 		}
 }
 
@@ -298,7 +297,7 @@ static void one_of_several(void **state)
 	expect(HOOK_PORT, IN_TC, DEVICE_A, &plain, SENT, DROP_TAP_FAILED);
 	expect_copies(1, 1, &copy);
 	case_assert(step_traffic(2).sent == 1 && !port_traffic(B).to_packets);
-	case_assert(watch_now(2, 0).outstanding == 1 && instance_traffic(2, 0).sent == 1);
+	case_assert(outstanding(2, 0) == 1 && instance_traffic(2, 0).sent == 1);
 	/* And a function that is dead is so also behind a tap, which has nothing to see then. */
 	begin(state, "before a dead one", "TI", 0);
 	instance_put(1, 0, 2, 0, 0);
@@ -507,7 +506,6 @@ static void instances(void **state)
 			watch_put(0, i,
 				  &(struct sf_state){ .waiting_since = jiffies_now() - 2 * HZ,
 						      .outstanding = 100,
-						      .flows = 1,
 						      .last_try = jiffies_now() });
 	}
 	/* All are silent, and each has what it had. */

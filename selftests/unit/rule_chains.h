@@ -152,7 +152,7 @@ static inline void passes(enum flavour flavour, struct packet p, const struct st
 	ended(&r, &p, delivered);
 }
 
-#define PASSES(flavour, packet, ...) passes(flavour, packet, (const struct stop[STOPS]){ __VA_ARGS__ })
+#define BY(flavour, packet, ...) passes(flavour, packet, (const struct stop[STOPS]){ __VA_ARGS__ })
 
 /* A connection of the tests. */
 #define CLIENT A, B, 4, TCP, 1000, 80

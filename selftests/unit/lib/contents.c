@@ -304,6 +304,13 @@ struct sf_state watch_now(uint8_t step, uint8_t place)
 	return state;
 }
 
+uint32_t outstanding(uint8_t step, uint8_t place)
+{
+	struct sf_state state = watch_now(step, place);
+
+	return instance_outstanding(&state);
+}
+
 void watch_put(uint8_t step, uint8_t place, const struct sf_state *state)
 {
 	uint32_t index = INSTANCE_INDEX(FUNCTION + (uint32_t)step, place);
@@ -375,6 +382,11 @@ void chain_protect_steps(enum who w, uint8_t flags, const enum device_name *func
 struct chain_traffic step_traffic(uint8_t step)
 {
 	return chain_traffic_of(CHAIN, step);
+}
+
+void steering_forget(void)
+{
+	clear_hash(map_fd("sf_flows"), sizeof(struct sf_flow_key));
 }
 
 void clear_hash(int fd, uint32_t key_size)
@@ -453,7 +465,7 @@ int world_reset(void **state)
 	map_put("syn_pressure", &tenant, &(struct syn_pressure){ 0 });
 	acl_put(NULL, 0);
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));
-	clear_hash(map_fd("sf_flows"), sizeof(struct sf_flow_key));
+	steering_forget();
 	clear_hash(map_fd("fdb"), sizeof(struct fdb_key));
 	put_tenant();
 	put_hosts();

@@ -141,10 +141,12 @@ void function_put(uint8_t step, const struct function *function);
 /* At a place, which then has this id, with these devices (0: not there); the masks are those of who is there. */
 void instance_put(uint8_t step, uint8_t place, uint32_t id, uint32_t leaving, uint32_t towards);
 struct sf_state watch_now(uint8_t step, uint8_t place);
+uint32_t outstanding(uint8_t step, uint8_t place); /* frames that went there since anything came back */
 void watch_put(uint8_t step, uint8_t place, const struct sf_state *state);
 /* When its drain is over, in jiffies; 0: it does not drain. */
 void drain_put(uint8_t step, uint8_t place, uint64_t until);
 struct sf_traffic instance_traffic(uint8_t step, uint8_t place);
+void steering_forget(void); /* which flow goes to which instance */
 /* What comes back for the workload from an instance, in all passes. */
 void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t step, uint8_t place);
 /* Nothing that comes from the device is believed any more. */

@@ -213,6 +213,8 @@ static int by_instance(struct show *s, json_t *all, struct error *e)
 	struct entries list;
 
 	json_object_set_new(all, c->title, instances);
+	if (!s->model.n_instances)
+		return 0;
 	if (instances_place(&s->model, &s->root, e) ||
 	    read_counters(s, c->map, c->fields, &list, e))
 		return -1;

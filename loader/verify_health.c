@@ -87,6 +87,8 @@ int verify_health(const struct verify *v, json_t *list, struct error *e)
 	struct steering s;
 	int failed = 0;
 
+	if (!v->model.n_chains)
+		return 0;
 	if (instance_health_open(&look, v->root, v->state->host.hz, e))
 		return -1;
 	if (steering_open(&s, v->root, v->state->host.hz, e)) {

@@ -176,8 +176,10 @@ added() {
 	flows h1.pa $((FIRST + 2000)) $((FIRST + 2039))
 	capture_stop
 	seen $((FIRST + 2000)) $((FIRST + 2039))
-	[ "$(number $(at ips3))" -ge 20 ] && ok "it gets $(number $(at ips3)) of 40 new ones with a weight of 8 in 10" ||
-		fail "it gets $(number $(at ips3)) of 40 new ones with a weight of 8 in 10"
+	# shellcheck disable=SC2046
+	count=$(number $(at ips3))
+	[ "$count" -ge 20 ] && ok "it gets $count of 40 new ones with a weight of 8 in 10" ||
+		fail "it gets $count of 40 new ones with a weight of 8 in 10"
 	expect_output 'ips/ips3 {host: h1, devices: \[t0, t1\], weight: 8} state up health up' weft_on h1 sf show
 }
 

@@ -23,16 +23,16 @@ in_help() {
 
 # mdoc, as far as the page uses it: "load Oo Fl -host Ar VALUE Oc" is "load [--host VALUE]".
 in_manual() {
-	local object form option
+	local object form option del
 	sed -n '/^\.Ss Commands/,/^\.Ss Keys/s/^\.It Ic //p' "$MAN" | grep -v ' Ta ' |
 		sed 's/Op Ar \(.*\)$/[\1]/; s/Oo /[/g; s/\[Ar /[/g; s/ Oc/]/g; s/Fl -/--/g; s/ Ar / /g'
-	sed -n 's/ Ta Fl -/ --/; s/^\.It Ic \([a-z]*\) Ta Ar /\1 /p' "$MAN" |
-		while read -r object form option; do
+	sed -n 's/ Ta Fl -/ --/; s/ , No also of Cm del$/ del/; s/^\.It Ic \([a-z]*\) Ta Ar /\1 /p' "$MAN" |
+		while read -r object form option del; do
 		option=${option:+ [$option]}
 		echo "$object add $form KEY VALUE...$option"
 		echo "$object set $form KEY VALUE...$option"
 		echo "$object replace $form KEY VALUE...$option"
-		echo "$object del $form"
+		echo "$object del $form${del:+$option}"
 		echo "$object show [$form]"
 	done
 }

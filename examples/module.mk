@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The small service functions of the examples, into build/tools/. Included by the top Makefile after selftests/bench/module.mk.
 
-EXAMPLE_TOOLS := build/tools/content_filter build/tools/reflector.bpf.o build/tools/reflector
+EXAMPLE_TOOLS := build/tools/content_filter build/tools/rewriter build/tools/reflector.bpf.o build/tools/reflector build/tools/xsk_echo
 TOOLS += $(EXAMPLE_TOOLS)
 
-build/tools/content_filter: examples/content_filter/content_filter.c
+build/tools/content_filter: examples/content_filter/content_filter.c examples/arm.h
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) $< -o $@
+	$(CC) $(TOOLS_CFLAGS) -I. $< -o $@
+
+build/tools/rewriter: examples/rewriter/rewriter.c examples/arm.h
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) -I. $< -o $@
+
+build/tools/xsk_echo: examples/xsk_echo/xsk_echo.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOLS_CFLAGS) $< -o $@ -lbpf -lelf -lz
 
 build/tools/reflector.bpf.o: examples/reflector/reflector.bpf.c
 	@mkdir -p $(@D)

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * tap_echo: a virtual machine's stand-in as a service function: makes a tap device, holds it, and gives each frame back.
+ *
+ *   tap_echo [-v] DEVICE
+ *
+ * With -v it has what virtio has: a header before each frame (vnet_hdr), and takes and gives back unfinished checksums and
+ * super-packets. Prints "ready", and how many frames passed at its end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "tap_echo: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void set_up(struct ifreq *request)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, request))
+		die("flags");
+	request->ifr_flags |= IFF_UP;
+	if (ioctl(fd, SIOCSIFFLAGS, request))
+		die("up");
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct sigaction act = { .sa_handler = on_signal };
+	static char frame[128 * 1024];
+	int vnet_hdr = argc == 3 && !strcmp(argv[1], "-v");
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	unsigned long frames = 0, lost = 0;
+	ssize_t len;
+	int fd;
+
+	if (argc != 2 + vnet_hdr) {
+		fputs("usage: tap_echo [-v] DEVICE\n", stderr);
+		return 2;
+	}
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGINT, &act, NULL);
+	if (vnet_hdr)
+		request.ifr_flags |= IFF_VNET_HDR;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", argv[1 + vnet_hdr]);
+	fd = open("/dev/net/tun", O_RDWR);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request))
+		die("/dev/net/tun");
+	if (vnet_hdr && ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6))
+		die("TUNSETOFFLOAD");
+	set_up(&request);
+	puts("ready");
+	fflush(stdout);
+	while (!stop) {
+		len = read(fd, frame, sizeof(frame));
+		if (len < 0)
+			continue;
+		if (write(fd, frame, (size_t)len) == len)
+			frames++;
+		else
+			lost++;
+	}
+	printf("frames=%lu lost=%lu\n", frames, lost);
+	return 0;
+}

@@ -140,7 +140,9 @@ picture() {
 	weft_on h1 save
 	weft_on h1 -j fdb show
 	weft_on h1 -j neigh show
-	weft_on h1 -j status | jq -S '{devices, pending, bypassed, degraded, interrupted} | del(.. | .ifindex?)'
+	# That a function is deaf is noticed after a second, if the look comes so late.
+	weft_on h1 -j status | jq -S '{devices, pending, bypassed, degraded, interrupted} | del(.. | .ifindex?) |
+		.degraded |= map(select(.problem | contains("has returned nothing") | not))'
 }
 
 # step NAME: looks before each write, with the command stopped there. Leaves the number of writes in $WRITES.

@@ -7,7 +7,8 @@
 
 TRANSITIONS=(rule_replaced default_closed default_opened default_out monitor_off tenant_replaced slots_reused vni_swapped
 	network_to_other_tenant port_moved devices_swapped addresses_swapped group_changed chain_rebound chain_inserted
-	chain_removed chain_with_rule chain_without_rule first_apply ipv6_added table_resized ifindex_reused port_to_function function_to_port verb batch
+	chain_removed chain_with_rule chain_without_rule rule_with_chain rule_without_chain rule_chain_rebound
+	rule_chain_way rule_chain_back first_apply ipv6_added table_resized ifindex_reused port_to_function function_to_port verb batch
 	mode_xdp mode_tc first_clsact)
 
 # head_yaml [FUNCTIONS [MODE]]: more functions than the usual ones; how h1 attaches.
@@ -243,6 +244,58 @@ transition_chain_without_rule() {
 	local old=$OLD
 	OLD=$NEW NEW=$old
 	FRAMES=${FRAMES/old p1/new p1}
+}
+
+# by_rule CHAINS RULES: a and b, and c beside them; rules of b with chains.
+by_rule() {
+	tenant red 101; ports; port a p1 1; port b p2 2; port c p3 3
+	[ -z "$1" ] || echo "    chains: {$1}"
+	acl; rule any allow 50 5; printf '%s\n' "$2"
+}
+
+to_b_or_c='both p1 p3 u4(1, 3, fresh, 5, data)
+		both p1 p2 u4(1, 2, fresh, 5, data)'
+
+# A rule lets through what its chain alone may judge; and both go again.
+transition_rule_with_chain() {
+	OLD=$(by_rule '' '')
+	NEW=$(by_rule 'one: {tag: 301, steps: [{function: deaf}]}' "$(rule it allow 60 9 'apply_to: [port:b], chain: one')")
+	FRAMES="$to_b_or_c
+		never p1 p2 u4(1, 2, fresh, 9, data)
+		never p1 p2 u4(1, 2, 4000, 9, data)"
+}
+
+transition_rule_without_chain() {
+	transition_rule_with_chain
+	local old=$OLD
+	OLD=$NEW NEW=$old
+}
+
+# Another chain, which is new, in the rule's.
+transition_rule_chain_rebound() {
+	OLD=$(by_rule 'one: {tag: 301, steps: [{function: deaf}]}' "$(rule it allow 60 9 'apply_to: [port:b], chain: one')")
+	NEW=$(by_rule 'two: {tag: 302, steps: [{function: deaf2}]}' "$(rule it allow 60 9 'apply_to: [port:b], chain: two')")
+	FRAMES="$to_b_or_c
+		never p1 p2 u4(1, 2, fresh, 9, data)
+		never p1 p2 u4(1, 2, 4000, 9, data)"
+}
+
+# The rule is of other flows, and the chain of another function, at once: neither rule meets the other one's.
+transition_rule_chain_way() {
+	OLD=$(by_rule 'one: {tag: 301, steps: [{function: good}]}' "$(rule it allow 60 6 'apply_to: [port:b], chain: one')")
+	NEW=$(by_rule 'one: {tag: 301, steps: [{function: deaf}]}' "$(rule it allow 60 9 'apply_to: [port:b], chain: one')")
+	FRAMES="$to_b_or_c
+		old p1 p2 u4(1, 2, fresh, 6, data)
+		old p1 p2 u4(1, 2, 4000, 6, data)
+		never p1 p2 u4(1, 2, fresh, 9, data)
+		never p1 p2 u4(1, 2, 4000, 9, data)"
+}
+
+transition_rule_chain_back() {
+	transition_rule_chain_way
+	local old=$OLD
+	OLD=$NEW NEW=$old
+	FRAMES=${FRAMES//old p1/new p1}
 }
 
 transition_first_apply() {

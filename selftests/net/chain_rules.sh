@@ -287,6 +287,23 @@ $ALL"
 	expect_ok weft_on h1 verify
 }
 
+# knows BITS: what the label of the loaded programs says that they know, beside their version.
+knows() {
+	local pin=$(root_of h1)/abi
+	bpftool -j map lookup pinned "$pin" key 0 0 0 0 | jq -r '.value[]' | sed "5s/.*/0x0$1/" | xargs bpftool map update pinned "$pin" key 0 0 0 0 value
+}
+
+# Programs of a build before would drop all that a rule with a chain lets pass: none is made.
+older_programs() {
+	expect_ok weft_on h1 acl del red/a-out
+	knows 0
+	expect_refused 'know no chains of rules: run .weft load' weft_on h1 acl add red/more apply_to port:a direction out priority 9 action allow chain at-a
+	expect_ok weft_on h1 acl add red/more apply_to port:a direction out priority 9 action allow
+	knows 1
+	expect_ok weft_on h1 acl set red/more chain at-a
+	expect_ok weft_on h1 acl del red/more
+}
+
 # A port comes into a rule's group, and leaves it: so it comes into the chain.
 groups() {
 	{
@@ -324,4 +341,5 @@ function_add h1 v0
 for ns in h1.pa h1.pc h2.pb; do echo_serve $ns 7; done
 each_mode run
 command_line
+older_programs
 groups

@@ -235,6 +235,12 @@ there_and_back() {
 	expect_ok weft_on h1 chain add red/pair tag 77 steps first,second
 	expect_refused 'leave out all but the first' weft_on h1 load --previous
 	expect_eq 4 "$(label h1 | cut -d" " -f1)" "and stay in version 4"
+	# Programs that know no chains of rules would drop what these are to inspect.
+	expect_ok weft_on h1 chain set red/pair steps first
+	expect_ok weft_on h1 acl add red/inspected apply_to port:a direction out priority 9 protocol udp destination_port 4444 \
+		action allow chain pair
+	expect_refused 'acl red/inspected: has a chain, .* know no chains of rules' weft_on h1 load --previous
+	expect_ok weft_on h1 acl del red/inspected
 	expect_ok weft_on h1 chain del red/pair
 	run_quietly weft_on h1 sf del first
 	run_quietly weft_on h1 sf del second

@@ -289,7 +289,8 @@ $ALL"
 
 # knows BITS: what the label of the loaded programs says that they know, beside their version.
 knows() {
-	local pin=$(root_of h1)/abi
+	local pin
+	pin=$(root_of h1)/abi
 	bpftool -j map lookup pinned "$pin" key 0 0 0 0 | jq -r '.value[]' | sed "5s/.*/0x0$1/" | xargs bpftool map update pinned "$pin" key 0 0 0 0 value
 }
 

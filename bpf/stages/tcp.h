@@ -68,8 +68,7 @@ static __always_inline void tcp_advance_fragment(const struct pkt *p, struct flo
 {
 	__u32 end = p->tcp_seq + p->payload + !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
 
-	if (seq_after(end, us->tcp_end))
-		us->tcp_end = end;
+	seq_advance(&us->tcp_end, end);
 }
 
 /* See tcp_check_slowly. */

@@ -74,14 +74,33 @@ static __always_inline bool seq_fits_after_excess(const struct pkt *p, const str
 
 /* ---- learning ---- */
 
+#define ADVANCE_TRIES 8	/* each fails once for another CPU that has gone on in between */
+
+/*
+ * Only forwards, whatever other CPUs write: segments of one direction meet on two where a sender writes on one while
+ * acknowledgements let it go on on the other. The lower number, if it came last, would make what is right look forged.
+ */
+static __always_inline void seq_advance(__u32 *number, __u32 to)
+{
+	__u32 was = *(volatile __u32 *)number;
+
+	for (int i = 0; i < ADVANCE_TRIES && seq_after(to, was); i++) {
+		__u32 now = __sync_val_compare_and_swap(number, was, to);
+
+		if (now == was)
+			return;
+		was = now;
+	}
+}
+
 static __always_inline void window_learn(const struct pkt *p, struct flow *f)
 {
 	__u32 edge = p->tcp_ack + ((__u32)p->tcp_window << FLOW_TCP_SCALE(*flow_tcp(f, p->dir))), end = segment_end(p);
 	__u16 *window = flow_window(f, p->dir);
 	struct flow_dir *us = flow_us(f, p);
 
-	if (seq_after(end, us->tcp_end))
-		us->tcp_end = end;
+	seq_advance(&us->tcp_end, end);
+	/* This and the window may fall behind so: no segment in order is dropped for it, and the next one says as much again. */
 	if (seq_after(p->tcp_ack, us->tcp_max_ack))
 		us->tcp_max_ack = p->tcp_ack;
 	if (p->tcp_window > *window)
@@ -89,8 +108,7 @@ static __always_inline void window_learn(const struct pkt *p, struct flow *f)
 	/* A closed window is tried with a byte beyond it. */
 	if (!p->tcp_window)
 		edge++;
-	if (seq_after(edge, us->tcp_max_end))
-		us->tcp_max_end = edge;
+	seq_advance(&us->tcp_max_end, edge);
 }
 
 static __always_inline __u16 scaled_down(__u16 bytes, __u32 scale)

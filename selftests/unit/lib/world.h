@@ -70,7 +70,7 @@ uint64_t jiffies64_now(void);
 /* Where a test starts its packet: the hook, and the device it comes in on. */
 struct result world_run(enum hook hook, enum flavour flavour, enum device_name from,
 			const struct frame *in);
-/* Leaves the counters alone: for tests that run very many. Only `action` and `out` are told. */
+/* Leaves the counters alone: for tests that run very many. So DROPPED is told of SPENT too, and no reason. */
 struct result world_run_uncounted(enum hook hook, enum flavour flavour, enum device_name from,
 				  const struct frame *in);
 void drops_read(uint64_t drops[DROP_REASONS]);

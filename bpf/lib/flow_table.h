@@ -205,7 +205,20 @@ static __always_inline struct flow *flow_at(void *table, int found, struct shape
 	__u32 bucket = (__u32)found / FLOW_PLACES;
 	void *b = bpf_map_lookup_elem(table, &bucket);
 
-	return b ? (void *)place_at(b, shape, found) + shape.flow : NULL;
+	if (!b)
+		return NULL;
+	/* Else clang reckons with `b` before it is known not to be NULL. */
+	asm volatile("" : "+r"(b));
+	return (void *)place_at(b, shape, found) + shape.flow;
+}
+
+/* The packet's flow, wherever it is: the hash of its key is known. */
+static __always_inline struct flow *flow_anywhere(struct pkt *p, bool ipv4)
+{
+	void *table = ct_table(p, ipv4);
+	int found = flow_locate(p);
+
+	return table && found >= 0 ? flow_at(table, found, shape_of(ipv4)) : NULL;
 }
 
 /* Mostly it is at home, and few buckets have ever spilt: the rest is a function's call away. */
@@ -214,7 +227,6 @@ static __always_inline struct flow *ct_find(struct pkt *p, const struct tenant *
 	struct bpf_map *table = ct_table(p, ipv4);
 	struct shape shape = shape_of(ipv4);
 	__u32 bucket, first;
-	int found;
 	void *b;
 
 	if (!table)
@@ -231,10 +243,7 @@ static __always_inline struct flow *ct_find(struct pkt *p, const struct tenant *
 		if (place_has(place, p->key_words, shape))
 			return (void *)place + shape.flow;
 	}
-	if (!spill_of(b, shape))
-		return NULL;
-	found = flow_locate(p);
-	return found < 0 ? NULL : flow_at(table, found, shape);
+	return spill_of(b, shape) ? flow_anywhere(p, ipv4) : NULL;
 }
 
 /* The flow of the packet, or NULL. Sets PKT_HALF_OPEN where it is a handshake. */

@@ -331,12 +331,28 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	return v;
 }
 
+/*
+ * Another CPU has been faster with another segment of the connection, of its flow as it was before this one or after. What
+ * this one has told may be in the handshake's alone, which goes.
+ */
+static __always_inline void learn_again(struct pkt *p)
+{
+	struct flow *f;
+
+	if (p->protocol != IPPROTO_TCP)
+		return;
+	f = p->family == FAMILY_IPV4 ? flow_anywhere(p, true) : flow_anywhere(p, false);
+	if (f)
+		tcp_advance_slowly(p, f);
+}
+
 /* A handshake is done: the flow moves to where nothing evicts it. */
 static __noinline int flow_promote(struct pkt *p, struct flow *f)
 {
 	const struct tenant *t = tenant_at(p->tenant);
 	struct scratch *room = scratch_here();
 	enum verdict v;
+	long error;
 
 	if (!room)
 		return drop(p, DROP_INTERNAL);
@@ -346,10 +362,15 @@ static __noinline int flow_promote(struct pkt *p, struct flow *f)
 		flow_remove(p, FLOW_REPLACED);
 		p->flags |= PKT_HALF_OPEN;
 	}
-	v = flow_inserted(p, &room->flow, flow_insert(p));
+	error = flow_insert(p);
+	v = flow_inserted(p, &room->flow, error);
 	if (v)
 		return v;
 	flow_remove(p, FLOW_MOVED);
+	if (error) {
+		learn_again(p);
+		return V_NEXT;
+	}
 	flow_tell(p, &room->flow, FLOW_EVENT_ESTABLISHED, 0);
 	if (t && p->protocol == IPPROTO_TCP && !(room->flow.path[0].flags & FLOW_PROXIED))
 		handshake_relieves(p, t);

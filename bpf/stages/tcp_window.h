@@ -100,7 +100,7 @@ static __always_inline void window_learn(const struct pkt *p, struct flow *f)
 	struct flow_dir *us = flow_us(f, p);
 
 	seq_advance(&us->tcp_end, end);
-	/* This and the largest window only widen what fits: the next segment makes up for what another CPU has undone. */
+	/* This and the window may fall behind so: no segment in order is dropped for it, and the next one says as much again. */
 	if (seq_after(p->tcp_ack, us->tcp_max_ack))
 		us->tcp_max_ack = p->tcp_ack;
 	if (p->tcp_window > *window)

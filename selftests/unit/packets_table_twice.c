@@ -77,23 +77,30 @@ static struct lab lab_open(void **state, int family)
 	return l;
 }
 
-/* At home are four that stay; the same flow is a step away already, `behind` the place where the packet will put its own. */
-static void other_was_there(struct lab *l, enum flavour flavour, uint32_t behind)
+/* Where the flow of the key would be are four others, that stay. */
+static void home_is_full(struct lab *l, const struct flow *f)
 {
-	struct flow f;
 	uint8_t other[40];
 
-	send_one(flavour, (struct packet){ A, B, l->family, UDP, 1000, 53 });
-	send_one(flavour, (struct packet){ B, A, l->family, UDP, 53, 1000 });
-	f = flow_only(l->table, l->key);
-	f.spill = 0;
 	l->home = flow_bucket(hash_of(l), 0, BUCKETS);
 	l->first = flow_place(hash_of(l));
 	for (uint8_t i = 0; i < FLOW_PLACES; i++) {
 		memcpy(other, l->key, l->key_size);
 		other[0] ^= i + 1;
-		put(l, l->home, i, other, &f);
+		put(l, l->home, i, other, f);
 	}
+}
+
+/* At home are four that stay; the same flow is a step away already, `behind` the place where the packet will put its own. */
+static void other_was_there(struct lab *l, enum flavour flavour, uint32_t behind)
+{
+	struct flow f;
+
+	send_one(flavour, (struct packet){ A, B, l->family, UDP, 1000, 53 });
+	send_one(flavour, (struct packet){ B, A, l->family, UDP, 53, 1000 });
+	f = flow_only(l->table, l->key);
+	f.spill = 0;
+	home_is_full(l, &f);
 	put(l, flow_bucket(hash_of(l), 1, BUCKETS), l->first + behind, l->key, &f);
 	write_table(l);
 }
@@ -118,6 +125,34 @@ static void twice(void **state)
 				case_assert(tenant_counted().flows == made + (behind ? 1 : 0));
 				send_one(flavour, (struct packet){ B, A, family, UDP, 53, 1000 });
 				case_assert(flow_count(l.table) == FLOW_PLACES + 1);
+			}
+}
+
+/*
+ * The client's ACK has established the connection on the other processor while its first data was looked at here, as a part
+ * of the handshake still: what may be acknowledged is known of the connection.
+ */
+static void established_twice(void **state)
+{
+	for (int family = 4; family <= 6; family += 2)
+		for_each_flavour(flavour)
+			for (uint32_t behind = 0; behind < FLOW_PLACES; behind++) {
+				struct lab l = lab_open(state, family);
+				const char *half = family == 4 ? "half4" : "half6";
+				struct flow f;
+
+				world_case(behind ? "the other is behind" : "the other is before", flavour);
+				send_one(flavour, (struct packet){ A, B, family, TCP, 1000, 80, SYN, 100 });
+				send_one(flavour, (struct packet){ B, A, family, TCP, 80, 1000, SYN | ACK, 500, 101 });
+				f = flow_only(half, l.key);
+				f.path[0].tcp = f.path[1].tcp = FLOW_TCP(TCP_HALF_ESTABLISHED, 0);
+				f.dir[0].tcp_max_ack = 501;
+				home_is_full(&l, &f);
+				put(&l, flow_bucket(hash_of(&l), 1, BUCKETS), l.first + behind, l.key, &f);
+				write_table(&l);
+				send_one(flavour, (struct packet){ A, B, family, TCP, 1000, 80, ACK, 101, 501, 1000 });
+				case_assert(!flow_count(half) && flow_count(l.table) == FLOW_PLACES + 1);
+				send_one(flavour, (struct packet){ B, A, family, TCP, 80, 1000, ACK, 501, 1101 });
 			}
 }
 
@@ -154,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(twice),
+		cmocka_unit_test(established_twice),
 		cmocka_unit_test(claimed),
 	};
 

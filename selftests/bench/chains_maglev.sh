@@ -16,9 +16,9 @@ need jq
 
 FLOWS=20000 DEAD=4
 
-# sweep NAME [SECONDS]: a frame of each flow at least, and through whom.
+# sweep NAME TIMES: so many frames of each flow, and through whom the last one came.
 sweep() {
-	march --pps 20000 --flows $FLOWS --seconds "${2:-1.5}" --flow-file "$STATE/$1" > "$STATE/count"
+	march --pps 20000 --flows $FLOWS --count $((FLOWS * $2)) --flow-file "$STATE/$1" > "$STATE/count"
 	[ "$(grep -cvx 0 "$STATE/$1")" -ge $((FLOWS * 99 / 100)) ] || fail "$1: too few arrived: $(cat "$STATE/count")"
 }
 
@@ -30,13 +30,13 @@ moved() {
 
 death_lab 10 closed
 victims link
-sweep before
+sweep before 1
 kill -USR1 "${VICTIM[$DEAD]}"
 # Those of the dead one have moved by the end.
-sweep established 3
+sweep established 4
 expect_eq 0 "$(grep -cx $DEAD "$STATE/established")" "nothing comes through the dead one"
 expect_ok weft_on d1 ct flush red
-sweep new
+sweep new 1
 figure maglev_established "$(moved established)"
 figure maglev_new "$(moved new)"
 figure maglev_disruption "$(printf '%s\n' "${FIGURE[maglev_established]}" "${FIGURE[maglev_new]}" | sort -g | tail -n 1)"

@@ -7,8 +7,8 @@
  *       "gap_ms=N lost=N pps=N". The gap is from the last frame that came through it to the first one, of a flow that went
  *       through it, that came another way; what was lost is of all flows; so many were sent a second. Each time begins with
  *       new flows, once all pass, and some by the victim.
- *   --seconds S [--flow-file FILE]         "sent=N received=N moves=N": how often a frame came through another function
- *       than the one before of its flow. The file has a line for each flow: the name that its last frame had.
+ *   --seconds S | --count N [--flow-file FILE]     "sent=N received=N moves=N": how often a frame came through another
+ *       function than the one before of its flow. The file has a line for each flow: the name that its last frame had.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -24,7 +24,7 @@
 static const char help[] =
 	"march --from-ns NETNS --to-ns NETNS --dev DEV --src-mac MAC --dst-mac MAC --src-ip IP --dst-ip IP\n"
 	"             [--pps N] [--flows N] [--cpu C] [--patience S]\n"
-	"             --deaths N --victim PID --name NAME | --seconds S [--flow-file FILE]";
+	"             --deaths N --victim PID --name NAME | (--seconds S | --count N) [--flow-file FILE]";
 
 #define MSEC (NSEC / 1000)
 #define WINDOW (40 * MSEC)	/* in which is seen whether all is well */
@@ -33,7 +33,7 @@ static const char help[] =
 
 struct options {
 	const char *from_ns, *to_ns, *dev, *src_mac, *dst_mac, *src_ip, *dst_ip, *flow_file;
-	long pps, flows, cpu, deaths, victim, name;
+	long pps, flows, cpu, deaths, victim, name, count;
 	double seconds, patience;
 };
 
@@ -237,15 +237,15 @@ static void one_death(void)
 
 static void count(void)
 {
-	__u64 received = 0, moves = 0, sent;
-	struct timespec t = { o.seconds, (o.seconds - (long)o.seconds) * 1e9 };
+	__u64 received = 0, moves = 0, sent, end = now_ns() + o.seconds * NSEC;
 	FILE *file = o.flow_file ? fopen(o.flow_file, "w") : NULL;
 	long i;
 
 	if (o.flow_file && !file)
 		die(o.flow_file);
 	start_sending();
-	nanosleep(&t, NULL);
+	while (o.count ? frames_sent() < (__u64)o.count : now_ns() < end)
+		usleep(1000);
 	stop_sending();
 	usleep(SETTLE / 1000);
 	sent = frames_sent();
@@ -347,6 +347,7 @@ static void parse(int argc, char **argv)
 		{ "flows", NUMBER, &o.flows, 1, MARCH_FLOWS },
 		{ "cpu", NUMBER, &o.cpu, 0, 1023 },
 		{ "deaths", NUMBER, &o.deaths, 1, 1000000 },
+		{ "count", NUMBER, &o.count, 1, 1 << 30 },
 		{ "victim", NUMBER, &o.victim, 1, 1 << 30 },
 		{ "name", NUMBER, &o.name, 1, 255 },
 		{ "seconds", SECONDS, &o.seconds, 0, 0 },
@@ -355,7 +356,7 @@ static void parse(int argc, char **argv)
 	};
 
 	parse_flags(argc, argv, table, help);
-	if (!o.dev || !o.from_ns || !o.to_ns || (o.deaths ? !o.victim || !o.name : !o.seconds))
+	if (!o.dev || !o.from_ns || !o.to_ns || (o.deaths ? !o.victim || !o.name : !o.seconds == !o.count))
 		usage(help);
 }
 

@@ -18,7 +18,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include "bench.h"
 #include "march.h"
 
@@ -54,7 +53,7 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
-/* In the kernel until a signal comes. Others that want its core would make gaps of their own. */
+/* In the kernel until a signal comes. */
 static void *send_frames(void *unused)
 {
 	__u8 frame[MARCH_BYTES] = {};
@@ -65,7 +64,6 @@ static void *send_frames(void *unused)
 
 	pin_to(o.cpu);
 	enter_netns(o.from_ns);
-	setpriority(PRIO_PROCESS, gettid(), -20);
 	while (sending)
 		if (bpf_prog_test_run_opts(program_fd, &run) && errno != EINTR)
 			die("test run with live frames");

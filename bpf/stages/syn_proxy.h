@@ -260,16 +260,23 @@ static __always_inline enum verdict copy_to_workload(ctx_t *ctx, struct pkt *p, 
 	return v;
 }
 
-/* And becomes the ACK that tells the client the window. Apart, since the functions' choice needs much of the stack. */
-static __noinline int tell_client(ctx_t *ctx, struct pkt *p, __u32 seq, __u32 ack, __u32 window)
+/*
+ * And becomes the ACK that tells the client the window. Apart, since the functions' choice needs much of the stack.
+ * `arrived`: the workload has the client's ACK; what goes through a function counts when it comes back.
+ */
+static __noinline int tell_client(ctx_t *ctx, struct pkt *p, struct flow *f, bool arrived)
 {
 	const struct tenant *t = tenant_at(p->tenant);
 	const struct proxied *r = t ? proxied_find(p, t) : NULL;
+	__u32 seq = p->tcp_seq, ack = p->tcp_ack;
+	__u16 window = p->tcp_window;
 	struct scales scales;
 
 	if (!r)
 		return drop(p, DROP_SYN_PROXY);
 	scales = scales_of(r);
+	if (arrived)
+		client_acks(p, f, ack, seq + 1, *flow_window(f, p->dir ^ 1));
 	exchange_ends(p);
 	if (!segment_begin(p, TCP_ACK, r->cookie + 1, ack, rescaled(window, 0, scales.workload_read)) ||
 	    segment_write(ctx, p, false))
@@ -288,30 +295,23 @@ static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *
 	const struct port *port = port_at(FLOW_TARGET_INDEX(p->from));
 	const struct tenant *t = tenant_at(p->tenant);
 	struct proxied *r = t ? proxied_find(p, t) : NULL;
-	__u32 seq = p->tcp_seq, ack = p->tcp_ack;
-	__u16 window = p->tcp_window, client_window;
 	enum verdict v;
 
 	if (!r || !port || FLOW_TARGET_KIND(p->from) != TARGET_PORT || !port->ifindex || unwrap(ctx, p) ||
 	    !is_plain_ip(p))
 		return drop(p, DROP_SYN_PROXY);
-	r->delta = seq - r->cookie;
+	r->delta = p->tcp_seq - r->cookie;
 	r->scale = p->tcp_scale;
 	r->timeout = CT_TCP_ESTABLISHED;
 	barrier();
 	r->ready = 1;
 	tcp_advance_slowly(p, f);
-	client_window = *flow_window(f, p->dir ^ 1);
-	if (!segment_begin(p, TCP_ACK, ack, seq + 1, client_window) || segment_write(ctx, p, p->payload))
+	if (!segment_begin(p, TCP_ACK, p->tcp_ack, p->tcp_seq + 1, *flow_window(f, p->dir ^ 1)) ||
+	    segment_write(ctx, p, p->payload))
 		return drop(p, DROP_SYN_PROXY);
 	p->payload = 0;
 	v = copy_to_workload(ctx, p, port, chosen_by_sender(p, f));
-	if (v == V_DROP)
-		return V_DROP;
-	/* What goes through a function counts when it comes back. */
-	if (!v)
-		client_acks(p, f, ack, seq + 1, client_window);
-	return tell_client(ctx, p, seq, ack, window);
+	return v == V_DROP ? V_DROP : tell_client(ctx, p, f, !v);
 }
 
 #endif

@@ -83,8 +83,8 @@ believed() {
 		"a flow that nobody admitted"
 	expect_drop h1 sf_unknown $f "eth('$B', '$A', vlan(301, vlan(5, ip4('$A4', '$B4', udp(999, 999))), pcp=1))" \
 		"two tags"
-	expect_drop h1 acl_in $f "eth(BROADCAST, '$B', vlan(301, ip4('$B4', '255.255.255.255', udp(667, 667)), pcp=2))" \
-		"a broadcast that no port's policy lets in"
+	expect_drop h1 sf_no_flow $f "eth(BROADCAST, '$B', vlan(301, ip4('$B4', '255.255.255.255', udp(667, 667)), pcp=2))" \
+		"a broadcast that it was not given"
 	expect_drop h1 sf_unknown $f "eth(BROADCAST, '$B', vlan(301, arp(1, '$B', '$B4', '$A', '$A4'), pcp=2))" "ARP"
 }
 

@@ -297,6 +297,7 @@ knows() {
 # Programs of a build before would drop all that a rule with a chain lets pass: none is made.
 older_programs() {
 	expect_ok weft_on h1 acl del red/a-out
+	expect_ok weft_on h1 acl del red/b-in
 	knows 0
 	expect_refused 'know no chains of rules: run .weft load' weft_on h1 acl add red/more apply_to port:a direction out priority 9 action allow chain at-a
 	expect_ok weft_on h1 acl add red/more apply_to port:a direction out priority 9 action allow

@@ -621,7 +621,7 @@ capture_stop() {
 	CAPTURES=()
 }
 
-TSHARK_OPTIONS=(-n -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE -o tcp.check_checksum:TRUE
+TSHARK_OPTIONS=(-o tcp.desegment_tcp_streams:FALSE -n -o ip.check_checksum:TRUE -o udp.check_checksum:TRUE -o tcp.check_checksum:TRUE
 	-d udp.port==4789,vxlan)
 
 # tshark_fields FILE FILTER FIELD...: one line a frame.

@@ -146,9 +146,10 @@ dead_open() {
 	watch
 	expect_counter_moved h1 steps red/inspect/ips:skipped ping_ok h1.pa $B4
 	ping_ok h2.pb $A6
-	tcp_ok h1.pa $B4 7
+	# Of what skips it one frame in 64, and one a second, is risked.
+	tcp_ok h1.pa $B4 7 --timeout 5000
 	capture_stop
-	expect_eq "s0 v0" "$(path "vlan and icmp[icmptype] == icmp-echo and ether src $A" | tr ' ' '\n' | uniq | sort -u | xargs)" \
+	expect_eq "s0 v0" "$(path "vlan and icmp[icmptype] == icmp-echo and ether src $A" | tr ' ' '\n' | uniq | sort -u | grep -v t | xargs)" \
 		"the others still see what skips the dead one"
 	expect_ok -t "status says so" eval 'weft_on h1 status | grep -q "function ips/ips1 has returned nothing.*skips it"'
 	# It is tried now and then, and is back in the wire when it answers.

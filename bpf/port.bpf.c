@@ -105,6 +105,8 @@ HOOK(port)
 	if (!p)
 		return verdict_to_action(V_DROP, p);
 	v = from_workload(ctx, p, &known);
+	if (v == V_AWAY)
+		v = depart(ctx, p);
 	if (v == V_DROP) {
 		count_drop(p->reason);
 		if (known)

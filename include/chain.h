@@ -53,7 +53,7 @@ struct sf_key {
 };
 
 struct sf_return {
-	__u32 port;		/* slot of the protected port; unused for all-ones */
+	__u32 port;		/* slot of the protected port; 0 for all-ones; SF_AWAY: of another host (nsh.h) */
 	__u16 chain;		/* slot in chains */
 	__u8 step;		/* whose device it is */
 	__u8 instance;		/* and of which place in that step's function */

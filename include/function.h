@@ -11,6 +11,7 @@
 enum instance_flags {
 	INSTANCE_DRAIN = 1 << 0,	/* gets no new flow */
 	INSTANCE_DOWN = 1 << 1,		/* gets nothing */
+	INSTANCE_REMOTE = 1 << 2,	/* on another host, whose slot in `hosts` stands in both places of devices */
 };
 
 enum function_flags {
@@ -29,7 +30,8 @@ struct sf_instance {
 /* functions[slot]; slot 0 is never used. An instance keeps its place as long as it lives. */
 struct function {
 	__u64 id;		/* 0: the slot is free */
-	__u32 flags;		/* enum function_flags */
+	__u16 flags;		/* enum function_flags */
+	__u16 remote;		/* a bit for each place: on another host, and not down; such have none in the two below */
 	__u16 present;		/* a bit for each place: its devices are here, and it is not down */
 	__u16 fresh;		/* of these, those that new flows may be given */
 	struct sf_instance instance[FUNCTION_INSTANCES];
@@ -135,7 +137,9 @@ static inline __attribute__((always_inline)) int instance_is_dead(const struct s
 
 static inline __attribute__((always_inline)) int function_has_others(const struct function *f)
 {
-	return f->present & (f->present - 1);
+	__u32 all = f->present | f->remote;
+
+	return all & (all - 1);
 }
 
 weft_static_assert(sizeof(struct sf_instance) == 16);

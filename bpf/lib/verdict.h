@@ -16,6 +16,7 @@ enum verdict {
 	V_FLOOD,	/* the destination is not known: everybody in the network */
 	V_UP,		/* XDP only: TC is to do it. Given before any side effect. */
 	V_HELD,		/* TC only: kept, and comes again through this hook; nothing is counted until then */
+	V_AWAY,		/* to another host in NSH, whose header lies in scratch: the hook's last act (away.h), as the stack is short */
 	V_PASS,		/* not ours: the host's own stack gets it untouched */
 };
 

@@ -4,9 +4,8 @@
  * wire if there is one, or through the tunnel to another host. Here the flow moves.
  * reads:  pkt.to, the flow
  * writes: the frame; the flow's counters and state
- * maps:   port_slots hosts next_hops, and those of insert and flow
- * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_full sf_down
- *         chain_reset
+ * maps:   port_slots, and those of encap, insert and flow
+ * drops:  port_unbound decap_failed ct_full sf_down chain_reset, and those of encap
  */
 #ifndef WEFT_STAGE_OUTPUT_H
 #define WEFT_STAGE_OUTPUT_H
@@ -56,18 +55,6 @@ __noinline int unwrap(ctx_t *ctx, struct pkt *p)
 	return p ? unwrap_wrapped(ctx, p) : V_DROP;
 }
 
-/* Bytes of the largest IP packet that the outer frame will be cut into. */
-static __always_inline __u32 outer_size(const ctx_t *ctx, const struct pkt *p)
-{
-	__u32 inner = p->len;
-
-#if !WEFT_XDP
-	if (ctx->gso_size)
-		inner = p->l4 - p->l2 + p->l4_len + ctx->gso_size;
-#endif
-	return inner + OUTER_LEN - ETH_HLEN;
-}
-
 /* `f` is NULL for a packet without a flow; here and in to_host. */
 __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected)
 {
@@ -106,29 +93,6 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	return V_SENT;
 }
 
-__noinline int encap(ctx_t *ctx, struct pkt *p, __u32 slot)
-{
-	struct next_hop *hop = next_hop_of(slot);
-	const struct host *to = host_at(slot);
-	struct outer_words outer;
-	int answer;
-
-	if (!p)
-		return V_DROP;
-	if (!to || !hop || !*(const __u32 *)to->vtep4)
-		return drop(p, DROP_HOST_UNKNOWN);
-	answer = next_hop_ready(ctx, hop, to, slot);
-	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
-		return drop(p, DROP_NO_ROUTE);
-	if (outer_size(ctx, p) > hop->mtu)
-		return drop(p, DROP_TOO_BIG);
-	outer_fill(&outer, hop, p->vni, p->hash, p->len);
-	if (op_encap(ctx, p, &outer))
-		return drop(p, DROP_ENCAP_FAILED);
-	p->action = op_send_underlay(ctx, hop->ifindex, answer == BPF_FIB_LKUP_RET_NO_NEIGH);
-	return V_SENT;
-}
-
 __noinline int to_host(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
 	enum verdict v;
@@ -141,7 +105,7 @@ __noinline int to_host(ctx_t *ctx, struct pkt *p, struct flow *f)
 	v = flow_advance(p, f);
 	if (v)
 		return v;
-	return encap(ctx, p, FLOW_TARGET_INDEX(p->to));
+	return encap(ctx, p, FLOW_TARGET_INDEX(p->to), NULL);
 }
 
 /* `inspected`: the frame comes back from the chain on the receiver's wire. */

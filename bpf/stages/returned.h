@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * returned: what comes from a function's device: which chain, which step of it, which pass, which workload. Told by
- * the device, the tag with its PCP, and the protected workload's MAC; by nothing that a workload can write.
+ * returned: what a function has given back: which chain, which step of it, which pass, which workload. Told by the device,
+ * the tag with its PCP, and the protected workload's MAC; of a function on another host by that (stages/nsh.h); by nothing
+ * that a workload can write.
  * reads:  struct pkt
  * writes: pkt.from, port, tenant, vni, zone
  * maps:   sf chains functions port_slots fdb flood tenants acl
@@ -11,6 +12,7 @@
 #define WEFT_STAGE_RETURNED_H
 
 #include "stages/antispoof.h"
+#include "stages/copies.h"
 #include "stages/flood.h"
 #include "stages/insert.h"
 
@@ -19,6 +21,7 @@ struct returned {
 	__u32 pcp;
 	__u32 step;
 	__u32 instance;
+	__u32 away;		/* SF_AWAY: of a port of another host, which judges; 0: of this one */
 };
 
 static __always_inline const struct sf_return *sf_find(const struct pkt *p, const __u8 mac[6])
@@ -35,12 +38,18 @@ static __always_inline const struct sf_return *sf_find(const struct pkt *p, cons
  * the sender's; of both, it would go to the function once more, which lets nothing of the flow pass by now. It ends what
  * is there, and begins nothing.
  */
+static __always_inline bool may_be_made(const struct pkt *p)
+{
+	bool is_rst = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_RST;
+
+	return (is_rst || p->flags & PKT_ICMP_ERROR) && !(p->flags & PKT_MULTICAST);
+}
+
 static __always_inline const struct sf_return *find_made(struct pkt *p, struct returned *back)
 {
 	const struct sf_return *found;
-	bool is_rst = p->protocol == IPPROTO_TCP && p->tcp_flags & TCP_RST;
 
-	if ((!is_rst && !(p->flags & PKT_ICMP_ERROR)) || p->flags & PKT_MULTICAST)
+	if (!may_be_made(p))
 		return NULL;
 	p->flags |= PKT_MADE | PKT_NO_CREATE;
 	back->pcp = PCP_TOWARDS;
@@ -58,7 +67,7 @@ static __always_inline void belongs_to(struct pkt *p, const struct port *port)
 	p->vni = port->vni;
 }
 
-/* Broadcast towards the workloads: the network is the one in which the sender's MAC is known. */
+/* Broadcast towards the workloads: the network is the one in which the sender's MAC is known, or that NSH came for. */
 static __always_inline enum verdict find_sender(struct pkt *p, const struct chain *chain)
 {
 	const struct network *network;
@@ -67,6 +76,8 @@ static __always_inline enum verdict find_sender(struct pkt *p, const struct chai
 	for (int i = 0; i < CHAIN_NETWORKS; i++) {
 		if (!chain->vnis[i])
 			break;
+		if (p->vni && p->vni != chain->vnis[i])
+			continue;
 		entry = fdb_find(chain->vnis[i], p->source_mac);
 		network = network_of(chain->vnis[i]);
 		if (!entry || !network)
@@ -123,27 +134,11 @@ __noinline int step_ends_here(const struct pkt *p, __u32 slot, __u32 n, __u32 in
 	return p->ifindex == (pcp == PCP_LEAVING ? towards : leaving);
 }
 
-static __always_inline enum verdict returned(struct pkt *p, struct returned *back)
+/* Whose it is, and whether it may be: of a chain that is known by now, and a port or host that is none yet. */
+static __always_inline enum verdict returned_for(struct pkt *p, const struct sf_return *found, struct returned *back)
 {
-	static const __u8 all_ones[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	const struct sf_return *found;
 	const struct port *port;
 
-	/* XDP does not see a tag that is kept beside the frame: TC does. */
-	if (!p->tags)
-		return WEFT_XDP ? V_UP : drop(p, DROP_SF_UNTAGGED);
-	back->pcp = p->tci >> PCP_SHIFT;
-	if (back->pcp == PCP_MADE)
-		found = find_made(p, back);
-	else if (back->pcp == PCP_LEAVING)
-		found = sf_find(p, p->source_mac);
-	else
-		found = sf_find(p, p->flags & PKT_MULTICAST ? all_ones : p->destination_mac);
-	/* ARP and ND end at the port; none ever went to a function. */
-	if (!found || p->tags != 1 || p->service_tag || p->ethertype == ETH_P_ARP || is_nd(p))
-		return drop(p, DROP_SF_UNKNOWN);
-	if (!step_ends_here(p, found->chain, found->step, found->instance, back->pcp))
-		return drop(p, DROP_SF_UNKNOWN);
 	back->chain = found->chain;
 	back->step = found->step;
 	back->instance = found->instance;
@@ -157,6 +152,60 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 	belongs_to(p, port);
 	/* A function speaks for the workload whose wire it is in, and for no other. */
 	return antispoof(p, port);
+}
+
+/* ARP and ND end at the port; none ever went to a function. */
+static __always_inline bool never_went(const struct pkt *p)
+{
+	return p->ethertype == ETH_P_ARP || is_nd(p);
+}
+
+/* Of what is for everybody, a copy of this host's own may be in the function as well. */
+static __always_inline __u32 away_of(ctx_t *ctx, const struct pkt *p, const struct sf_return *found, __u32 pcp)
+{
+	if (!SF_IS_AWAY(found->port))
+		return 0;
+#if !WEFT_XDP
+	if (p->flags & PKT_MULTICAST && pcp != PCP_LEAVING)
+		return copy_take(ctx, p, COPY_AT(found->chain, found->step, found->instance));
+#endif
+	return found->port;
+}
+
+/* From a function's device. */
+__noinline int returned(ctx_t *ctx, struct pkt *p, struct returned *back)
+{
+	static const __u8 all_ones[ETH_ALEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const struct sf_return *found;
+
+	if (!p || !back)
+		return V_DROP;
+	/* XDP does not use it; then clang would pass anything, and the verifier refuse that. */
+	asm volatile("" : : "r"(ctx));
+	/* XDP does not see a tag that is kept beside the frame: TC does. */
+	if (!p->tags)
+		return WEFT_XDP ? V_UP : drop(p, DROP_SF_UNTAGGED);
+	back->pcp = p->tci >> PCP_SHIFT;
+	if (back->pcp == PCP_MADE)
+		found = find_made(p, back);
+	else if (back->pcp == PCP_LEAVING)
+		found = sf_find(p, p->source_mac);
+	else
+		found = sf_find(p, p->flags & PKT_MULTICAST ? all_ones : p->destination_mac);
+	if (!found || p->tags != 1 || p->service_tag || never_went(p))
+		return drop(p, DROP_SF_UNKNOWN);
+	if (!step_ends_here(p, found->chain, found->step, found->instance, back->pcp))
+		return drop(p, DROP_SF_UNKNOWN);
+	if (WEFT_XDP && p->flags & PKT_MULTICAST && SF_IS_AWAY(found->port))
+		return V_UP;
+	back->away = away_of(ctx, p, found, back->pcp);
+	if (back->away) {
+		back->chain = found->chain;
+		back->step = found->step;
+		back->instance = found->instance;
+		return V_NEXT;
+	}
+	return returned_for(p, found, back);
 }
 
 #if !WEFT_XDP

@@ -11,6 +11,7 @@
 #ifndef WEFT_STAGE_STEER_H
 #define WEFT_STAGE_STEER_H
 
+#include "lib/chain_step.h"
 #include "lib/count.h"
 #include "lib/flow_key.h"
 #include "lib/scratch.h"
@@ -93,7 +94,7 @@ static __always_inline __u32 instance_entrance(const struct sf_instance *instanc
 
 /*
  * Which places have an instance that answers; and, in the upper half, which silent one may be tried with a new flow,
- * of which the first packet is risked, once a second: nobody else looks whether it is back.
+ * of which the first packet is risked, once a second: nobody else looks whether it is back. Which ones drain is noted too.
  */
 __noinline __u32 alive_instances(__u32 slot)
 {
@@ -101,17 +102,19 @@ __noinline __u32 alive_instances(__u32 slot)
 	const struct host_config *us = this_host();
 	struct scratch *s = scratch_here();
 	__u32 now = bpf_jiffies64();
-	volatile __u32 *answers;
+	volatile __u32 *answers, *drain;
 
 	if (!f || !us || !s)
 		return 0;
 	answers = &s->steering.answers;
-	*answers = 0;
+	drain = &s->steering.drain;
+	*answers = *drain = 0;
 	for (__u32 i = 0; i < FUNCTION_INSTANCES; i++) {
 		const struct sf_state *state = state_of(slot, i);
 
 		if (!state)
 			continue;
+		*drain |= (__u32)(f->instance[i].flags & INSTANCE_DRAIN) << i;
 		if (!instance_is_dead(state, function_has_others(f), now, us->hz))
 			*answers |= 1 << i;
 		else if (!instance_is_probed(state, now, us->hz) && now - state->last_try >= us->hz)
@@ -149,16 +152,6 @@ __noinline int pick_instance(__u32 slot, __u64 flow, __u32 mask)
 
 /* ---- and it stays ---- */
 
-static __always_inline const struct sf_instance *instance_at(const struct function *f, __u32 place)
-{
-	__u64 n;
-
-	asm volatile("" : "+r"(place));
-	n = place & (FUNCTION_INSTANCES - 1);
-	asm volatile("" : "+r"(n));
-	return &f->instance[n];
-}
-
 /* In scratch, whose memory may be a map's key on older kernels too. */
 static __always_inline void steer_key(struct steering *s, __u32 slot, __u64 flow, __u32 tenant)
 {
@@ -167,13 +160,30 @@ static __always_inline void steer_key(struct steering *s, __u32 slot, __u64 flow
 	s->key.tenant = tenant;
 }
 
+/* Of those that answer (alive_instances() has just told) and may be given flows: one of this host, else another's. */
+static __always_inline int pick_fresh(const struct function *f, __u32 slot, __u64 flow, __u32 answers)
+{
+	int place = pick_instance(slot, flow, f->fresh & answers);
+	struct scratch *s = scratch_here();
+
+	if (place >= 0 || !f->remote || !s)
+		return place;
+	return pick_instance(slot, flow, f->remote & ~s->steering.drain & answers);
+}
+
+/* Of all, whether they answer or not; likewise. */
+static __always_inline int pick_preferred(const struct function *f, __u32 slot, __u64 flow)
+{
+	return pick_instance(slot, flow, f->present ? f->present : f->remote);
+}
+
 static __always_inline bool is_back_home(const struct function *f, __u32 slot, const struct sf_flow *known, __u64 flow)
 {
 	int place;
 
 	if (!(f->flags & FUNCTION_REBALANCE) || known->preferred == known->instance)
 		return false;
-	place = pick_instance(slot, flow, f->fresh & alive_instances(slot));
+	place = pick_fresh(f, slot, flow, alive_instances(slot));
 	return place >= 0 && instance_at(f, place)->id == known->preferred;
 }
 
@@ -195,7 +205,7 @@ __noinline int keep_instance(__u32 slot, __u64 flow, __u32 tenant)
 		return NO_INSTANCE;
 	place = known->place & (FUNCTION_INSTANCES - 1);
 	state = state_of(slot, place);
-	if (!state || instance_at(f, place)->id != known->instance || !(f->present >> place & 1) ||
+	if (!state || instance_at(f, place)->id != known->instance || !((f->present | f->remote) >> place & 1) ||
 	    instance_is_dead(state, function_has_others(f), now, us->hz) || is_back_home(f, slot, known, flow))
 		return NO_INSTANCE;
 	if (now - known->seen >= us->hz)
@@ -211,8 +221,8 @@ static __always_inline int pick_alive(const struct function *f, __u32 slot, __u6
 
 	if (is_new && function_has_others(f))
 		answers |= answers >> 16;
-	place = pick_instance(slot, flow, f->fresh & answers);
-	return place >= 0 ? place : pick_instance(slot, flow, f->present & answers);
+	place = pick_fresh(f, slot, flow, answers);
+	return place >= 0 ? place : pick_instance(slot, flow, (f->present | f->remote) & answers);
 }
 
 __noinline int give_instance(__u32 slot, __u64 flow, __u32 tenant)
@@ -228,7 +238,7 @@ __noinline int give_instance(__u32 slot, __u64 flow, __u32 tenant)
 	steer_key(&s->steering, slot, flow, tenant);
 	is_new = !bpf_map_lookup_elem(&sf_flows, &s->steering.key);
 	place = pick_alive(f, slot, flow, is_new);
-	preferred = pick_instance(slot, flow, f->present);
+	preferred = pick_preferred(f, slot, flow);
 	if (place < 0 || preferred < 0)
 		return NO_INSTANCE;
 	s->steering.given.instance = instance_at(f, place)->id;
@@ -267,7 +277,7 @@ __noinline int try_instance(__u32 slot, __u64 flow, bool open, __u64 skipped)
 
 	if (!f || !us)
 		return NO_INSTANCE;
-	place = pick_instance(slot, flow, f->present);
+	place = pick_preferred(f, slot, flow);
 	if (place < 0)
 		return NO_INSTANCE;
 	state = state_of(slot, place);

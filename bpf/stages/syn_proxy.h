@@ -239,57 +239,106 @@ static __always_inline void client_acks(struct pkt *p, struct flow *f, __u32 seq
 	p->dir ^= 1;
 }
 
-/* On the workload's wire, through the functions that are in it; chain 0: none is. The frame is as before after it. */
-static __always_inline enum verdict copy_to_workload(ctx_t *ctx, struct pkt *p, const struct port *port, __u32 *chain)
-{
-	enum verdict v = *chain ? copy_to_function(ctx, p, *chain) : V_NEXT;
-
-	if (v)
-		return v == V_SENT ? V_NEXT : v;
-	*chain = 0;
-	return copy_to_port(ctx, port) ? drop(p, DROP_SYN_PROXY) : V_NEXT;
-}
-
-static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *f)
+/* What the answer leads to is three functions, one after the other, and not within each other: the stack is short. */
+static __noinline int answer_workload(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
 	const struct port *port = port_at(FLOW_TARGET_INDEX(p->from));
 	const struct tenant *t = tenant_at(p->tenant);
 	struct proxied *r = t ? proxied_find(p, t) : NULL;
-	__u32 seq = p->tcp_seq, ack = p->tcp_ack, chain;
-	__u16 window = p->tcp_window, client_window;
-	struct scales scales;
+	struct scratch *room = scratch_here();
+	struct handshake *h;
 
-	if (!r || !port || FLOW_TARGET_KIND(p->from) != TARGET_PORT || !port->ifindex || unwrap(ctx, p) ||
+	if (!r || !port || !room || FLOW_TARGET_KIND(p->from) != TARGET_PORT || !port->ifindex || unwrap(ctx, p) ||
 	    !is_plain_ip(p))
 		return drop(p, DROP_SYN_PROXY);
-	chain = chain_on_wire(p, port, TO_WORKLOAD);
-	r->delta = seq - r->cookie;
+	h = &room->handshake;
+	h->seq = p->tcp_seq;
+	h->ack = p->tcp_ack;
+	h->window = p->tcp_window;
+	r->delta = h->seq - r->cookie;
 	r->scale = p->tcp_scale;
 	r->timeout = CT_TCP_ESTABLISHED;
 	barrier();
 	r->ready = 1;
-	scales = scales_of(r);
 	tcp_advance_slowly(p, f);
-	client_window = *flow_window(f, p->dir ^ 1);
-	if (!segment_begin(p, TCP_ACK, ack, seq + 1, client_window) || segment_write(ctx, p, p->payload))
+	h->client_window = *flow_window(f, p->dir ^ 1);
+	if (!segment_begin(p, TCP_ACK, h->ack, h->seq + 1, h->client_window) || segment_write(ctx, p, p->payload))
 		return drop(p, DROP_SYN_PROXY);
 	p->payload = 0;
-	if (copy_to_workload(ctx, p, port, &chain))
+	return V_NEXT;
+}
+
+/* Off with the headers of a copy that went to another host: of what is IP no more stays than the kernel's mark. */
+static __always_inline enum verdict undo_away(ctx_t *ctx, struct pkt *p, enum verdict v)
+{
+	p->l2 = AWAY_LEN;
+	if (op_decap(ctx, p))
+		return drop(p, DROP_SYN_PROXY);
+	p->l2 = 0;
+	return v;
+}
+
+/*
+ * On the workload's wire, through the functions that are in it: V_SENT. V_NEXT: there are none, and it has gone to the
+ * workload. The frame is as before after it.
+ */
+__noinline int copy_to_workload(ctx_t *ctx, struct pkt *p)
+{
+	struct flooding *state = new_flooding();
+	const struct port *port;
+	enum verdict v = V_NEXT;
+
+	if (!p || !state)
 		return V_DROP;
-	/* What goes through a function counts when it comes back. */
-	if (!chain)
-		client_acks(p, f, ack, seq + 1, client_window);
+	port = port_at(FLOW_TARGET_INDEX(p->from));
+	if (!port)
+		return drop(p, DROP_INTERNAL);
+	state->chains[0] = chain_on_wire(p, port, TO_WORKLOAD);
+	if (state->chains[0])
+		v = flood_to_step(ctx, p, state, state->chains[0], 0);
+	if (!v)
+		return copy_to_port(ctx, port) ? drop(p, DROP_SYN_PROXY) : V_NEXT;
+	if (v == V_SENT && state->away)
+		v = flood_away(ctx, p, state, 0) ? V_DROP : V_SENT;
+	return state->encapsulated ? undo_away(ctx, p, v) : v;
+}
+
+/* `inspected`: the workload's ACK is in a function, and counts when it comes back. */
+static __noinline int answer_client(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected)
+{
+	const struct tenant *t = tenant_at(p->tenant);
+	struct proxied *r = t ? proxied_find(p, t) : NULL;
+	struct scratch *room = scratch_here();
+	const struct handshake *h;
+	struct scales scales;
+
+	if (!r || !room)
+		return drop(p, DROP_SYN_PROXY);
+	h = &room->handshake;
+	scales = scales_of(r);
+	if (!inspected)
+		client_acks(p, f, h->ack, h->seq + 1, h->client_window);
 	exchange_ends(p);
-	if (!segment_begin(p, TCP_ACK, r->cookie + 1, ack, rescaled(window, 0, scales.workload_read)) ||
+	if (!segment_begin(p, TCP_ACK, r->cookie + 1, h->ack, rescaled(h->window, 0, scales.workload_read)) ||
 	    segment_write(ctx, p, false))
 		return drop(p, DROP_SYN_PROXY);
 	exchange_ends(p);
 	ctx->mark = 0;
 	p->tcp_flags = TCP_ACK;
-	p->tcp_seq = seq + 1;
-	p->tcp_ack = ack;
-	p->tcp_window = rescaled(window, 0, scales.workload);
+	p->tcp_seq = h->seq + 1;
+	p->tcp_ack = h->ack;
+	p->tcp_window = rescaled(h->window, 0, scales.workload);
 	return V_NEXT;
+}
+
+static __always_inline enum verdict workload_answered(ctx_t *ctx, struct pkt *p, struct flow *f)
+{
+	enum verdict v = answer_workload(ctx, p, f);
+
+	if (v)
+		return v;
+	v = copy_to_workload(ctx, p);
+	return v == V_DROP ? v : answer_client(ctx, p, f, v == V_SENT);
 }
 
 #endif

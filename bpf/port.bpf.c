@@ -86,7 +86,7 @@ static __always_inline enum verdict from_workload(ctx_t *ctx, struct pkt *p, boo
 		if (v)
 			return v;
 	}
-	return forward(ctx, p, false);
+	return forward(ctx, p);
 }
 
 /* Dropped, though an answer may have gone out in its place. */

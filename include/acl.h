@@ -5,7 +5,8 @@
 
 #include "base.h"
 
-enum acl_action { ACL_DENY = 0, ACL_ALLOW = 1, ACL_REJECT = 2 };
+/* ACL_INSPECT allows, and leads the flow through a chain. To programs that do not know it it is no ACL_ALLOW: they deny. */
+enum acl_action { ACL_DENY = 0, ACL_ALLOW = 1, ACL_REJECT = 2, ACL_INSPECT = 3 };
 
 enum acl_ct_state {		/* bits */
 	CT_STATE_NEW = 1 << 0,
@@ -56,19 +57,25 @@ struct rule {
 	char destination[RULE_REFS][RULE_REF_LEN];
 };
 
+/* With ACL_INSPECT the last place of apply_to is not that list's: it has the chain, "chain:inspect". */
+#define RULE_CHAIN (RULE_REFS - 1)
+#define RULE_APPLY_TO(rule) ((rule)->action == ACL_INSPECT ? RULE_CHAIN : RULE_REFS)
+
 /*
  * ---- tenants/<tenant>/{acl,acl_tree,acl_index}: compiled for this host ----
  *
  * All three are arrays of 64-byte cells. `acl` is what is swapped: [0] is the header, then come the entries that are
- * tried one after the other, then the ranks of rules of the tree that are void, then what weft knows of those beside it. A larger set stands in `acl_tree`, which
- * asks for classes of addresses and ports, not for addresses: `acl_index` tells the class of an address or a port. The
- * header says which of the two maps of each kind, of the tenant's two places in the outer map, belong to it: they never
- * change while a header names them. docs/CLASSIFIER.md says why it is so.
+ * tried one after the other, then the ranks of rules of the tree that are void, then what weft knows of those beside it,
+ * then, if any rule has one, the chains of the entries. A larger set stands in `acl_tree`, which asks for classes of
+ * addresses and ports, not for addresses: `acl_index` tells the class of an address or a port. The header says which of the
+ * two maps of each kind, of the tenant's two places in the outer map, belong to it: they never change while a header names
+ * them. docs/CLASSIFIER.md says why it is so.
  */
 
 #define ACL_ENTRIES_MAX 4096	/* that the programs try one after the other, at most */
 #define ACL_VOID_MAX 64		/* rules of the tree that are void */
 #define ACL_VOIDS 16		/* ranks in a cell of such */
+#define ACL_CHAINS 32		/* chains of entries in a cell of such */
 #define ACL_VISITS_MAX 256	/* cells of the tree that a packet may have to look at; more is refused */
 #define ACL_ASIDE_MAX 24	/* branches that may wait while another one is searched */
 #define ACL_INDEX_STEPS 32	/* cells of the index that it takes to find a class, at most */
@@ -94,7 +101,7 @@ struct acl_header {
 	__u32 ports;
 	__u32 beside;		/* with a tree: rules beside it, a struct acl_known each behind the ranks */
 	__u32 rules;		/* with a tree: all that the tenant has, those included that match nothing here */
-	__u32 pad;
+	__u32 inspect;		/* rules with a chain; 0: no chains of entries stand behind the rest */
 };
 
 enum acl_entry_flags {
@@ -148,6 +155,7 @@ union acl_slot {
 	struct acl_entry entry;
 	struct acl_known known;
 	__u32 voids[ACL_VOIDS];
+	__u16 chains[ACL_CHAINS];	/* slots, entry by entry; of one without a chain 0 */
 };
 
 /* What a node of the tree may ask for. Classes are numbers that mean something to one tree and index alone. */
@@ -198,7 +206,7 @@ struct acl_match {
 	__u8 action;
 	__u8 flags;		/* enum acl_entry_flags */
 	__u32 ranges;		/* cell with more than one range of ports; 0: the two above are all */
-	__u32 pad;
+	__u32 chain;		/* slot, with ACL_INSPECT */
 };
 
 /* Unused ones are 1–0. */
@@ -283,7 +291,7 @@ struct acl_query {
 	__u8 entry_flags;	/* answer: enum acl_entry_flags */
 	__u8 found;		/* answer: a rule decided, not the default */
 	__u32 rule;		/* answer: its id */
-	__u32 pad;
+	__u32 chain;		/* answer: slot of the chain that it chose; 0: none. `action` is ACL_ALLOW then. */
 };
 
 /* ---- tenants/<tenant>/rule_hits: what the rules decided here; made by packets, deleted with the rule ---- */

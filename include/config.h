@@ -28,10 +28,13 @@ struct config_value {
 weft_static_assert(sizeof(struct config_key) == 96);
 weft_static_assert(sizeof(struct config_value) == 856);
 
+/* What programs know beyond the least that those of their version do. */
+enum abi_knows { ABI_RULE_CHAINS = 1 << 0 /* chains that rules choose */ };
+
 /* abi[0]: written by load; whoever has another version leaves the root alone, but for `load`, which may know a way. */
 struct abi {
 	__u32 version;		/* WEFT_ABI */
-	__u32 pad;
+	__u32 knows;		/* enum abi_knows */
 	char build[32];		/* the programs that are loaded: version of the command, and a hash of its objects */
 };
 

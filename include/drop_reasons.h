@@ -74,6 +74,7 @@
 	X(CT_SCTP_TAG, "ct_sctp_tag", "SCTP packet with another verification tag than its association's") \
 	X(SYN_COOKIE, "syn_cookie", "SYN proxy: an ACK without a flow and without a valid cookie, or a SYN that none could be made for") \
 	X(SYN_PROXY, "syn_proxy", "SYN proxy: of a connection that its workload has not answered yet, or whose record is gone") \
+	X(CHAIN_NO_FLOW, "chain_no_flow", "of no flow (a broadcast, say), where the rule that lets it pass has a chain") \
 	X(NSH_BAD, "nsh_bad", "VXLAN-GPE or NSH as weft does not send it, or cut off") \
 	X(NSH_PATH, "nsh_path", "NSH: a path, network or tag that is none between the sender and this host") \
 	X(NSH_INDEX, "nsh_index", "NSH: a service index whose function is not at this end of the path, or another instance") \

@@ -100,15 +100,23 @@ enum tcp_half {
 	TCP_HALF_RESET,		/* the connection was reset */
 };
 
+/*
+ * An end of a flow: a port of this host, or the host behind which it is. With a port stands the chain that its rule has
+ * chosen for the flow, if it has; and whether the flow is older than that, as its rule chose it when it was there already.
+ */
 #define FLOW_TARGET(kind, index) ((__u32)(kind) << 28 | (index))
-#define FLOW_TARGET_KIND(target) ((target) >> 28)
-#define FLOW_TARGET_INDEX(target) ((target) & 0x0fffffff)
+#define FLOW_TARGET_KIND(target) ((target) >> 28 & 7)
+#define FLOW_TARGET_INDEX(target) ((target) & 0xffff)
+#define FLOW_TARGET_CHAIN(target) ((target) >> 16 & 0xfff)	/* slot in chains; 0: none */
+#define FLOW_TARGET_OLDER (1u << 31)
+#define FLOW_TARGET_PLACE(target) ((target) & 0x7000ffff)	/* without what is of the chain */
+#define FLOW_TARGET_CHOSEN(target) ((target) & 0x8fff0000)	/* what is of it */
 
 /* What was decided for one direction, and how far its end is: read by each packet, written by few. */
 struct flow_path {
 	__u32 epoch;		/* tenant epoch of the verdict; 0 is always stale */
 	__u32 source;		/* FLOW_TARGET: where packets of this direction come from */
-	__u32 target;		/* FLOW_TARGET: where they go; if FLOW_DENIED, the enum drop_reason */
+	__u32 target;		/* FLOW_TARGET: where they go; if FLOW_DENIED, the enum drop_reason in place of where */
 	__u8 mac[6];		/* destination MAC that `target` was found for */
 	__u8 flags;		/* enum flow_flags */
 	__u8 tcp;		/* FLOW_TCP of the end that sends */
@@ -209,6 +217,8 @@ static inline __attribute__((always_inline)) int flow_is_older(__u32 born, __u32
 	return since && (__s32)(born - since) < 0;
 }
 
+weft_static_assert(WEFT_PORTS_MAX <= FLOW_TARGET_INDEX(~0u) + 1 && WEFT_HOSTS_MAX <= FLOW_TARGET_INDEX(~0u) + 1);
+weft_static_assert(WEFT_CHAINS_MAX <= FLOW_TARGET_CHAIN(~0u) + 1);
 weft_static_assert(sizeof(struct ct4_key) == 16);
 weft_static_assert(sizeof(struct ct6_key) == 40);
 weft_static_assert(sizeof(struct flow_path) == 20);

@@ -8,6 +8,8 @@
 /* A datagram that is complete is known a little longer; else it has the tenant's time (timeouts.h). */
 #define FRAGMENT_SECONDS_COMPLETE 1
 
+#define PASS_CHOSEN 4		/* back from a chain that a rule chose: a frame may pass that and the one on the wire */
+
 #define FRAGMENT_WAYS 4		/* datagrams in a set */
 #define FRAGMENT_RANGES 4	/* pieces with gaps between them that one datagram may be in */
 
@@ -35,7 +37,7 @@ struct fragment_entry {
 	__u16 zone;		/* slot of the network */
 	__u8 family;		/* enum weft_family */
 	__u8 protocol;		/* IPv4: of the header; IPv6: 0, since only the first fragment's counts (RFC 8200, 4.5) */
-	__u8 pass;		/* 0: on its way to the judge; else back from a function, with this PCP */
+	__u8 pass;		/* 0: on its way to the judge; else back from a function, with this PCP, and PASS_CHOSEN */
 
 	__u8 state;		/* enum fragment_state */
 	__u8 early;		/* bits: which of the tenant's places in `early` hold frames of it */

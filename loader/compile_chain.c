@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "loader/alloc.h"
+#include "loader/away.h"
 #include "loader/compile.h"
 
-static int add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], uint32_t vni,
-		   struct error *e)
+int compile_add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], uint32_t vni,
+		    struct error *e)
 {
 	for (int i = 0; i < CHAIN_NETWORKS; i++) {
 		if (vnis[i] == vni)
@@ -23,13 +24,13 @@ static int add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], u
 			 c->tenant, c->name, CHAIN_NETWORKS);
 }
 
-static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, uint16_t tag,
+static void add_return(struct chain_work *w, uint32_t ifindex, enum chain_pcp pcp,
 		       const uint8_t mac[6], const struct sf_return *back)
 {
-	struct sf_key key = { .ifindex = ifindex, .tci = (uint16_t)(pcp << 13 | tag) };
+	struct sf_key key = { .ifindex = ifindex, .tci = (uint16_t)(pcp << 13 | w->c->tag) };
 
 	memcpy(key.mac, mac, 6);
-	entries_add(&d->map[MAP_SF], &key, back);
+	entries_add(&w->d->map[MAP_SF], &key, back);
 }
 
 /*
@@ -37,16 +38,15 @@ static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, 
  * comes by either. Each device is believed what the instance there was sent as this step, so that no function can
  * speak for another.
  */
-static void add_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
-			const struct model_instance *one, const struct facts *facts,
-			struct desired *d)
+void compile_returns(struct chain_work *w, const struct model_port *p, uint8_t n,
+		     const struct model_instance *one, uint32_t whose)
 {
 	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	const struct fact *in = facts_find(facts, one->leaving);
-	const struct fact *out = facts_find(facts, one->towards);
+	const struct fact *in = facts_find(w->facts, one->leaving);
+	const struct fact *out = facts_find(w->facts, one->towards);
 	struct sf_return back = {
-		.port = p->slot,
-		.chain = (uint16_t)p->chain->slot,
+		.port = whose,
+		.chain = (uint16_t)w->c->slot,
 		.step = n,
 		.instance = one->place,
 	};
@@ -56,12 +56,13 @@ static void add_returns(const struct model_port *p, const struct chain *chain, u
 		return;
 	leaving = in->info.ifindex;
 	towards = out->info.ifindex;
-	add_return(d, towards, PCP_LEAVING, chain->tag, p->mac, &back);
-	add_return(d, leaving, PCP_TOWARDS, chain->tag, p->mac, &back);
-	add_return(d, leaving, PCP_MADE, chain->tag, p->mac, &back);
-	add_return(d, towards, PCP_MADE, chain->tag, p->mac, &back);
-	back.port = 0;
-	add_return(d, leaving, PCP_TOWARDS, chain->tag, everybody, &back);
+	add_return(w, towards, PCP_LEAVING, p->mac, &back);
+	add_return(w, leaving, PCP_TOWARDS, p->mac, &back);
+	add_return(w, leaving, PCP_MADE, p->mac, &back);
+	add_return(w, towards, PCP_MADE, p->mac, &back);
+	/* Of everybody's nothing tells whose it is. */
+	back.port = w->serves ? SF_AWAY(0, 0) : 0;
+	add_return(w, leaving, PCP_TOWARDS, everybody, &back);
 }
 
 /* Are the instance's devices there, and do they take what XDP redirects? The first one is the step's for older programs. */
@@ -84,23 +85,27 @@ static bool put_devices(const struct model_instance *one, const struct facts *fa
 	return true;
 }
 
-/* Without devices a step is dead. A frame that XDP has sent to one must be able to go on to the next. */
-static void put_steps(const struct model_chain *c, const struct facts *facts, struct chain *chain)
+/*
+ * Without devices a step is dead. A frame that XDP has sent to one must be able to go on to the next; and what goes to
+ * other hosts is left to TC.
+ */
+static void put_steps(struct chain_work *w)
 {
-	bool any = false, takes_xdp = true;
+	bool any = false, takes_xdp = !w->sends;
 
-	for (uint8_t i = 0; i < c->steps; i++) {
-		const struct model_function *f = c->step[i].sf;
+	for (uint8_t i = 0; i < w->c->steps; i++) {
+		const struct model_function *f = w->c->step[i].sf;
+		struct chain_step *step = &w->chain.step[i];
 
-		chain->step[i].flags = c->step[i].open ? STEP_OPEN : 0;
+		step->flags = w->c->step[i].open ? STEP_OPEN : 0;
 		if (!f)
 			continue;
-		chain->step[i].function = (uint16_t)f->slot;
+		step->function = (uint16_t)f->slot;
 		for (size_t k = 0; k < f->n_instances; k++)
-			any |= put_devices(&f->instances[k], facts, &chain->step[i], &takes_xdp);
+			any |= put_devices(&f->instances[k], w->facts, step, &takes_xdp);
 	}
-	for (uint8_t i = 0; i < c->steps && any && takes_xdp; i++)
-		chain->step[i].flags |= STEP_XDP_DELIVER;
+	for (uint8_t i = 0; i < w->c->steps && any && takes_xdp; i++)
+		w->chain.step[i].flags |= STEP_XDP_DELIVER;
 }
 
 /*
@@ -111,7 +116,7 @@ static int check_networks(const struct model *m, const struct model_chain *c, st
 	uint32_t vnis[CHAIN_NETWORKS] = { 0 };
 
 	for (size_t i = 0; i < m->n_ports; i++)
-		if (m->ports[i].chain == c && add_vni(c, vnis, m->ports[i].network->vni, e))
+		if (m->ports[i].chain == c && compile_add_vni(c, vnis, m->ports[i].network->vni, e))
 			return -1;
 	return 0;
 }
@@ -136,29 +141,48 @@ static int check_macs(const struct model *m, const struct model_chain *c, struct
 	return 0;
 }
 
-static void add_step_returns(const struct model_port *p, const struct chain *chain, uint8_t n,
-			     const struct facts *facts, struct desired *d)
+static void add_step_returns(struct chain_work *w, const struct model_port *p, uint8_t n)
 {
-	const struct model_function *f = p->chain->step[n].sf;
+	const struct model_function *f = w->c->step[n].sf;
 
 	for (size_t k = 0; f && k < f->n_instances; k++)
-		add_returns(p, chain, n, &f->instances[k], facts, d);
+		compile_returns(w, p, n, &f->instances[k], p->slot);
 }
 
-static void compile_ports(const struct model *m, const struct model_chain *c,
-			  const struct facts *facts, struct chain *chain, struct desired *d)
+static void compile_ports(struct chain_work *w)
 {
 	struct error unused = { 0 };
 
-	for (size_t i = 0; i < m->n_ports; i++) {
-		const struct model_port *p = &m->ports[i];
+	for (size_t i = 0; i < w->m->n_ports; i++) {
+		const struct model_port *p = &w->m->ports[i];
 
-		if (p->chain != c || !p->here)
+		if (p->chain != w->c || !p->here)
 			continue;
-		add_vni(c, chain->vnis, p->network->vni, &unused);
-		for (uint8_t n = 0; n < c->steps; n++)
-			add_step_returns(p, chain, n, facts, d);
+		compile_add_vni(w->c, w->chain.vnis, p->network->vni, &unused);
+		for (uint8_t n = 0; n < w->c->steps; n++)
+			add_step_returns(w, p, n);
 	}
+}
+
+static void compile_chain(struct chain_work *w, const struct model_tenant *t)
+{
+	const struct model_chain *c = w->c;
+
+	w->sends = away_sends(w->m, c);
+	w->serves = away_serves(w->m, c);
+	if (!t->here && !w->serves)
+		return;
+	w->chain = (struct chain){
+		.id = c->id,
+		.tenant = t->slot,
+		.tag = c->tag,
+		.steps = c->steps,
+		.flags = c->flags,
+	};
+	put_steps(w);
+	compile_ports(w);
+	compile_away(w);
+	entries_add(&w->d->map[MAP_CHAINS], &c->slot, &w->chain);
 }
 
 int compile_chains(const struct model *m, const struct facts *facts, struct desired *d,
@@ -166,22 +190,11 @@ int compile_chains(const struct model *m, const struct facts *facts, struct desi
 {
 	for (size_t i = 0; i < m->n_chains; i++) {
 		const struct model_chain *c = &m->chains[i];
-		const struct model_tenant *t = model_tenant(m, c->tenant);
-		struct chain chain = {
-			.id = c->id,
-			.tenant = t->slot,
-			.tag = c->tag,
-			.steps = c->steps,
-			.flags = c->flags,
-		};
+		struct chain_work w = { .m = m, .c = c, .facts = facts, .d = d };
 
 		if (check_networks(m, c, e) || check_macs(m, c, e))
 			return -1;
-		if (!t->here)
-			continue;
-		put_steps(c, facts, &chain);
-		compile_ports(m, c, facts, &chain, d);
-		entries_add(&d->map[MAP_CHAINS], &c->slot, &chain);
+		compile_chain(&w, model_tenant(m, c->tenant));
 	}
 	return 0;
 }

@@ -25,6 +25,11 @@ static uint8_t find_free(const bool used[FUNCTION_INSTANCES], const struct funct
 	return place;
 }
 
+static bool has_place(const struct model_instance *one)
+{
+	return one->here || one->away;
+}
+
 int instances_place_in(struct model_function *f, const struct function *had, struct error *e)
 {
 	bool used[FUNCTION_INSTANCES] = { false };
@@ -32,14 +37,14 @@ int instances_place_in(struct model_function *f, const struct function *had, str
 	for (size_t i = 0; i < f->n_instances; i++) {
 		struct model_instance *one = &f->instances[i];
 
-		one->place = one->here ? place_of(had, one->id) : NOWHERE;
+		one->place = has_place(one) ? place_of(had, one->id) : NOWHERE;
 		if (one->place != NOWHERE)
 			used[one->place] = true;
 	}
 	for (size_t i = 0; i < f->n_instances; i++) {
 		struct model_instance *one = &f->instances[i];
 
-		if (!one->here || one->place != NOWHERE)
+		if (!has_place(one) || one->place != NOWHERE)
 			continue;
 		one->place = find_free(used, had);
 		if (one->place == NOWHERE)

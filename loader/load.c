@@ -216,7 +216,7 @@ static int check_loaded(const struct root *root, bool *fresh, bool *converts, st
 static int load(const struct root *root, const struct command_line *cl, struct objects *objects,
 		struct misfits *misfits, struct error *e)
 {
-	struct abi abi = { .version = WEFT_ABI };
+	struct abi abi = { .version = WEFT_ABI, .knows = ABI_RULE_CHAINS };
 	unsigned int tunnel;
 
 	snprintf(abi.build, sizeof(abi.build), "%s", programs_own_build());

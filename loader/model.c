@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loader/alloc.h"
+#include "loader/away.h"
 #include "loader/config/address.h"
 #include "loader/config/schema.h"
 #include "loader/model.h"
@@ -318,6 +319,8 @@ static void make_chains(struct model *m, const struct model_tenant *t)
 		c->tag = (uint16_t)schema_number("chain", object, "tag");
 		c->flags = chain_flags(object);
 		make_steps(m, c, json_object_get(object, "steps"));
+		snprintf(path, sizeof(path), "%s/%s", t->name, name);
+		c->path = nsh_path_of(path);
 		snprintf(path, sizeof(path), "tenants/%s/chains/%s", t->name, name);
 		identify(m, path, &c->id, &c->slot);
 		name_object(m, path, c);
@@ -443,6 +446,7 @@ void model_make(struct model *m, const json_t *tree, const struct identities *id
 		make_inserts(m, t);
 	}
 	list_ports(m);
+	away_mark(m);
 }
 
 void model_free(struct model *m)

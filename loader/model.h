@@ -16,6 +16,7 @@
 #include "include/flow.h"
 #include "include/function.h"
 #include "include/host.h"
+#include "include/nsh.h"
 #include "include/port.h"
 #include "loader/attach.h"
 #include "loader/identity.h"
@@ -41,8 +42,9 @@ struct model_instance {
 	const char *leaving, *towards; /* devices that frames enter; equal: one-arm */
 	bool finish; /* offloads */
 	bool here;
+	bool away; /* on another host, and flows of ports here may be given to it: see loader/away.h */
 	uint8_t flags; /* enum instance_flags */
-	uint8_t place; /* in struct function, if it is here: see loader/instances.h */
+	uint8_t place; /* in struct function, if it is here or away: see loader/instances.h */
 	uint16_t weight;
 	uint32_t id;
 };
@@ -51,14 +53,15 @@ struct model_function {
 	const char *name;
 	uint64_t id;
 	uint32_t slot;
-	uint32_t flags; /* enum function_flags */
+	uint16_t flags; /* enum function_flags */
+	bool used; /* in the wire of a port here */
 	struct model_instance *instances;
 	size_t n_instances;
 };
 
 struct model_step {
 	const char *function;
-	const struct model_function *sf;
+	struct model_function *sf;
 	bool open; /* on_failure */
 };
 
@@ -66,6 +69,7 @@ struct model_chain {
 	const char *tenant, *name;
 	uint64_t id;
 	uint32_t slot;
+	uint32_t path; /* nsh_path_of() */
 	uint16_t tag;
 	uint8_t flags; /* enum chain_flags */
 	struct model_step step[CHAIN_STEPS]; /* in the order of leaving */

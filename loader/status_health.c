@@ -113,14 +113,15 @@ static void find_dead(struct verify *v, const struct model_chain *c, const struc
 	char object[FINDING_OBJECT_SIZE];
 	struct sf_state state;
 
-	if (!one->here || bpf_map_lookup_elem(w->states, &index, &state) ||
+	if ((!one->here && !one->away) || bpf_map_lookup_elem(w->states, &index, &state) ||
 	    !instance_is_dead(&state, others, w->now, w->hz))
 		return;
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
 	finding_add(v->findings, object,
 		    "look at the function, or bypass the chain (`weft chain set NAME bypass on`)",
-		    "function %s/%s has returned nothing for %u s: what the chain protects %s",
-		    one->function, one->name, (w->now - state.waiting_since) / w->hz,
+		    "function %s/%s%s%s has returned nothing for %u s: what the chain protects %s",
+		    one->function, one->name, one->here ? "" : " on host ",
+		    one->here ? "" : one->host->name, (w->now - state.waiting_since) / w->hz,
 		    others	 ? "goes to its other instances" :
 		    step->open ? "skips it (on_failure: open)" :
 				   "is dropped (sf_down)");

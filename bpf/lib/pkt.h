@@ -79,6 +79,21 @@ enum proxy_part {
 	PROXY_BACK,	/* to the client, with the workload's numbers in both */
 };
 
+/*
+ * Which of the chains on its way are behind a frame, once its flow is asked for: the hook tells, and of what a function
+ * gave back stage returned. A chain that stands on the sender's wire by itself always is.
+ */
+enum behind {
+	BEHIND_NONE = 0,
+	BEHIND_CHOSEN_LEAVING,	/* what the sender's rule chose */
+	BEHIND_CHOSEN_TOWARDS,	/* and what the receiver's did */
+	BEHIND_ALL,		/* and what stands on the receiver's wire */
+};
+
+/* Chains that a frame may go round: those that stand on a wire, and those that rules chose, by enum weft_direction. */
+#define ROUND_CHOSEN 2
+#define ROUNDS 4
+
 /* Is the packet a whole datagram, and if not, which part? XDP hands fragments up. */
 enum fragment_kind { FRAGMENT_NONE = 0, FRAGMENT_FIRST, FRAGMENT_LATER };
 
@@ -132,12 +147,17 @@ struct pkt {
 	__u32 proxy_cookie;	/* the first number that the client knows of the workload */
 	__u32 proxy_delta;	/* the workload's numbers less the client's notion of them */
 	__u8 ttl;
-	__u8 kept;		/* existing: a bit for each direction in which it is for the flow's age */
-	__u8 skipped[2];	/* insert: of these chains, a bit for each step that is dead and open, by direction */
+	__u8 behind;		/* hook, returned: enum behind */
+	__u8 by_rule;		/* insert: the chain that it is about was chosen by a rule */
+	__u8 kept;		/* existing: a bit for each of `round` in which it is for the flow's age */
+	__u8 skipped[ROUNDS];	/* insert: of these chains, a bit for each step that is dead and open */
 	union {
-		__u16 round[2];	/* insert: slots of chains that the frame goes round, by enum weft_direction */
-		__u32 rounds;
+		__u16 round[ROUNDS];	/* insert: slots of chains that the frame goes round */
+		__u64 rounds;
 	};
+	__u16 back_chain;	/* returned: the chain that gave it back, if only a rule can have chosen that; 0: no such */
+	__u16 back_port;	/* returned: and the slot of the port on whose wire it did */
+	__u16 chosen[2];	/* chosen: slots of the chains ahead that the rules chose for the flow, by enum weft_direction */
 	__u8 source_mac[6] __attribute__((aligned(8)));	/* compared as 4 + 2 bytes */
 	__u8 destination_mac[6] __attribute__((aligned(8)));
 	union weft_addr source;	/* ARP: sender and target */

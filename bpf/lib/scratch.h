@@ -13,7 +13,7 @@
 
 /* What the rules answered. */
 struct answer {
-	__u32 rule;
+	__u32 rule, chain;
 	__u8 action, entry_flags, found;
 };
 
@@ -110,6 +110,7 @@ struct scratch {
 	struct early_frame early;
 	struct acl_query query;	/* of a packet that is admitted, or of a copy of one for everybody */
 	struct answer out;	/* of the sender's port, while the receiver's is asked */
+	__u32 chosen[2];	/* chains that the rules chose: for the end that began the flow, and for the other */
 	struct acl_walk acl;
 	struct segment segment;
 	struct handshake handshake;

@@ -4,7 +4,7 @@
  * that are few enough to be tried in turn, then the tree of a larger set, whose cost hardly grows with it
  * (docs/CLASSIFIER.md).
  * reads:  struct acl_query
- * writes: struct acl_query's answer
+ * writes: struct acl_query's answer: action, rule and, if the rule has one, chain
  * maps:   acl, acl_tree, acl_index, tenants
  * drops:  none (the caller knows the direction)
  */
@@ -55,11 +55,12 @@ __noinline int acl_entry_matches(const struct acl_entry *e, const struct acl_que
 }
 
 /* Takes the place of whatever decided before. */
-static __always_inline void acl_decide(struct acl_query *q, __u8 action, __u8 flags, __u32 rule)
+static __always_inline void acl_decide(struct acl_query *q, __u8 action, __u8 flags, __u32 rule, __u32 chain)
 {
 	q->action = action;
 	q->entry_flags = flags;
 	q->rule = rule;
+	q->chain = chain;
 	q->found = 1;
 }
 
@@ -83,9 +84,19 @@ static long acl_scan_step(__u32 i, struct acl_search *s)
 		return 1;
 	if (!acl_entry_matches(&slot->entry, s->query))
 		return 0;
-	acl_decide(s->query, slot->entry.action, slot->entry.flags, slot->entry.rule);
+	/* Its chain stands elsewhere: acl_entry_chain(). */
+	acl_decide(s->query, slot->entry.action, slot->entry.flags, slot->entry.rule, i);
 	s->walk->best = (__u32)slot->entry.rank_high << 16 | slot->entry.rank_low;
 	return 1;
+}
+
+/* Of the i-th entry: behind all else that is in the map. */
+static __always_inline __u32 acl_entry_chain(struct acl_search *s, const struct acl_header *h, __u32 i)
+{
+	__u32 key = (s->voids & 0xffff) + (s->voids >> 16) + h->beside + i / ACL_CHAINS;
+	const union acl_slot *slot = h->inspect ? bpf_map_lookup_elem(s->acl, &key) : NULL;
+
+	return slot ? slot->chains[i % ACL_CHAINS] : 0;
 }
 
 /* ---- the index: the class of an address or a port, or whether a class is in a set ---- */
@@ -325,7 +336,7 @@ static long acl_walk_step(__u32 i, struct acl_search *s)
 		if (acl_match_fields(m, s->query) && acl_in_side(s, m, ACL_SOURCE) &&
 		    acl_in_side(s, m, ACL_DESTINATION) && acl_in_side(s, m, ACL_PORT) && acl_ports_match(s, m) &&
 		    !acl_is_void(s, m->rank)) {
-			acl_decide(s->query, m->action, m->flags, m->rule);
+			acl_decide(s->query, m->action, m->flags, m->rule, m->chain);
 			w->best = m->rank;
 			key = 0;
 		}
@@ -367,6 +378,8 @@ __noinline int acl_look_up(struct acl_query *q)
 	s.voids = (entries + 1) | (h->voids + ACL_VOIDS - 1) / ACL_VOIDS << 16;
 	s.walk->best = ~0u;
 	bpf_loop(entries, acl_scan_step, &s, 0);
+	if (q->action == ACL_INSPECT)
+		q->chain = acl_entry_chain(&s, h, q->chain);
 	if (!h->tree)
 		return 0;
 	key = h->tree - 1;
@@ -390,12 +403,19 @@ static __always_inline void acl_classify(struct acl_query *q, const struct tenan
 {
 	q->found = 0;
 	q->rule = 0;
+	q->chain = 0;
 	q->entry_flags = 0;
 	q->action = t->flags & (q->direction == FROM_WORKLOAD ? TENANT_ALLOW_OUT : TENANT_ALLOW_IN) ?
 			    ACL_ALLOW : ACL_DENY;
 	if (q->ct_state == CT_STATE_INVALID)
 		q->action = ACL_DENY;
 	acl_look_up(q);
+	if (q->action != ACL_INSPECT) {
+		q->chain = 0;
+		return;
+	}
+	/* Never without its chain. */
+	q->action = q->chain ? ACL_ALLOW : ACL_DENY;
 }
 
 #endif

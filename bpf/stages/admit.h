@@ -5,20 +5,28 @@
  * reads:  struct pkt
  * writes: pkt.to, pkt.rule, PKT_STATELESS; a new flow, or this direction's verdict in a known one
  * maps:   as flow
- * drops:  as flow, and those of tcp_check
+ * drops:  as flow, chain_no_flow, and those of chosen and tcp_check
  */
 #ifndef WEFT_STAGE_ADMIT_H
 #define WEFT_STAGE_ADMIT_H
 
 #include "lib/scratch.h"
 #include "stages/assure.h"
-#include "stages/existing.h"
+#include "stages/chosen.h"
 #include "stages/proxied.h"
 #include "stages/reopen.h"
 
+/* What the rules chose can only be passed by packets of a flow. */
+static __always_inline enum verdict chosen_of_flow(struct pkt *p, const struct scratch *room, bool again)
+{
+	if (again || !(p->flags & PKT_STATELESS) || !(room->chosen[FROM_WORKLOAD] | room->chosen[TO_WORKLOAD]))
+		return V_NEXT;
+	return drop(p, DROP_CHAIN_NO_FLOW);
+}
+
 /*
- * V_UP, before any effect, where XDP cannot answer what is refused. `again`: of a flow that is there. Not inlined, as
- * resolve() is not.
+ * V_UP, before any effect, where XDP cannot answer what is refused, or not go where the rules lead. `again`: of a flow that
+ * is there. Not inlined, as resolve() is not.
  */
 __noinline int judge_ends(struct pkt *p, struct acl_query *q, __u32 sender, __u32 receiver, bool again)
 {
@@ -39,7 +47,10 @@ __noinline int judge_ends(struct pkt *p, struct acl_query *q, __u32 sender, __u3
 	}
 	if (in)
 		v = judge_port(p, q, t, FLOW_TARGET_INDEX(receiver), TO_WORKLOAD);
-	if (WEFT_XDP && v == V_REJECT)
+	room->chosen[FROM_WORKLOAD] = out && !v ? room->out.chain : 0;
+	room->chosen[TO_WORKLOAD] = in && !v ? q->chain : 0;
+	if (WEFT_XDP && (v == V_REJECT || !xdp_takes_chosen(room->chosen[FROM_WORKLOAD], again) ||
+			 !xdp_takes_chosen(room->chosen[TO_WORKLOAD], again)))
 		return V_UP;
 	if (in)
 		account(p, q, again);
@@ -47,21 +58,42 @@ __noinline int judge_ends(struct pkt *p, struct acl_query *q, __u32 sender, __u3
 		set_answer(q, FLOW_TARGET_INDEX(sender), FROM_WORKLOAD, &room->out);
 		account(p, q, again);
 	}
-	return v;
+	return v ? v : chosen_of_flow(p, room, again);
 }
 
-static __always_inline void flow_remember(struct flow *f, const struct pkt *p, __u32 epoch, enum verdict v)
+/* What our direction knows of its target's chain; of what is denied that alone is known of it. */
+static __always_inline __u32 known_target(const struct flow_path *us, __u32 to)
 {
-	struct flow_path *us = flow_our_path(f, p);
+	return us->flags & FLOW_DENIED ? FLOW_TARGET_CHOSEN(us->target) : chosen_at(us->target, to);
+}
 
+static __always_inline __u32 their_target(const struct flow_path *them, __u32 from)
+{
+	return them->flags & FLOW_DENIED ? 0 : chosen_at(them->target, from);
+}
+
+/* `chosen`: the chains that the rules chose for this packet's sender and receiver. */
+static __always_inline void flow_remember(struct flow *f, const struct pkt *p, __u32 epoch, enum verdict v,
+					  __u32 chosen_from, __u32 chosen_to)
+{
+	struct flow_path *us = flow_our_path(f, p), *them = flow_their_path(f, p);
+	bool same = mac_equal(us->mac, p->destination_mac);
+	__u32 from = known_of(chosen_at(us->source, p->from), their_target(them, p->from));
+	__u32 to = known_of(known_target(us, p->to), chosen_at(them->source, p->to));
+
+	/* What is not let pass keeps what is known, for the next time. */
+	if (!v || !same) {
+		from = chosen_from || chosen_to ? chosen_end(chosen_from, same ? from : chosen_from << 16) : 0;
+		to = chosen_from || chosen_to ? chosen_end(chosen_to, same ? to : chosen_to << 16) : 0;
+	}
 	us->flags &= ~(FLOW_DENIED | FLOW_REJECT);
 	if (v)
 		us->flags |= v == V_REJECT ? FLOW_DENIED | FLOW_REJECT : FLOW_DENIED;
 	f->rule = p->rule;
-	us->target = v ? p->reason : p->to;
-	us->source = p->from;
+	us->target = (v ? p->reason : p->to) | to;
+	us->source = p->from | from;
 	/* Judging again makes no flow younger, nor older; but towards another MAC it is another flow. */
-	if (!mac_equal(us->mac, p->destination_mac))
+	if (!same)
 		f->born = flow_birth(p, epoch);
 	mac_copy(us->mac, p->destination_mac);
 	/* Last: a packet on another CPU that sees the epoch sees the verdict too. */
@@ -74,7 +106,7 @@ static __always_inline __u32 flow_leads_to(const struct flow *f, const struct pk
 {
 	const struct flow_path *us = flow_our_path(f, p);
 
-	return us->flags & FLOW_DENIED ? flow_their_path(f, p)->source : us->target;
+	return FLOW_TARGET_PLACE(us->flags & FLOW_DENIED ? flow_their_path(f, p)->source : us->target);
 }
 
 static __always_inline enum verdict flow_create(struct pkt *p, const struct tenant *t, __u32 epoch)
@@ -89,8 +121,11 @@ static __always_inline enum verdict flow_create(struct pkt *p, const struct tena
 	if (!room)
 		return drop(p, DROP_INTERNAL);
 	f = &room->flow;
-	flow_begin(f, p, t, epoch);
+	flow_begin(f, p, t, epoch, room->chosen);
 	if (p->proxy == PROXY_OPENS) {
+		/* The cookie was given before the client's rule had a chain, which has not seen the SYN. */
+		if (room->chosen[FROM_WORKLOAD])
+			return drop(p, DROP_SYN_COOKIE);
 		if (!proxied_put(p))
 			return drop(p, DROP_CT_FULL);
 		f->path[0].flags |= FLOW_PROXIED;
@@ -125,6 +160,7 @@ __noinline int flow_admit(struct pkt *p)
 	const struct tenant *t;
 	struct acl_query *q;
 	struct flow *f = NULL;
+	struct flow_path *us;
 	bool original;
 	enum verdict v;
 	__u32 epoch;
@@ -177,14 +213,15 @@ __noinline int flow_admit(struct pkt *p)
 		 * Judged in this epoch, and between the same ends. Other ends are another question, since ACL in is
 		 * asked of the port that gets the packet: whoever sends picks the MAC that leads there.
 		 */
-		if (flow_our_path(f, p)->epoch == epoch && flow_leads_to(f, p) == p->to &&
-		    !(*flow_flags(f, p->dir) & FLOW_DENIED)) {
+		us = flow_our_path(f, p);
+		if (us->epoch == epoch && flow_leads_to(f, p) == p->to && FLOW_TARGET_PLACE(us->source) == p->from &&
+		    !(us->flags & FLOW_DENIED)) {
 			p->rule = f->rule;
-			flow_remember(f, p, epoch, V_NEXT);
+			flow_remember(f, p, epoch, V_NEXT, FLOW_TARGET_CHAIN(us->source), FLOW_TARGET_CHAIN(us->target));
 			return V_NEXT;
 		}
 		/* A reply goes back to who began: with another MAC it is somebody's else, whose ACL in was not asked. */
-		if (!original && flow_our_path(f, p)->epoch == epoch && flow_leads_to(f, p) != p->to)
+		if (!original && us->epoch == epoch && flow_leads_to(f, p) != p->to)
 			return drop(p, DROP_CT_INVALID);
 	}
 	v = judge_ends(p, q, original ? p->from : p->to, original ? p->to : p->from, f);
@@ -193,14 +230,15 @@ __noinline int flow_admit(struct pkt *p)
 	if (f) {
 		/* A flow in progress stays one, also where a stateless rule matches now. */
 		p->flags &= ~PKT_STATELESS;
-		flow_remember(f, p, epoch, v);
+		flow_remember(f, p, epoch, v, original ? room->chosen[FROM_WORKLOAD] : room->chosen[TO_WORKLOAD],
+			      original ? room->chosen[TO_WORKLOAD] : room->chosen[FROM_WORKLOAD]);
 		return v;
 	}
 	if (p->proxy == PROXY_FORGED && v == V_DROP)
 		return cookie_forged(p);
 	if (v || p->flags & PKT_STATELESS)
 		return v;
-	return wants_cookie(p) ? V_COOKIE : flow_create(p, t, epoch);
+	return !room->chosen[FROM_WORKLOAD] && wants_cookie(p) ? V_COOKIE : flow_create(p, t, epoch);
 }
 
 /* ---- the fast part ---- */
@@ -209,7 +247,7 @@ static __always_inline bool flow_is_settled(const struct flow *f, const struct p
 {
 	const struct flow_path *us = flow_our_path(f, p);
 
-	return us->epoch == t->epoch && us->source == p->from && mac_equal(us->mac, p->destination_mac) &&
+	return us->epoch == t->epoch && FLOW_TARGET_PLACE(us->source) == p->from && mac_equal(us->mac, p->destination_mac) &&
 	       (jiffies32() - flow_us(f, p)->last_seen < t->shortest || !flow_expired(f, p->flow_protocol, t)) &&
 	       !(us->flags & (FLOW_CLOSING | FLOW_PROXIED) && asks_anew(p));
 }
@@ -250,6 +288,8 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 		flow_key(p);
 		f = flow_find(p, t);
 	}
+	if (p->back_chain && (!f || !is_back(p, f)))
+		return drop(p, DROP_SF_NO_FLOW);
 	if (!f || !flow_is_settled(f, p, t)) {
 		v = flow_admit(p);
 		if (v || p->flags & PKT_STATELESS)
@@ -261,11 +301,16 @@ static __always_inline enum verdict flow(struct pkt *p, struct flow **flow)
 	us = flow_our_path(f, p);
 	p->rule = f->rule;
 	if (us->flags & FLOW_DENIED)
-		return flow_denied(p, us->flags & FLOW_REJECT, us->target);
-	p->to = us->target;
+		return flow_denied(p, us->flags & FLOW_REJECT, FLOW_TARGET_INDEX(us->target));
+	p->to = FLOW_TARGET_PLACE(us->target);
 	*flow = f;
 	if (!can_output(p))
 		return V_UP;
+	if (FLOW_TARGET_CHOSEN(us->source | us->target) || p->back_chain) {
+		v = chosen(p, f);
+		if (v)
+			return v;
+	}
 	if (us->flags & FLOW_PROXIED) {
 		v = proxied_numbers(p, f);
 		if (v)

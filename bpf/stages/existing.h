@@ -13,14 +13,14 @@
 #include "stages/flow.h"
 #include "stages/proxied.h"
 
-/* What the chain on the port's wire does with the flow. Ask only where port.chain_since is set. */
 enum fate { FATE_INSERT = 0, FATE_KEEP, FATE_RESET };
 
-static __always_inline enum fate fate_of(const struct pkt *p, const struct flow *f, const struct port *port)
+/* What the chain does with a flow that is older than it, or is not. */
+static __always_inline enum fate fate_by(const struct pkt *p, const struct flow *f, __u32 slot, bool older)
 {
-	const struct chain *chain = chain_at(port->chain);
+	const struct chain *chain = chain_at(slot);
 
-	if (!chain || chain->flags & CHAIN_BYPASS || !flow_is_older(f->born, port->chain_since))
+	if (!chain || chain->flags & CHAIN_BYPASS || !older)
 		return FATE_INSERT;
 	if (chain->flags & CHAIN_RESET)
 		return FATE_RESET;
@@ -28,6 +28,12 @@ static __always_inline enum fate fate_of(const struct pkt *p, const struct flow 
 	if (!(chain->flags & CHAIN_KEEP) || flow_is_closed(f, p->flow_protocol))
 		return FATE_INSERT;
 	return FATE_KEEP;
+}
+
+/* What the chain on the port's wire does with the flow. Ask only where port.chain_since is set. */
+static __always_inline enum fate fate_of(const struct pkt *p, const struct flow *f, const struct port *port)
+{
+	return fate_by(p, f, port->chain, flow_is_older(f->born, port->chain_since));
 }
 
 /*
@@ -54,10 +60,11 @@ static __noinline enum verdict flow_reset(struct pkt *p, struct flow *f)
 	return V_RESET;
 }
 
-static __always_inline void keep_out(struct pkt *p, __u32 chain, enum weft_direction direction)
+/* `round`: which of pkt.round. */
+static __always_inline void keep_out(struct pkt *p, __u32 chain, __u32 round)
 {
-	p->round[direction] = chain;
-	p->kept |= 1 << direction;
+	p->round[round] = chain;
+	p->kept |= 1 << round;
 }
 
 /*

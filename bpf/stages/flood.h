@@ -6,7 +6,7 @@
  * reads:  struct pkt
  * writes: copies of the frame; the frame itself is spent
  * maps:   flood networks port_slots hosts next_hops chains
- * drops:  acl_out acl_in reject_silent flood_failed link_local icmp_unrelated, and those of insert and output
+ * drops:  acl_out acl_in reject_silent chain_no_flow flood_failed link_local icmp_unrelated, and those of insert and output
  */
 #ifndef WEFT_STAGE_FLOOD_H
 #define WEFT_STAGE_FLOOD_H
@@ -116,13 +116,18 @@ static __always_inline struct acl_query *new_query(void)
 	return &s->query;
 }
 
-/* What goes to everybody is never answered with a reject (RFC 1122, 3.2.2). */
+/*
+ * What goes to everybody is never answered with a reject (RFC 1122, 3.2.2). Nor does it go through a chain that a rule
+ * chose: what comes back from there is believed by its flow alone.
+ */
 static __always_inline enum verdict judge_flooded(struct pkt *p, struct acl_query *q, const struct tenant *t,
 						  __u32 port, enum weft_direction direction)
 {
 	enum verdict v = judge_port(p, q, t, port, direction);
 
 	account(p, q, false);
+	if (!v && q->chain)
+		return drop(p, DROP_CHAIN_NO_FLOW);
 	return v == V_REJECT ? drop(p, DROP_REJECT_SILENT) : v;
 }
 
@@ -161,17 +166,14 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 static __always_inline enum verdict flood_encap(ctx_t *ctx, struct pkt *p, struct flooding *state,
 						const struct outer_words *outer, const struct nsh *nsh)
 {
-	__u32 had = state->encapsulated;
+	__u32 had = state->encapsulated, wanted = nsh ? AWAY_LEN : OUTER_LEN;
 
-	state->encapsulated = nsh ? AWAY_LEN : OUTER_LEN;
-	if (!had)
-		return op_encap(ctx, p, outer, nsh) ? drop(p, DROP_ENCAP_FAILED) : V_NEXT;
 	/* Of a super-packet the kernel knows where the headers are. */
-	if (had < state->encapsulated && (ctx->gso_size || bpf_skb_change_head(ctx, NSH_BYTES, 0))) {
-		state->encapsulated = had;
+	if (!had ? op_encap(ctx, p, outer, nsh) :
+		   had < wanted && (ctx->gso_size || bpf_skb_change_head(ctx, NSH_BYTES, 0)))
 		return drop(p, DROP_ENCAP_FAILED);
-	}
-	return op_put_outer(ctx, outer, nsh) ? drop(p, DROP_FLOOD_FAILED) : V_NEXT;
+	state->encapsulated = wanted;
+	return had && op_put_outer(ctx, outer, nsh) ? drop(p, DROP_FLOOD_FAILED) : V_NEXT;
 }
 
 /* To one host after the other; only the headers change. */

@@ -111,17 +111,17 @@ static __always_inline __u32 flow_birth(const struct pkt *p, __u32 epoch)
 	return born_at(born_at(epoch, p->from), p->to);
 }
 
-static __always_inline void flow_begin(struct flow *f, struct pkt *p, const struct tenant *t, __u32 epoch)
+/* `chosen`: the chains that the rules chose for its sender and its receiver. */
+static __always_inline void flow_begin(struct flow *f, struct pkt *p, const struct tenant *t, __u32 epoch,
+				       const __u32 chosen[2])
 {
 	struct flow_path *us = flow_our_path(f, p), *them = flow_their_path(f, p);
 
 	__builtin_memset(f, 0, sizeof(*f));
 	f->dir[0].last_seen = f->dir[1].last_seen = jiffies32();
 	us->epoch = them->epoch = epoch;
-	us->target = p->to;
-	them->target = p->from;
-	us->source = p->from;
-	them->source = p->to;
+	us->source = them->target = p->from | chosen[FROM_WORKLOAD] << 16;
+	us->target = them->source = p->to | chosen[TO_WORKLOAD] << 16;
 	f->rule = p->rule;
 	us->flags = FLOW_ORIGINAL;
 	f->first = p->protocol == IPPROTO_TCP ? p->tcp_flags : p->icmp_type;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * forward: what is the same for every frame that leaves a workload, whether it comes from the port or back
- * from the chain on the port's wire: flow, then output; flooding, rejecting, resetting and the SYN proxy where these are called for.
+ * forward: what is the same for every frame, whether it comes from the port, from the tunnel or back from a chain: flow,
+ * the chain that the sender's rule chose, then output; flooding, rejecting, resetting and the SYN proxy, which stands
+ * between the sender's chains and the receiver's, where these are called for.
  * reads:  struct pkt
  * writes: pkt.action
  * maps:   those of flow, flood, output, reject, reset and syn_proxy
@@ -14,7 +15,7 @@
 #include "stages/reset.h"
 #include "stages/syn_proxy.h"
 
-static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p, bool inspected)
+static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p)
 {
 	struct flow *f = NULL;
 	enum verdict v;
@@ -28,10 +29,12 @@ static __always_inline enum verdict forward(ctx_t *ctx, struct pkt *p, bool insp
 		return reject(ctx, p);
 	if (v == V_COOKIE)
 		return syn_cookie(ctx, p);
+	if (!v && p->chosen[FROM_WORKLOAD])
+		v = into_chosen(ctx, p, FROM_WORKLOAD);
 	if (!v && p->proxy > PROXY_FORGED)
 		v = syn_proxy(ctx, p, f);
 	if (!v)
-		v = output(ctx, p, f, inspected);
+		v = output(ctx, p, f);
 	return v == V_RESET ? reset(ctx, p) : v;
 }
 

@@ -138,7 +138,7 @@ __noinline int fragment_tracked(ctx_t *ctx, struct pkt *p, __u32 pass)
 
 #endif
 
-/* `pass`: 0 from a workload or a host, else the PCP with which a function returned it. */
+/* `pass`: 0 from a workload or a host, else the PCP with which a function returned it; that of a chosen chain PASS_CHOSEN above. */
 static __always_inline enum verdict fragment(ctx_t *ctx, struct pkt *p, __u32 pass)
 {
 #if WEFT_XDP

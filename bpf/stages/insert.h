@@ -16,34 +16,34 @@
 
 /* ---- who went round what ---- */
 
-__noinline int count_skipped(const struct pkt *p, __u32 direction)
+__noinline int count_skipped(const struct pkt *p, __u32 n)
 {
 	struct chain_traffic *stats;
 
-	if (!p || direction > TO_WORKLOAD)
+	if (!p || n >= ROUNDS)
 		return 0;
 	for (__u32 i = 0; i < CHAIN_STEPS; i++) {
-		if (!(p->skipped[direction] & 1 << i))
+		if (!(p->skipped[n] & 1 << i))
 			continue;
-		stats = chain_counters(p->round[direction], i);
+		stats = chain_counters(p->round[n], i);
 		if (stats)
 			stats->skipped++;
 	}
 	return 0;
 }
 
-static __always_inline void count_round(const struct pkt *p, enum weft_direction direction)
+static __always_inline void count_round(const struct pkt *p, __u32 n)
 {
 	struct chain_traffic *stats;
 
-	if (!p->round[direction])
+	if (!p->round[n])
 		return;
-	if (p->skipped[direction]) {
-		count_skipped(p, direction);
+	if (p->skipped[n]) {
+		count_skipped(p, n);
 		return;
 	}
-	stats = chain_counters(p->round[direction], 0);
-	if (stats && p->kept & 1 << direction)
+	stats = chain_counters(p->round[n], 0);
+	if (stats && p->kept & 1 << n)
 		stats->kept++;
 	else if (stats)
 		stats->bypassed++;
@@ -54,8 +54,8 @@ static __always_inline void count_rounds(const struct pkt *p, enum verdict v)
 {
 	if (!p->rounds || (v != V_SENT && v != V_CONSUMED))
 		return;
-	count_round(p, FROM_WORKLOAD);
-	count_round(p, TO_WORKLOAD);
+	for (__u32 n = 0; n < ROUNDS; n++)
+		count_round(p, n);
 }
 
 /* The last act of a hook whose drops are no port's. */
@@ -135,11 +135,13 @@ __noinline int next_step(struct pkt *p, __u32 slot, __u32 pcp, __u32 place)
 {
 	const struct chain *chain = chain_at(slot);
 	const struct chain_step *step;
-	__u32 direction = pcp == PCP_LEAVING ? FROM_WORKLOAD : TO_WORKLOAD, n;
+	__u32 round = pcp == PCP_LEAVING ? FROM_WORKLOAD : TO_WORKLOAD, n;
 	int instance;
 
 	if (!p)
 		return STEPS_DOWN;
+	if (p->by_rule)
+		round |= ROUND_CHOSEN;
 	if (!chain || !chain->steps)
 		return step_is_down(p);
 	for (; place < CHAIN_STEPS && place < chain->steps; place++) {
@@ -152,8 +154,8 @@ __noinline int next_step(struct pkt *p, __u32 slot, __u32 pcp, __u32 place)
 		}
 		if (!(step->flags & STEP_OPEN))
 			return step_is_down(p);
-		p->round[direction] = slot;
-		p->skipped[direction] |= 1 << n;
+		p->round[round] = slot;
+		p->skipped[round] |= 1 << n;
 	}
 	return STEPS_DONE;
 }

@@ -43,7 +43,7 @@ static __always_inline enum verdict judge_port(struct pkt *p, struct acl_query *
 
 static __always_inline struct answer answer_of(const struct acl_query *q)
 {
-	return (struct answer){ q->rule, q->action, q->entry_flags, q->found };
+	return (struct answer){ q->rule, q->chain, q->action, q->entry_flags, q->found };
 }
 
 static __always_inline void set_answer(struct acl_query *q, __u32 port, enum weft_direction direction,

@@ -153,16 +153,14 @@ __noinline int for_function(ctx_t *ctx, struct pkt *p, const struct returned *ba
 
 /* ---- back from another host's ---- */
 
-/* The port here that the path protects; -1: none. */
+/* The workload's port; -1: it has none here. Whether the path protects it, returned_for() asks. */
 static __always_inline int find_protected(const struct pkt *p, const struct returned *back)
 {
 	const __u8 *mac = mac_of_workload(p, back->pcp);
 	const struct fdb_entry *entry = fdb_find(p->vni, mac);
 	const struct port *port = entry && entry->kind == TARGET_PORT ? port_at(entry->index) : NULL;
 
-	if (!port || port->chain != back->chain || port->vni != p->vni || !mac_equal(port->mac, mac))
-		return -1;
-	return entry->index;
+	return port && port->vni == p->vni && mac_equal(port->mac, mac) ? (int)entry->index : -1;
 }
 
 __noinline int from_away(struct pkt *p, struct returned *back)

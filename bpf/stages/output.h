@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * output: the packet goes where its flow says: to a port of this host, through the chain on that port's
- * wire if there is one, or through the tunnel to another host. Here the flow moves.
- * reads:  pkt.to, the flow
+ * output: the packet goes where its flow says: to a port of this host, through the chain that its rule chose and the one on
+ * that port's wire, if there are such, or through the tunnel to another host. Here the flow moves.
+ * reads:  pkt.to, chosen, behind, the flow
  * writes: the frame; the flow's counters and state
  * maps:   port_slots, and those of encap, insert and flow
- * drops:  port_unbound decap_failed ct_full sf_down chain_reset, and those of encap
+ * drops:  port_unbound decap_failed ct_full sf_down chain_reset syn_proxy, and those of encap and away
  */
 #ifndef WEFT_STAGE_OUTPUT_H
 #define WEFT_STAGE_OUTPUT_H
@@ -55,8 +55,34 @@ __noinline int unwrap(ctx_t *ctx, struct pkt *p)
 	return p ? unwrap_wrapped(ctx, p) : V_DROP;
 }
 
+/* Into the chain that the rule of this end has chosen. V_NEXT: there is none, or no function takes the frame. */
+__noinline int into_chosen(ctx_t *ctx, struct pkt *p, __u32 direction)
+{
+	__u32 pcp = direction == FROM_WORKLOAD ? PCP_LEAVING : PCP_TOWARDS, chain;
+	enum verdict v;
+	int step;
+
+	if (!p)
+		return V_DROP;
+	chain = direction == FROM_WORKLOAD ? p->chosen[FROM_WORKLOAD] : p->chosen[TO_WORKLOAD];
+	if (!chain)
+		return V_NEXT;
+	/* What the client would be said to send, its function has not seen. */
+	if (direction == FROM_WORKLOAD && p->proxy == PROXY_OPENS)
+		return drop(p, DROP_SYN_PROXY);
+	p->by_rule = 1;
+	step = next_step(p, chain, pcp, 0);
+	p->by_rule = 0;
+	if (step == STEPS_DONE)
+		return V_NEXT;
+	if (step == STEPS_DOWN)
+		return V_DROP;
+	v = unwrap(ctx, p);
+	return v ? v : to_function(ctx, p, chain, pcp, step);
+}
+
 /* `f` is NULL for a packet without a flow; here and in to_host. */
-__noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected)
+__noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
 	const struct port *port;
 	int step = STEPS_DONE;
@@ -69,7 +95,10 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected
 	port = port_at(slot);
 	if (!port || !port->ifindex || !is_of_network(port, p))
 		return drop(p, DROP_PORT_UNBOUND);
-	chain = inspected ? 0 : chain_on_wire(p, port, TO_WORKLOAD);
+	v = into_chosen(ctx, p, TO_WORKLOAD);
+	if (v)
+		return v;
+	chain = p->behind == BEHIND_ALL ? 0 : chain_on_wire(p, port, TO_WORKLOAD);
 	if (chain && f && port->chain_since) {
 		v = existing_towards(p, f, port, &chain);
 		if (v)
@@ -108,11 +137,10 @@ __noinline int to_host(ctx_t *ctx, struct pkt *p, struct flow *f)
 	return encap(ctx, p, FLOW_TARGET_INDEX(p->to), NULL);
 }
 
-/* `inspected`: the frame comes back from the chain on the receiver's wire. */
-static __always_inline enum verdict output(ctx_t *ctx, struct pkt *p, struct flow *f, bool inspected)
+static __always_inline enum verdict output(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
 	if (FLOW_TARGET_KIND(p->to) == TARGET_PORT)
-		return to_port(ctx, p, f, inspected);
+		return to_port(ctx, p, f);
 	if (FLOW_TARGET_KIND(p->to) == TARGET_HOST)
 		return to_host(ctx, p, f);
 	return drop(p, DROP_INTERNAL);

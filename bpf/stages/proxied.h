@@ -44,7 +44,7 @@ static __always_inline enum verdict from_client(struct pkt *p, const struct prox
 	struct scales s = scales_of(r);
 
 	/* Back from a function on the workload's wire. */
-	if (p->flags & PKT_NO_CREATE)
+	if (p->behind >= BEHIND_CHOSEN_TOWARDS)
 		return V_NEXT;
 	if (!r->ready) {
 		/* Whatever comes of the client means that the workload has not got its SYN, or not answered yet. */
@@ -79,13 +79,13 @@ static __always_inline enum verdict from_proxied(struct pkt *p, const struct pro
 	if (!r->ready) {
 		if (!(p->tcp_flags & TCP_RST) && (p->tcp_flags & (TCP_SYN | TCP_ACK)) != (TCP_SYN | TCP_ACK))
 			return drop(p, DROP_SYN_PROXY);
-		if (p->flags & PKT_NO_CREATE || p->fragment)
+		if (p->behind >= BEHIND_CHOSEN_TOWARDS || p->fragment)
 			return V_NEXT;
 		p->proxy = p->tcp_flags & TCP_RST ? PROXY_REFUSED : PROXY_ANSWERED;
 		return WEFT_XDP ? V_UP : V_NEXT;
 	}
 	/* Back from a function on the client's wire, in the client's numbers. */
-	if (p->flags & PKT_NO_CREATE) {
+	if (p->behind >= BEHIND_CHOSEN_TOWARDS) {
 		p->tcp_seq += r->delta;
 		if (!(p->tcp_flags & TCP_SYN))
 			p->tcp_window = rescaled(p->tcp_window, s.workload_read, s.workload);

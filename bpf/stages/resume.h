@@ -30,7 +30,14 @@ static __always_inline enum verdict onward(ctx_t *ctx, struct pkt *p, const stru
 		return V_NEXT;
 	if (WEFT_XDP && !chain_takes_xdp(back->chain))
 		return V_UP;
+	/* Of a later fragment's flow nothing is known yet. */
+	if (p->back_chain && p->fragment != FRAGMENT_LATER && !is_named_back(p)) {
+		function_answered(back->chain, back->step, back->instance);
+		return drop(p, DROP_SF_NO_FLOW);
+	}
+	p->by_rule = !!p->back_chain;
 	step = next_step(p, back->chain, back->pcp, place);
+	p->by_rule = 0;
 	if (step == STEPS_DONE)
 		return V_NEXT;
 	function_answered(back->chain, back->step, back->instance);
@@ -67,11 +74,11 @@ static __always_inline enum verdict resume(ctx_t *ctx, struct pkt *p, const stru
 		v = checksum(ctx, p);
 	if (v)
 		return v;
-	v = fragment(ctx, p, back->pcp);
+	v = fragment(ctx, p, p->back_chain ? back->pcp + PASS_CHOSEN : back->pcp);
 	if (!v && back->pcp == PCP_TOWARDS && p->flags & PKT_MULTICAST)
 		v = returned_multicast(ctx, p, back);
 	else if (!v)
-		v = forward(ctx, p, back->pcp == PCP_TOWARDS);
+		v = forward(ctx, p);
 	if (back->chain)
 		answered(back, v);
 	return v;

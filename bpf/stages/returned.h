@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * returned: what a function has given back: which chain, which step of it, which pass, which workload. Told by the device,
- * the tag with its PCP, and the protected workload's MAC; of a function on another host by that (stages/nsh.h); by nothing
- * that a workload can write.
+ * the tag with its PCP, and the protected workload's MAC; of a function on another host by that (nsh.h); by nothing that a
+ * workload can write. Of a chain that a rule chose, the flow has to say so too (chosen.h).
  * reads:  struct pkt
- * writes: pkt.from, port, tenant, vni, zone
+ * writes: pkt.from, port, tenant, vni, zone, behind, back_chain, back_port
  * maps:   sf chains functions port_slots fdb flood tenants acl
  * drops:  acl_in sf_untagged sf_unknown sf_no_flow, and those of antispoof
  */
@@ -12,6 +12,7 @@
 #define WEFT_STAGE_RETURNED_H
 
 #include "stages/antispoof.h"
+#include "stages/chosen.h"
 #include "stages/copies.h"
 #include "stages/flood.h"
 #include "stages/insert.h"
@@ -32,6 +33,46 @@ static __always_inline const struct sf_return *sf_find(const struct pkt *p, cons
 	return bpf_map_lookup_elem(&sf, &key);
 }
 
+static __always_inline void belongs_to(struct pkt *p, const struct port *port)
+{
+	p->tenant = port->tenant;
+	p->zone = port->network;
+	p->vni = port->vni;
+}
+
+/* On this port's wire, by which a frame comes back on its way from the workload or towards it. */
+static __always_inline void comes_back(struct pkt *p, const struct sf_return *found, const struct port *port, __u32 pcp)
+{
+	bool leaving = pcp == PCP_LEAVING;
+
+	belongs_to(p, port);
+	p->back_chain = 0;
+	if (port->chain == found->chain) {
+		p->behind = leaving ? BEHIND_NONE : BEHIND_ALL;
+		return;
+	}
+	/* A rule chose the chain for a flow, if anybody did. */
+	p->behind = leaving ? BEHIND_CHOSEN_LEAVING : BEHIND_CHOSEN_TOWARDS;
+	p->back_chain = found->chain;
+	p->back_port = found->port;
+	p->flags |= PKT_NO_CREATE;
+}
+
+/* Is the function in that wire, for all or for this flow? */
+static __always_inline bool is_in_wire(struct pkt *p, const struct sf_return *found, __u32 pcp)
+{
+	const struct port *port;
+
+	/* Whether it is in a wire of another host that knows. */
+	if (SF_IS_AWAY(found->port))
+		return true;
+	port = port_at(found->port);
+	if (!port)
+		return false;
+	comes_back(p, found, port, pcp);
+	return !p->back_chain || is_named_back(p);
+}
+
 /*
  * A RST or an ICMP error that the function has made itself: it has the tag, but no pass (PCP 0), since no frame of it ever
  * went there, and comes by whichever arm. Its pass follows from whose wire the function is in: the receiver's, or else
@@ -47,27 +88,21 @@ static __always_inline bool may_be_made(const struct pkt *p)
 
 static __always_inline const struct sf_return *find_made(struct pkt *p, struct returned *back)
 {
-	const struct sf_return *found;
+	const struct sf_return *towards, *leaving;
 
 	if (!may_be_made(p))
 		return NULL;
 	p->flags |= PKT_MADE | PKT_NO_CREATE;
 	back->pcp = PCP_TOWARDS;
-	found = sf_find(p, p->destination_mac);
-	if (found)
-		return found;
+	towards = sf_find(p, p->destination_mac);
+	leaving = sf_find(p, p->source_mac);
+	if (towards && (!leaving || is_in_wire(p, towards, PCP_TOWARDS)))
+		return towards;
 	back->pcp = PCP_LEAVING;
-	return sf_find(p, p->source_mac);
+	return leaving;
 }
 
-static __always_inline void belongs_to(struct pkt *p, const struct port *port)
-{
-	p->tenant = port->tenant;
-	p->zone = port->network;
-	p->vni = port->vni;
-}
-
-/* Broadcast towards the workloads: the network is the one in which the sender's MAC is known, or that NSH came for. */
+/* Broadcast towards the workloads: the network is the one in which the sender's MAC is known, or that NSH names. */
 static __always_inline enum verdict find_sender(struct pkt *p, const struct chain *chain)
 {
 	const struct network *network;
@@ -104,9 +139,9 @@ static __always_inline enum verdict returned_towards(struct pkt *p, const struct
 	if (p->flags & PKT_MULTICAST)
 		return find_sender(p, chain);
 	port = port_at(found->port);
-	if (!port || port->chain != found->chain)
+	if (!port)
 		return drop(p, DROP_SF_UNKNOWN);
-	belongs_to(p, port);
+	comes_back(p, found, port, PCP_TOWARDS);
 	entry = fdb_find(p->vni, p->source_mac);
 	if (!entry)
 		return drop(p, DROP_SF_UNKNOWN);
@@ -134,7 +169,7 @@ __noinline int step_ends_here(const struct pkt *p, __u32 slot, __u32 n, __u32 in
 	return p->ifindex == (pcp == PCP_LEAVING ? towards : leaving);
 }
 
-/* Whose it is, and whether it may be: of a chain that is known by now, and a port or host that is none yet. */
+/* Of a port of this host. */
 static __always_inline enum verdict returned_for(struct pkt *p, const struct sf_return *found, struct returned *back)
 {
 	const struct port *port;
@@ -145,11 +180,14 @@ static __always_inline enum verdict returned_for(struct pkt *p, const struct sf_
 	if (back->pcp != PCP_LEAVING)
 		return returned_towards(p, found);
 	port = port_at(found->port);
-	if (!port || port->chain != found->chain)
+	if (!port)
 		return drop(p, DROP_SF_UNKNOWN);
 	p->port = found->port;
 	p->from = FLOW_TARGET(TARGET_PORT, found->port);
-	belongs_to(p, port);
+	comes_back(p, found, port, PCP_LEAVING);
+	/* No flow is everybody's. */
+	if (p->back_chain && p->flags & PKT_MULTICAST)
+		return drop(p, DROP_SF_NO_FLOW);
 	/* A function speaks for the workload whose wire it is in, and for no other. */
 	return antispoof(p, port);
 }
@@ -222,7 +260,7 @@ static __always_inline bool lets_in(const struct pkt *p, __u32 slot)
 		return false;
 	query_from(&q, p);
 	acl_classify(&q, t);
-	return q.action == ACL_ALLOW || t->flags & TENANT_MONITOR;
+	return !q.chain && (q.action == ACL_ALLOW || t->flags & TENANT_MONITOR);
 }
 
 /* To the ports of this network that the chain protects. */

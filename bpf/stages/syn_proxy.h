@@ -195,7 +195,8 @@ static __always_inline bool takes_options(ctx_t *ctx, const struct pkt *p)
 	const struct port *port = port_at(FLOW_TARGET_INDEX(p->to));
 	struct unfinished u;
 
-	return !op_cut(ctx, ETH_HLEN + ip_header_len(p) + SYN_LEN) || !port || !port->chain || !find_unfinished(ctx, &u);
+	return !op_cut(ctx, ETH_HLEN + ip_header_len(p) + SYN_LEN) || !port ||
+	       !(port->chain | p->chosen[TO_WORKLOAD]) || !find_unfinished(ctx, &u);
 }
 
 static __noinline int open_workload(ctx_t *ctx, struct pkt *p)
@@ -279,23 +280,27 @@ static __always_inline enum verdict undo_away(ctx_t *ctx, struct pkt *p, enum ve
 }
 
 /*
- * On the workload's wire, through the functions that are in it: V_SENT. V_NEXT: there are none, and it has gone to the
- * workload. The frame is as before after it.
+ * On the workload's wire, through the functions that are in it: of the chain that its rule chose, or else of the one that
+ * stands there. V_SENT: one has it, or will. V_NEXT: it has gone to the workload. The frame is as before after it.
  */
-__noinline int copy_to_workload(ctx_t *ctx, struct pkt *p)
+__noinline int copy_to_workload(ctx_t *ctx, struct pkt *p, __u32 chosen)
 {
 	struct flooding *state = new_flooding();
 	const struct port *port;
 	enum verdict v = V_NEXT;
+	__u32 chain;
 
 	if (!p || !state)
 		return V_DROP;
 	port = port_at(FLOW_TARGET_INDEX(p->from));
 	if (!port)
 		return drop(p, DROP_INTERNAL);
-	state->chains[0] = chain_on_wire(p, port, TO_WORKLOAD);
-	if (state->chains[0])
-		v = flood_to_step(ctx, p, state, state->chains[0], 0);
+	chain = chain_on_wire(p, port, TO_WORKLOAD);
+	for (int i = 0; i < 2 && !v; i++) {
+		state->chains[0] = i ? chain : chosen;
+		if (state->chains[0])
+			v = flood_to_step(ctx, p, state, state->chains[0], 0);
+	}
 	if (!v)
 		return copy_to_port(ctx, port) ? drop(p, DROP_SYN_PROXY) : V_NEXT;
 	if (v == V_SENT && state->away)
@@ -337,7 +342,7 @@ static __always_inline enum verdict workload_answered(ctx_t *ctx, struct pkt *p,
 
 	if (v)
 		return v;
-	v = copy_to_workload(ctx, p);
+	v = copy_to_workload(ctx, p, chosen_by_sender(p, f));
 	return v == V_DROP ? v : answer_client(ctx, p, f, v == V_SENT);
 }
 

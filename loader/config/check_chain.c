@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Functions, chains, what they are bound to, and the rules' groups. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "include/nsh.h"
 #include "loader/config/checker.h"
 
 static int claim_device(struct checker *c, const char *path, const char *host, const json_t *device)
@@ -136,9 +138,26 @@ static const char *host_of(const json_t *instance)
 	return json_string_value(json_object_get(instance, "host"));
 }
 
-/* Every function of the chain must run where the port is. */
-static int check_same_host(struct checker *c, const char *path, const json_t *at,
-			   const json_t *chain, const json_t *port)
+/* A chain whose frames go to other hosts is known there by a number that follows from its name. */
+static int check_path(struct checker *c, const char *path, const json_t *at, const char *tenant,
+		      const char *chain)
+{
+	char name[CHECK_TEXT], what[CHECK_TEXT];
+	const char *owner;
+
+	snprintf(name, sizeof(name), "%s/%s", tenant, chain);
+	snprintf(what, sizeof(what), "path %u", nsh_path_of(name));
+	owner = checker_claim(c, what, name);
+	if (!owner || !strcmp(owner, name))
+		return 0;
+	return checker_refuse(
+		c, path, at,
+		"chain %s and chain %s have functions on other hosts, and by their names the same service path number, 0x%06x: give one of them another name",
+		name, owner, nsh_path_of(name));
+}
+
+/* May frames of the port go to functions on other hosts? */
+static bool goes_away(struct checker *c, const char *path, const json_t *chain, const json_t *port)
 {
 	const char *host = json_string_value(json_object_get(port, "host"));
 	const json_t *step;
@@ -147,23 +166,15 @@ static int check_same_host(struct checker *c, const char *path, const json_t *at
 	json_array_foreach (json_object_get(chain, "steps"), i, step) {
 		const char *name = json_string_value(json_object_get(step, "function"));
 		const json_t *function = checker_find(c, path, "sf", name);
-		const char *instance_name, *elsewhere = "none";
+		const char *instance_name;
 		json_t *instance;
-		int here = 0;
 
 		json_object_foreach (json_object_get(function, "instances"), instance_name,
-				     instance) {
-			elsewhere = host_of(instance);
-			here |= !strcmp(elsewhere, host);
-		}
-		if (!here)
-			return checker_refuse(
-				c, path, at,
-				"%s is on host %s and function %s on host %s, which is not "
-				"supported yet: run the function on %s",
-				json_string_value(at), host, name, elsewhere, host);
+				     instance)
+			if (strcmp(host_of(instance), host))
+				return true;
 	}
-	return 0;
+	return false;
 }
 
 /* One wire, one chain; and a chain tells its workloads apart by their MACs. */
@@ -171,7 +182,6 @@ static int check_wire(struct checker *c, const char *path, const char *tenant, c
 		      const json_t *at)
 {
 	const char *chain_name = json_string_value(json_object_get(insert, "chain"));
-	const json_t *chain = checker_find(c, path, "chain", chain_name);
 	const char *port_name = strchr(json_string_value(at), ':') + 1, *owner;
 	const json_t *port = checker_find(c, path, "port", port_name);
 	const char *mac = json_string_value(json_object_get(port, "mac"));
@@ -193,7 +203,9 @@ static int check_wire(struct checker *c, const char *path, const char *tenant, c
 			"ports %s and %s have the same mac %s, and chain %s could not tell "
 			"them apart: give one another mac, or a chain of its own",
 			owner, port_name, mac, chain_name);
-	return check_same_host(c, path, at, chain, port);
+	if (!goes_away(c, path, checker_find(c, path, "chain", chain_name), port))
+		return 0;
+	return check_path(c, path, at, tenant, chain_name);
 }
 
 int check_inserts(struct checker *c)

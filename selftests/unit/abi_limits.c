@@ -67,7 +67,8 @@ static const char *const released[] = {
 	"fragment_bad", "fragment_tiny", "fragment_overlap", "fragment_duplicate", "fragment_scattered",
 	"fragment_early", "fragment_table", "outer_fragment",
 	"reject_limited", "reject_silent",
-	"ct_tcp_window", "ct_sctp_state", "ct_sctp_tag", "syn_cookie", "syn_proxy",
+	"ct_tcp_window", "ct_sctp_state", "ct_sctp_tag", "syn_cookie", "syn_proxy", "chain_no_flow",
+	"nsh_bad", "nsh_path", "nsh_index", "nsh_mac", "nsh_copies",
 };
 
 static const struct {

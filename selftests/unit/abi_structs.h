@@ -16,6 +16,7 @@
 #include "include/flow_versions.h"
 #include "include/fragment.h"
 #include "include/host.h"
+#include "include/nsh.h"
 #include "include/port.h"
 #include "include/probe.h"
 #include "include/syn_proxy.h"
@@ -33,7 +34,7 @@ struct layout {
 };
 
 /* X(member) for each struct; TYPE is what the members are of. */
-#define ABI(X) X(version) X(pad) X(build)
+#define ABI(X) X(version) X(knows) X(build)
 #define CONFIG_KEY(X) X(path) X(part)
 #define CONFIG_VALUE(X) X(id) X(slot) X(parts) X(length) X(text)
 #define DEVICE_KEY(X) X(name)
@@ -73,11 +74,16 @@ struct layout {
 #define FLOW_2(X) X(dir) X(first) X(first_code) X(stamp) X(pad) X(nat) X(born) X(spare)
 #define CHAIN_STEP(X) X(leaving_ifindex) X(towards_ifindex) X(flags) X(function)
 #define SF_INSTANCE(X) X(id) X(leaving_ifindex) X(towards_ifindex) X(weight) X(flags) X(pad)
-#define FUNCTION(X) X(id) X(flags) X(present) X(fresh) X(instance)
+#define FUNCTION(X) X(id) X(flags) X(remote) X(present) X(fresh) X(instance)
 #define SF_FLOW_KEY(X) X(flow) X(function) X(tenant)
 #define SF_FLOW(X) X(instance) X(preferred) X(seen) X(place) X(pad)
 #define SF_STATE(X) X(waiting_since) X(outstanding) X(flow) X(flows) X(last_try) X(pad) X(down) X(looked) X(spare)
 #define SF_TRAFFIC(X) X(flows) X(moved) X(sent) X(returned)
+#define NSH_PATH_KEY(X) X(path) X(host)
+#define NSH_PATH(X) X(chain) X(vnis)
+#define NSH_CHAIN(X) X(id) X(path) X(pad)
+#define NSH_COPY_KEY(X) X(frame) X(chain) X(step) X(instance) X(n)
+#define NSH_COPY(X) X(since) X(away)
 #define CHAIN(X) X(id) X(tenant) X(tag) X(steps) X(flags) X(vnis) X(step)
 #define SF_KEY(X) X(ifindex) X(tci) X(mac)
 #define SF_RETURN(X) X(port) X(chain) X(step) X(instance)
@@ -102,7 +108,7 @@ struct layout {
 	X(stateless) X(pad) X(source_ports) X(destination_ports) X(source_port) X(destination_port) X(apply_to) \
 	X(source) X(destination)
 #define ACL_HEADER(X) X(entries) X(voids) X(tree) X(index) X(root) X(addresses4) X(addresses6) X(ports) \
-	X(beside) X(rules) X(pad)
+	X(beside) X(rules) X(inspect)
 #define ACL_ENTRY(X) X(source) X(destination) X(source_bits) X(destination_bits) X(family) X(direction) \
 	X(action) X(flags) X(ethertype) X(source_first) X(source_last) X(destination_first) X(destination_last) \
 	X(port) X(rank_high) X(rule) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) \
@@ -110,7 +116,7 @@ struct layout {
 #define ACL_NODE(X) X(kind) X(value) X(pad) X(child) X(aside) X(aside_rank) X(cut)
 #define ACL_MATCH(X) X(kind) X(sets) X(ethertype) X(rank) X(rule) X(next) X(first) X(last) X(source_port) \
 	X(destination_port) X(protocol) X(icmp_type) X(icmp_code) X(tcp_mask) X(tcp_flags) X(ct_states) X(action) \
-	X(flags) X(ranges) X(pad)
+	X(flags) X(ranges) X(chain)
 #define ACL_RANGES(X) X(source) X(destination)
 #define ACL_BRANCH(X) X(child) X(key)
 #define ACL_WORDS(X) X(key) X(value)
@@ -120,7 +126,7 @@ struct layout {
 #define ACL_NAMED(X) X(key) X(digest) X(pad)
 #define ACL_QUERY(X) X(source) X(destination) X(tenant) X(port) X(ethertype) X(source_port) X(destination_port) \
 	X(direction) X(family) X(protocol) X(icmp_type) X(icmp_code) X(tcp_flags) X(ct_state) X(action) X(entry_flags) \
-	X(found) X(rule) X(pad)
+	X(found) X(rule) X(chain)
 #define RULE_HITS_KEY(X) X(rule) X(carried)
 #define RULE_HITS(X) X(packets) X(bytes)
 #define TENANT_LIMITS(X) X(rejects_until) X(logs_until) X(full_until)
@@ -141,6 +147,8 @@ struct layout {
 	S(ct4_bucket, CT_BUCKET) S(ct6_bucket, CT_BUCKET) S(chain_step, CHAIN_STEP) S(chain, CHAIN)      \
 	S(sf_key, SF_KEY) S(sf_return, SF_RETURN) S(sf_instance, SF_INSTANCE) S(function, FUNCTION)             \
 	S(sf_flow_key, SF_FLOW_KEY) S(sf_flow, SF_FLOW) S(sf_state, SF_STATE) S(sf_traffic, SF_TRAFFIC)       \
+	S(nsh_path_key, NSH_PATH_KEY) S(nsh_path, NSH_PATH) S(nsh_chain, NSH_CHAIN) S(nsh_copy_key, NSH_COPY_KEY)   \
+	S(nsh_copy, NSH_COPY)                                                                                  \
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
 	S(rule_hits_key, RULE_HITS_KEY) S(rule_hits, RULE_HITS) S(tenant_limits, TENANT_LIMITS)   \

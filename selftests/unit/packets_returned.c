@@ -310,7 +310,7 @@ static void leaving_for_another_host(void **state)
 	}
 }
 
-/* A port that has lost its chain: what is still in the function is of no chain any more. */
+/* A port that has lost its chain: what is still in the function is of no chain any more, but of a flow whose rule chose it. */
 static void chain_taken_away(void **state)
 {
 	struct frame leaving = packet_frame((struct packet){ OUT, .tag = LEAVING });
@@ -325,7 +325,7 @@ static void chain_taken_away(void **state)
 	for_each_flavour(flavour)
 	{
 		world_case("the port has no chain any more", flavour);
-		expect(HOOK_SF, flavour, DEVICE_S, &leaving, DROPPED, DROP_SF_UNKNOWN);
+		expect(HOOK_SF, flavour, DEVICE_S, &leaving, DROPPED, DROP_SF_NO_FLOW);
 	}
 }
 

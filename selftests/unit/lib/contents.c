@@ -10,7 +10,12 @@
 
 static const uint32_t port_slot[WHO_COUNT] = { [A] = 1, [B] = 2, [TAGGED] = 4 };
 
-static void per_cpu_clear(const char *name, uint32_t key, uint32_t n)
+uint32_t slot_of(enum who w)
+{
+	return port_slot[w];
+}
+
+void per_cpu_clear(const char *name, uint32_t key, uint32_t n)
 {
 	uint64_t zeros[libbpf_num_possible_cpus() * n];
 
@@ -348,11 +353,7 @@ void chain_protect_steps(enum who w, uint8_t flags, const enum device_name *func
 
 struct chain_traffic step_traffic(uint8_t step)
 {
-	struct chain_traffic t;
-
-	per_cpu_sum("chain_stats", CHAIN_STEP_INDEX(CHAIN, (uint32_t)step), (uint64_t *)&t,
-		    sizeof(t) / 8);
-	return t;
+	return chain_traffic_of(CHAIN, step);
 }
 
 void clear_hash(int fd, uint32_t key_size)
@@ -415,7 +416,7 @@ static void proxied_clear(void)
 
 int world_reset(void **state)
 {
-	uint32_t slot = CHAIN, tenant = TENANT;
+	uint32_t tenant = TENANT;
 
 	(void)state;
 	map_put("tenant_limits", &tenant, &(struct tenant_limits){ 0 });
@@ -441,17 +442,7 @@ int world_reset(void **state)
 	put_workload(B);
 	put_workload(TAGGED);
 	put_workload(R);
-	map_put("chains", &slot, &(struct chain){ 0 });
-	for (uint32_t i = 0; i < CHAIN_STEPS; i++) {
-		slot = CHAIN_STEP_INDEX(CHAIN, i);
-		per_cpu_clear("chain_stats", slot, sizeof(struct chain_traffic) / 8);
-		function_put((uint8_t)i, &(struct function){ 0 });
-		for (uint8_t k = 0; k < FUNCTION_INSTANCES; k++) {
-			watch_put((uint8_t)i, k, &(struct sf_state){ 0 });
-			per_cpu_clear("sf_stats", INSTANCE_INDEX(FUNCTION + i, k),
-				      sizeof(struct sf_traffic) / 8);
-		}
-	}
+	chains_clear();
 	per_cpu_clear("network_stats", NETWORK, sizeof(struct traffic) / 8);
 	per_cpu_clear("tenant_stats", TENANT, sizeof(struct tenant_traffic) / 8);
 	return 0;

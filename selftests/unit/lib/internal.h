@@ -22,6 +22,9 @@ enum { INNERS = 8 };
 extern struct inner inners[INNERS];
 struct inner *inner(const char *name);
 void clear_hash(int fd, uint32_t key_size);
+uint32_t slot_of(enum who w);
+void chains_clear(void);
+void per_cpu_clear(const char *name, uint32_t key, uint32_t n);
 
 /* Loaded when a test first asks: most tests need two or three of the seven. */
 int program_fd(enum hook hook, enum flavour flavour);

@@ -31,10 +31,10 @@
 #include "include/port.h"
 #include "selftests/unit/lib/frame.h"
 
-enum { TENANT = 1, OUR_HOST = 2, THEIR_HOST = 3, NETWORK = 5, CHAIN = 7, VNI = 101, MARK = 0x5eed };
+enum { TENANT = 1, OUR_HOST = 2, THEIR_HOST = 3, NETWORK = 5, CHAIN = 7, CHAIN_2 = 8, VNI = 101, MARK = 0x5eed };
 enum { HZ = 1 << 20 }; /* a second that no test outlives: next hops stay fresh */
 enum { FUNCTION = 3 }; /* slot of the first step's; the other steps' follow */
-enum { CHAIN_TAG = 301, PORT_VLAN = 20, FLOWS_MAX = 64, FRAGMENT_SETS = 4, HITS_MAX = 512 };
+enum { CHAIN_TAG = 301, CHAIN_2_TAG = 302, PORT_VLAN = 20, FLOWS_MAX = 64, FRAGMENT_SETS = 4, HITS_MAX = 512 };
 enum device_name { DEVICE_A, DEVICE_B, DEVICE_S, DEVICE_T, DEVICE_V, DEVICE_U, DEVICE_COUNT };
 
 enum hook { HOOK_PORT, HOOK_UNDERLAY, HOOK_SF, HOOK_GUARD, HOOK_COUNT };
@@ -136,12 +136,17 @@ void watch_put(uint8_t step, uint8_t place, const struct sf_state *state);
 struct sf_traffic instance_traffic(uint8_t step, uint8_t place);
 /* What comes back for the workload from an instance, in all passes. */
 void put_returns(enum who w, uint32_t leaving, uint32_t towards, uint8_t step, uint8_t place);
+/* CHAIN or CHAIN_2, each with a tag of its own, where rules may choose it for flows of that port; on no wire by itself. */
+void chain_offer(uint32_t slot, enum who w, uint8_t flags, const enum device_name *functions, uint8_t n);
+struct chain_traffic chain_traffic_of(uint32_t slot, uint8_t step);
 struct chain chain_now(void);
 void chain_put(const struct chain *chain);
 
 /* A compiled rule that matches everything of a direction. */
 #define ACL_ALL .source_last = 65535, .destination_last = 65535
 void acl_put(const struct acl_entry *entries, uint32_t n);
+/* Those with ACL_INSPECT have the chain of the same place. */
+void acl_put_chains(const struct acl_entry *entries, const uint16_t *chains, uint32_t n);
 void acl_allow_all(void);
 
 /* The tenant's only flow in that table ("ct4", "half6", ...); fails if there is not exactly one. */

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* From the configuration to the contents of the maps, and who gets which id and slot. */
-#include "config_helpers.h"
-
 #include <arpa/inet.h>
 #include <netinet/ip.h>
 
-#include "loader/compile.h"
+#include "compile_world.h"
 #include "loader/sync.h"
 
 static const char lab[] =
@@ -29,60 +27,6 @@ static const char lab[] =
 	"      e: {network: far, host: h3, device: p0, mac: '02:00:00:00:00:0e'}\n"
 	"    chains: {inspect: {tag: 301, steps: [{function: ips}]}}\n"
 	"    insert: [{name: all, apply_to: [port:a], chain: inspect}]\n";
-
-struct world {
-	json_t *tree, *flat;
-	struct identities ids;
-	struct model m;
-	struct facts facts;
-	struct desired d;
-	struct error e;
-};
-
-static void add_fact(struct facts *facts, const char *device, enum role role, unsigned int ifindex)
-{
-	struct fact *fact = calloc(1, sizeof(*fact));
-
-	snprintf(fact->device, sizeof(fact->device), "%s", device);
-	fact->user = strdup("test");
-	fact->role = role;
-	fact->present = ifindex != 0;
-	fact->info.ifindex = ifindex;
-	fact->info.mtu = 1500;
-	HASH_ADD_STR(facts->by_device, device, fact);
-}
-
-static int make(struct world *w, const char *text, const char *self)
-{
-	struct identities none = { 0 };
-
-	*w = (struct world){ .tree = parsed(text) };
-	assert_int_equal(config_check(w->tree, NULL, &w->e), 0);
-	w->flat = config_flatten(w->tree);
-	assert_int_equal(identities_assign(&none, w->flat, &w->ids, &w->e), 0);
-	model_make(&w->m, w->tree, &w->ids, self);
-	add_fact(&w->facts, "u0", ROLE_UNDERLAY, 2);
-	add_fact(&w->facts, "p0", ROLE_PORT, 10);
-	add_fact(&w->facts, "p9", ROLE_PORT, 0);
-	add_fact(&w->facts, "s0", ROLE_SF, 20);
-	add_fact(&w->facts, "s1", ROLE_SF, 21);
-	return compile(&w->m, &w->facts, 250, &w->d, &w->e);
-}
-
-static void unmake(struct world *w)
-{
-	desired_free(&w->d);
-	facts_free(&w->facts);
-	model_free(&w->m);
-	identities_free(&w->ids);
-	json_decref(w->flat);
-	json_decref(w->tree);
-}
-
-static const void *get(const struct world *w, enum sync_map map, const void *key)
-{
-	return entries_find(&w->d.map[map], key);
-}
 
 static const struct fdb_entry *fdb(const struct world *w, uint32_t vni, uint8_t last)
 {

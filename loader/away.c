@@ -45,9 +45,8 @@ static bool stands_in(const struct model_function *f, const struct model_chain *
 void away_mark(struct model *m)
 {
 	for (size_t i = 0; i < m->n_ports; i++)
-		for (uint8_t n = 0; m->ports[i].here && m->ports[i].chain &&
-				    n < m->ports[i].chain->steps;
-		     n++)
+		for (uint8_t n = 0;
+		     m->ports[i].here && m->ports[i].chain && n < m->ports[i].chain->steps; n++)
 			if (m->ports[i].chain->step[n].sf)
 				m->ports[i].chain->step[n].sf->used = true;
 	for (size_t i = 0; m->self && i < m->n_functions; i++) {

@@ -303,7 +303,8 @@ slow() {
 	lost=$(told '.event == "events_lost"' | jq -s 'map(.count) | add // 0')
 	lines=$(told '.event == "new"' | grep -c .)
 	expect_eq true "$([ "$made" -gt 7000 ] && echo true)" "$made flows began"
-	expect_eq $made $((lost + lines)) "$lines told and $lost lost are all"
+	# What is lost may have told of other than beginnings.
+	expect_eq true "$([ $((lost + lines)) -ge "$made" ] && echo true)" "$lines told and $lost lost are at least all $made"
 	bg_stop "$FOLLOWER"
 	expect_output 'events_lost [1-9]' weft_on h1 ct stat red
 }

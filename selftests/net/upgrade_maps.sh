@@ -96,7 +96,7 @@ facts() {
 		weft_on $host -j ct show red | jq -cS --arg host $host 'def old_names: {syn_sent: "syn", syn_recv: "syn", new: "unreplied", assured: "replied"};
 			.[] |
 			select(.destination_port == 9000 or .destination_port == 9100 or .destination_port == 10500) |
-			del(.idle_s, .left_s, .tenant, .network, .rule, .rule_id, .proxied) | .state |= (old_names[.] // .) | [$host, .]'
+			del(.idle_s, .left_s, .tenant, .network, .rule, .rule_id, .proxied, .source_chain, .destination_chain) | .state |= (old_names[.] // .) | [$host, .]'
 	done | LC_ALL=C sort
 }
 known() { jq -s "map(select($1)) | length" <<< "$(facts)"; }

@@ -652,6 +652,8 @@ tshark_clean() {
 	elif [ "$bad" -gt 0 ]; then
 		fail "$bad of $frames frames in $1 do not dissect cleanly"
 		tshark -r "$1" "${TSHARK_OPTIONS[@]}" -Y "$TSHARK_BAD" 2>/dev/null | head -5 | sed 's/^/    /'
+		tshark_fields "$1" "$TSHARK_BAD" frame.number tcp.checksum tcp.checksum.status udp.checksum.status ip.checksum.status \
+			_ws.malformed _ws.expert.message | head -5 | sed 's/^/    /'
 	else
 		ok "$frames frames dissect cleanly, checksums included"
 	fi

@@ -13,7 +13,7 @@
 #include "include/host.h"
 #include "loader/probe_chain.h"
 
-#define AGAIN_NS   50000000u /* a frame may be lost where the function is busy */
+#define AGAIN_NS   50000000u /* a frame may be lost where the function is busy; then twice as long */
 #define STALE_NS   10000000000u /* nobody waits so long: its asker was killed */
 #define LOOK_NS    1000000
 
@@ -196,24 +196,38 @@ static size_t unanswered(const struct chain_prober *prober, struct chain_probe *
 	return count;
 }
 
+static void ask_again(const struct chain_prober *prober, struct chain_probe *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!list[i].answered)
+			chain_probe_send(prober, &list[i]);
+}
+
+/*
+ * On a busy machine any line here may take long. So what has come while nobody looked is seen before it would be asked again,
+ * and before the time is up; which begins when all have been asked.
+ */
 size_t chain_probes_ask(const struct chain_prober *prober, struct chain_probe *list, size_t n,
 			unsigned int ms)
 {
-	uint64_t end = now_ns() + ms * 1000000ull, next = 0;
+	uint64_t end = UINT64_MAX, next = 0, again = AGAIN_NS;
 	struct timespec pause = { .tv_nsec = LOOK_NS };
 	size_t left = n;
+	bool over = !n;
 
-	while (left) {
+	while (!over) {
 		if (now_ns() >= next) {
-			for (size_t i = 0; i < n; i++)
-				if (!list[i].answered)
-					chain_probe_send(prober, &list[i]);
-			next = now_ns() + AGAIN_NS;
+			ask_again(prober, list, n);
+			if (!next)
+				end = now_ns() + ms * 1000000ull;
+			next = now_ns() + again;
+			again *= 2;
+		} else {
+			nanosleep(&pause, NULL);
 		}
+		over = now_ns() >= end;
 		left = unanswered(prober, list, n);
-		if (!left || now_ns() >= end)
-			break;
-		nanosleep(&pause, NULL);
+		over = over || !left;
 	}
 	for (size_t i = 0; i < n; i++)
 		chain_probe_end(prober, &list[i]);

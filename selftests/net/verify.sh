@@ -124,6 +124,34 @@ dead() {
 	well
 }
 
+# Who verifies has little of a processor: what has come back meanwhile is seen, and is not asked for a second time, whose
+# answer nobody would wait for.
+busy() {
+	local others=() before
+	function_kill h1 s0
+	function_start h1.s0 "$TOOLS/content_filter" s0
+	for _ in 1 2; do
+		bg taskset -c 0 sh -c 'while :; do :; done'
+		others+=("$BG_PID")
+	done
+	before=$(counter_get h1 drops sf_probe)
+	expect_ok -t "functions answer one who has little of a processor" verify_with_little 3
+	bg_stop "${others[0]}"
+	bg_stop "${others[1]}"
+	expect_eq "$before" "$(counter_get h1 drops sf_probe)" "no answer comes after he has gone"
+	bg_stop "$FUNCTION_PID"
+	function_revive h1 s0
+	well
+}
+
+# verify_with_little TIMES
+verify_with_little() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		nice -n 19 taskset -c 0 "$WEFT" -n "$(netns_of h1)" -r "$root" verify || return
+	done
+}
+
 down() {
 	in_ns h1 ip link set t1 down
 	finds 'chain red/other: device t1 of function two/two1 is down'
@@ -308,6 +336,7 @@ done
 MODE=tc
 configure
 dead
+busy
 down
 programs
 tunnels

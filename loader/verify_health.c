@@ -50,9 +50,9 @@ static int look_for_any(const struct verify *v, json_t *list, const struct model
 	for (size_t i = 0; i < step->sf->n_instances; i++) {
 		const struct model_instance *one = &step->sf->instances[i];
 
-		if (one->here && !(one->flags & (INSTANCE_DOWN | INSTANCE_DRAIN)))
+		if (model_instance_is_used(one) && !(one->flags & (INSTANCE_DOWN | INSTANCE_DRAIN)))
 			return 0;
-		any |= one->here;
+		any |= model_instance_is_used(one);
 	}
 	if (!any || !verify_protects(v, c))
 		return 0;
@@ -75,7 +75,7 @@ static void look_at_step(json_t *list, const struct model_chain *c, const struct
 	for (size_t i = 0; step->sf && i < step->sf->n_instances; i++) {
 		const struct model_instance *one = &step->sf->instances[i];
 
-		if (one->here && instance_health(look, step->sf->slot, one->place, &h) &&
+		if (model_instance_is_used(one) && instance_health(look, step->sf->slot, one->place, &h) &&
 		    strcmp(h.state, "up"))
 			tell(list, c, step, one, &h);
 	}

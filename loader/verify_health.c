@@ -34,8 +34,9 @@ static void tell(json_t *list, const struct model_chain *c, const struct model_s
 	char object[FINDING_OBJECT_SIZE];
 
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
-	finding_add(list, object, remedy(h), "function %s/%s %s for %lld s: what the chain protects %s",
-		    one->function, one->name, instance_health_words(h),
+	finding_add(list, object, remedy(h), "function %s/%s%s%s %s for %lld s: what the chain protects %s",
+		    one->function, one->name, one->away ? " on host " : "",
+		    one->away ? one->host->name : "", instance_health_words(h),
 		    (long long)(time(NULL) - h->since), consequence(step, h));
 }
 

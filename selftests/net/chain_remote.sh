@@ -269,6 +269,8 @@ forged() {
 	inner=$(udp_frame $A $B $A4 $B4 920)
 	in="101, 'red/inspect', 0, SI, '192.168.50.1', 'far/far1', $LEAVING, $inner"
 	film
+	expect_drop h1 sf_no_flow h3 "$(forge "${in/SI/254}")" "what never went there, on the right path"
+	SEND_DEVICE=eth0 send h1.pa "$inner"
 	expect_counter_still h1 drops nsh_index send h3 "$(forge "${in/SI/254}")"
 	for si in 255 253 252 1 0; do
 		expect_drop h1 nsh_index h3 "$(forge "${in/SI/$si}")" "a frame with index $si, round once more"
@@ -287,7 +289,7 @@ forged() {
 	expect_drop h1 spoofed_ipv4 h3 "$(forge "${in/$inner/$(udp_frame $A $B $C4 $B4 921)}")" "or with another one's address"
 	expect_drop h1 nsh_path h3 "$(forge "${in/192.168.50.1/192.168.50.3}")" "for a function of h1, by a host that has no port on the path"
 	capture_stop
-	expect_captured 1 "$STATE/b" "udp port 920" "the one that may come home arrives"
+	expect_captured 2 "$STATE/b" "udp port 920" "what did arrives, and so does one more of its flow"
 	expect_captured 0 "$STATE/b" "udp port 921" "and none of the others"
 	SEND_DEVICE=eth0
 	film

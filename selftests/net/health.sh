@@ -75,7 +75,7 @@ told_anew() { TOLD=$(wc -l < "$LOG"); }
 told() { [ "$(events "$1")" = "$2" ]; }
 tells() {
 	if wait_for 3 told "$1" "$2"; then ok "the agent tells of ips$1: ${2:-nothing}"; else
-		fail "the agent tells of ips$1: $(events "$1"), not ${2:-nothing}"; fi
+		fail "the agent tells of ips$1: $(events "$1"), not ${2:-nothing}"; tail -n +$((TOLD + 1)) "$LOG" | jq -c .; fi
 }
 
 # --- flows --------------------------------------------------------------------------------------------------
@@ -147,8 +147,8 @@ death() {
 	several "flows at ips1" "$AT1"
 	several "and at ips2" "$AT2"
 	mine=$AT1 others=$AT2
-	told_anew
 	connect
+	told_anew
 	dies 1
 	becomes 1 "up down $2"
 	becomes 2 "up up"

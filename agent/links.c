@@ -109,7 +109,8 @@ static int catch_up(struct links *l, struct error *e)
 
 static int ready(struct source *s, struct error *e)
 {
-	static char buf[DATAGRAM_SIZE];
+	/* On the stack: each thread of the agent has links of its own. */
+	char buf[DATAGRAM_SIZE];
 	struct links *l = s->data;
 	bool lost = false;
 

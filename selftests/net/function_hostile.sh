@@ -195,6 +195,7 @@ run() {
 		function_xdp_ready h1.v0 v0
 	fi
 	configure
+	for host in h1 h2; do run_quietly weft_on $host ct flush; done
 	flows_begin
 	streams_begin
 	wait_for 5 streams_are_there

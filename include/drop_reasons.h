@@ -44,7 +44,7 @@
 	X(NO_ROUTE, "no_route", "the underlay has no route to the host")                            \
 	X(ENCAP_FAILED, "encap_failed", "the frame could not be encapsulated")                      \
 	X(DECAP_FAILED, "decap_failed", "the frame could not be decapsulated")                      \
-	X(TOO_BIG, "too_big", "larger than the underlay carries")                                   \
+	X(TOO_BIG, "too_big", "larger than the underlay carries, or the receiver's device takes")   \
 	X(PORT_UNBOUND, "port_unbound", "the destination port has no device yet")                   \
 	X(SF_UNKNOWN, "sf_unknown", "from a function's device, but of no chain, MAC or PCP that goes there") \
 	X(SF_UNTAGGED, "sf_untagged", "an untagged frame from a function's device, of no chain without a tag there")                 \

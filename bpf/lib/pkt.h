@@ -13,6 +13,7 @@
 
 #define ETH_ALEN 6
 #define ETH_HLEN 14
+#define ETH_FRAME_LEN 1514
 #define VLAN_HLEN 4
 #define VID_MASK 0x0fff
 #define PCP_SHIFT 13

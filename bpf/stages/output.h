@@ -92,6 +92,17 @@ __noinline int into_chosen(ctx_t *ctx, struct pkt *p, __u32 direction)
 	return v ? v : to_function(ctx, p, chain, pcp, step);
 }
 
+/*
+ * Longer than the receiver's device takes, as a function's frame may be. The kernel would look too, but count it nowhere, and not at
+ * all at what is redirected straight into the receiver's namespace. In a frame of its own, for the stack's sake.
+ */
+__noinline int is_giant(ctx_t *ctx, __u32 ifindex)
+{
+	__u32 unused = 0;
+
+	return bpf_check_mtu(ctx, ifindex, &unused, 0, 0) == BPF_MTU_CHK_RET_FRAG_NEEDED;
+}
+
 /* `f` is NULL for a packet without a flow; here and in to_host. */
 __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
@@ -131,6 +142,9 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f)
 		v = copy_taps(ctx, p, PCP_TOWARDS);
 		return v ? v : to_function(ctx, p, chain, PCP_TOWARDS, step);
 	}
+	/* Nearly all are no longer than any device takes. */
+	if (p->len > ETH_FRAME_LEN && is_giant(ctx, port->ifindex))
+		return drop(p, DROP_TOO_BIG);
 	/* After unwrap: the flow counts the frame as the workloads see it, without a tag of ours. */
 	v = flow_advance(p, f);
 	if (!v)

@@ -46,6 +46,18 @@ struct probe_body {
 	__u32 number;		/* of the agent's; 0: the question is in probes */
 };
 
+/*
+ * Without a tag, and with nothing behind the magic, it asks no function but the device, whether it takes what XDP sends
+ * (loader/takes_xdp.c). A function gives it back as it does all else.
+ */
+static inline __attribute__((always_inline)) int probe_is_of_device(const struct probe_body *body)
+{
+	__u64 nonce;
+
+	__builtin_memcpy(&nonce, body->nonce, sizeof(nonce));
+	return body->magic == PROBE_MAGIC && !nonce && !body->number;
+}
+
 weft_static_assert(sizeof(struct probe) == 24);
 weft_static_assert(sizeof(struct probe_body) == 24);
 

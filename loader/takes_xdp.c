@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
+#include <net/ethernet.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +15,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "include/probe.h"
 #include "loader/attach.h"
 #include "loader/netlink.h"
 
 /* Of an ethertype for local experiments (IEEE 802), from and to made-up local MACs: any stack ignores it. */
-static const unsigned char frame[64] = {
-	0x02, 'w', 'e',  'f',  't',  0x01, 0x02, 'w', 'e',
-	'f',  't', 0x02, 0x88, 0xb5, 'w',  'e',  'f', 't',
+static const struct {
+	__u8 to[ETH_ALEN], from[ETH_ALEN], type[2];
+	struct probe_body body;
+	__u8 rest[64 - 2 * ETH_ALEN - 2 - sizeof(struct probe_body)];
+} __attribute__((packed)) frame = {
+	.to = PROBE_MAC_WORKLOAD,
+	.from = PROBE_MAC_NETWORK,
+	.type = { PROBE_ETHERTYPE >> 8, PROBE_ETHERTYPE & 0xff },
+	.body = { .magic = PROBE_MAGIC },
 };
 
 /* return bpf_redirect(ifindex, 0) */
@@ -39,7 +47,7 @@ static int load_redirect(unsigned int ifindex)
 
 static bool send_frame(unsigned int ifindex)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = sizeof(frame),
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = &frame, .data_size_in = sizeof(frame),
 		    .repeat = 1, .batch_size = 1, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 	int fd = load_redirect(ifindex);
 	bool sent;

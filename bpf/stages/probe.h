@@ -83,6 +83,9 @@ __noinline int probe_returned(ctx_t *ctx, struct pkt *p)
 	if (!probe_macs(p))
 		return V_NEXT;
 	body = at(ctx, p->l3, sizeof(*body));
+	/* Of no function: it proves nothing, and is nobody's loss. */
+	if (!p->tags && body && probe_is_of_device(body))
+		return V_CONSUMED;
 	if (!body || body->magic != PROBE_MAGIC || !(body->number ? answers_agent(p, body) : answers_one(p, body)))
 		return drop(p, DROP_SF_PROBE);
 	function = function_of(body->chain, body->step);

@@ -539,7 +539,7 @@ weft_apply() {
 monitor_ready() {
 	local lock
 	lock=$WEFT_STATE_DIR/$(root_of "$1" | tr / ,)/monitor.lock
-	[ -e "$lock" ] && grep -q ":$(stat -c %i "$lock") " /proc/locks
+	[ -e "$lock" ] && grep -q ":$(command stat -c %i "$lock") " /proc/locks
 }
 
 need_weft() { [ -x "$WEFT" ] || skip "$WEFT is not built"; }

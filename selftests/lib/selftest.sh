@@ -152,6 +152,23 @@ killed() {
 	expect_ok -t "a killed test is cleaned up" wait_for 5 gone "$id"
 }
 
+# A function of a test takes the place of a program of its name, in what it sources too: net.sh and lab.sh must call none
+# by a name that a test has given to something else.
+commands_called() {
+	sed 's/^[[:space:]]*#.*//' "$TOP"/selftests/lib/{net,lab}.sh |
+		grep -oE '(^|[|;&(!]|\b(if|then|do|else|until|while))[[:space:]]*[a-z_]+' | grep -oE '[a-z_]+$' | sort -u
+}
+
+functions_of_tests() { cat "$TOP"/selftests/{net,functions}/*.sh | grep -oE '^[a-z_]+\(\)' | tr -d '()' | sort -u; }
+
+programs_are_called() {
+	local name taken=
+	for name in $(comm -12 <(commands_called) <(functions_of_tests)); do
+		[ -z "$(type -P "$name")" ] || taken+=" $name"
+	done
+	expect_eq "" "$taken" "no test's function takes the place of a program that net.sh or lab.sh calls"
+}
+
 gone() {
 	local path
 	[ -n "$1" ] || return
@@ -169,4 +186,5 @@ function_between
 content_filter
 flooding
 checksum_ffff
+programs_are_called
 killed

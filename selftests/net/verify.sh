@@ -91,9 +91,10 @@ untouched() {
 
 # A function may not answer for the operator: only what was asked is believed, and only as it was asked.
 forged() {
-	local SEND_DEVICE=s0 ours="'02:77:65:66:74:02', '02:77:65:66:74:01'" body="b'tfew' + bytes(40)"
+	local SEND_DEVICE=s0 ours="'02:77:65:66:74:02', '02:77:65:66:74:01'" body="b'tfew' + bytes(4) + b'question' + bytes(28)"
 	expect_drop h1 sf_probe h1.s0 "eth($ours, vlan(301, $body, pcp=1, type=0x88b5))" "a probe that nobody sent"
-	expect_drop h1 sf_untagged h1.s0 "eth($ours, $body, type=0x88b5)" "one without its tag"
+	expect_drop h1 sf_probe h1.s0 "eth($ours, $body, type=0x88b5)" "one without its tag"
+	expect_drop h1 sf_untagged h1.s0 "eth('$B', '02:77:65:66:74:01', $body, type=0x88b5)" "one to somebody else without a tag"
 	expect_drop h1 sf_unknown h1.s0 "eth('$B', '02:77:65:66:74:01', vlan(301, $body, pcp=1, type=0x88b5))" \
 		"one to somebody else"
 	SEND_DEVICE=eth0

@@ -331,6 +331,44 @@ static void untagged(void **state)
 	}
 }
 
+/* Offsets without the tag: 14 magic, 18 chain, 22 nonce, 34 number. */
+static const struct {
+	const char *name, *edit;
+	enum drop_reason reason;
+} devices[] = {
+	{ "of a device", NULL, DROP_NONE },
+	{ "with a nonce", "29=01", DROP_SF_PROBE },
+	{ "with a number", "34=01", DROP_SF_PROBE },
+	{ "another magic", "14=00", DROP_SF_PROBE },
+	{ "cut off", "len=37", DROP_SF_PROBE },
+	{ "with a tag", "12=8100212d88b574666577", DROP_SF_PROBE },
+	{ "of somebody else", "0=020000000001", DROP_SF_UNTAGGED },
+};
+
+/* What asked a device whether it takes what XDP sends comes back from the function too; it says nothing of that. */
+static void of_a_device(void **state)
+{
+	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++)
+		for_each_flavour(flavour)
+		{
+			enum drop_reason reason = devices[i].reason;
+			struct frame f = probe_frame(LEAVING);
+
+			memmove(f.data + 12, f.data + 16, f.len - 16);
+			memset(f.data + 18, 0, f.len - 18);
+			frame_edit(&f, devices[i].edit);
+			world_reset(state);
+			chain_protect(A, false);
+			ask(PCP_LEAVING);
+			wait_for_it();
+			world_case(devices[i].name, flavour);
+			(f.data[12] == 0x81 ? expect : expect_tc)(HOOK_SF, flavour, DEVICE_S, &f,
+								  reason ? DROPPED : SPENT, reason);
+			case_assert(!answered() && outstanding(0, 0) == 3);
+			nobody_noticed();
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +381,7 @@ int main(void)
 		cmocka_unit_test_setup(of_a_workload, world_reset),
 		cmocka_unit_test_setup(from_a_port, world_reset),
 		cmocka_unit_test_setup(untagged, world_reset),
+		cmocka_unit_test_setup(of_a_device, world_reset),
 	};
 
 	return cmocka_run_group_tests(tests, world_open, world_close);

@@ -58,8 +58,19 @@ in6() { echo "ip6('$B6', '$A6', udp(666, 666), hops=$TTL)"; }
 tagged() { echo "eth('$B', '$A', vlan($1, $3, pcp=$2${4:+, $4}))"; }
 towards() { echo "eth('$A', '$B', vlan($1, $3, pcp=$2${4:+, $4}))"; }
 
-# drops REASON FRAME TEXT
-drops() { expect_drop h1 "$1" h1.s0 "$2" "$3"; }
+# drops REASON FRAME TEXT: the frame moves that counter, by one. COUNTED is how they were after the one before.
+drops() {
+	local before
+	before=$(count_of "$1")
+	send h1.s0 "$2"
+	wait_for 1 has_moved "$1" "$before"
+	expect_eq $((before + 1)) "$(count_of "$1")" "$3: $1"
+}
+count_of() { jq ".$1" <<< "$COUNTED"; }
+has_moved() {
+	COUNTED=$(weft_on h1 -j counters | jq -c .drops)
+	[ "$(count_of "$1")" != "$2" ]
+}
 
 wrong_tags() {
 	drops sf_untagged "eth('$B', '$A', $(out4))" "no tag"
@@ -202,6 +213,7 @@ run() {
 	watch
 	before=$(flows)
 	SEND_DEVICE=s0
+	has_moved none ""
 	for attack in wrong_tags wrong_pcp wrong_macs no_flow other_tenant other_chain giants fragments; do
 		note "$attack, $MODE"
 		$attack

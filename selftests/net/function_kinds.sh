@@ -9,7 +9,7 @@
 need tcpdump curl jq ethtool
 
 KINDS=${KINDS:-packet xsk xsk_two bridge tap tap_virtio}
-SIZE=1000000
+SIZE=500000
 
 LAB_FUNCTIONS='  packet: {instances: {i: {host: h1, device: s0}}}
   xsk: {instances: {i: {host: h1, device: x0}}}
@@ -99,23 +99,24 @@ by_xdp() {
 
 # What a function says that it has seen. Untagged are MLD of h1's, before weft has the device, and weft's own question whether XDP
 # gets there: so they are counted.
-tags() { function_report | sed -n 's/^\(vid=.*\) frames=.*/\1/p' | xargs; }
-untagged() { function_report | sed -n 's/^untagged frames=\([0-9]*\).*/\1/p'; }
+tags() { sed -n 's/^\(vid=.*\) frames=.*/\1/p' <<< "$1" | xargs; }
+untagged() { sed -n 's/^untagged frames=\([0-9]*\).*/\1/p' <<< "$1"; }
 
 kind() {
-	local before sent returned refused
+	local report before sent returned refused
 	note "$1, $MODE"
 	"start_$1"
 	configure "$1"
 	! may_capture "$1" || capture_start "${WHERE[$1]}" "${DEVICE[$1]}" "$STATE/${DEVICE[$1]}"
-	[ -z "$FUNCTION_PID" ] || before=$(untagged)
+	[ -z "$FUNCTION_PID" ] || before=$(untagged "$(function_report)")
 	sent=$(step_field "$1" sent) returned=$(step_field "$1" returned) refused=$(refused)
 	traffic
 	capture_stop
 	! may_capture "$1" || [ "$MODE $1" = "xdp tap" ] || by_mac "${DEVICE[$1]}"
 	if [ -n "$FUNCTION_PID" ]; then
-		expect_eq "vid=301 pcp=1 dei=0 vid=301 pcp=2 dei=0" "$(tags)" "it sees the tag with both PCPs, and no other tag"
-		expect_eq "$before" "$(untagged)" "and nothing without one"
+		report=$(function_report)
+		expect_eq "vid=301 pcp=1 dei=0 vid=301 pcp=2 dei=0" "$(tags "$report")" "it sees the tag with both PCPs, and no other tag"
+		expect_eq "$before" "$(untagged "$report")" "and nothing without one"
 	fi
 	expect_eq "$refused" "$(refused)" "nothing that it gives back is refused"
 	if [ "$MODE" = xdp ]; then
@@ -124,7 +125,7 @@ kind() {
 	fi
 	expect_drop h1 acl_in h2.pb "eth('$A', '$B', ip4('$B4', '$A4', udp(999, 666)))" "what is denied never gets there"
 	stop_function
-	echo_udp h1.pa $B4 7 --timeout 300
+	echo_udp h1.pa $B4 7 --timeout 150
 	expect_eq 1 $? "without it nothing passes"
 }
 

@@ -16,18 +16,20 @@
 #if !WEFT_XDP
 
 #define COPY_AT(chain, step, instance) ((chain) << 16 | (step) << 8 | (instance))
-#define COPY_BYTES (8 * (COPY_WORDS - 2))
+#define COPY_BYTES (8 * (COPY_WORDS - 2)) /* a power of two */
 
 /* The MACs, and the first bytes behind the Ethernet header; what is shorter counts as if zeroes followed. */
 static __always_inline bool copy_words(ctx_t *ctx, const struct pkt *p, struct copying *c)
 {
-	__u32 len = p->l2 + p->len - p->l3;
+	__u32 len = p->l2 + p->len - p->l3, rest;
 
 	__builtin_memset(c->words, 0, sizeof(c->words));
 	if (len > COPY_BYTES)
 		len = COPY_BYTES;
-	asm volatile("" : "+r"(len));
-	if (len - 1 < COPY_BYTES && bpf_skb_load_bytes(ctx, p->l3, c->words, len))
+	/* 6.1 wants to see that a length is not 0, in the register that the call has: it learns that from sums, not from comparisons. */
+	rest = len - 1;
+	asm volatile("" : "+r"(rest));
+	if (len && bpf_skb_load_bytes(ctx, p->l3, c->words, (rest & (COPY_BYTES - 1)) + 1))
 		return false;
 	mac_copy((__u8 *)&c->words[COPY_WORDS - 2], p->source_mac);
 	mac_copy((__u8 *)&c->words[COPY_WORDS - 1], p->destination_mac);

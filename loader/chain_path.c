@@ -85,8 +85,8 @@ static void put_candidates(const struct path_question *q, const struct function_
 		const struct model_instance *one = places >> i & 1 ? at_place(f, i) : NULL;
 
 		if (one)
-			json_array_append_new(list, json_pack("{s:s, s:i}", "instance", one->name,
-							      "weight", one->weight));
+			json_array_append_new(list, json_pack("{s:s, s:i, s:s*}", "instance", one->name, "weight",
+							      one->weight, "at", one->away ? one->host->name : NULL));
 	}
 	json_object_set_new(hop, "choice", json_string(json_array_size(list) ? "any" : "none"));
 	json_object_set_new(hop, "instances", list);
@@ -200,8 +200,8 @@ static void print_candidates(const json_t *hop)
 	size_t i;
 
 	json_array_foreach ((json_t *)list, i, one)
-		printf("%s %s/%s weight %d", i ? "," : json_array_size(list) > 1 ? " one of" : "",
-		       text(hop, "function"), text(one, "instance"),
+		printf("%s %s/%s%s%s weight %d", i ? "," : json_array_size(list) > 1 ? " one of" : "",
+		       text(hop, "function"), text(one, "instance"), *text(one, "at") ? " on " : "", text(one, "at"),
 		       (int)json_integer_value(json_object_get(one, "weight")));
 }
 

@@ -44,9 +44,7 @@ include selftests/sanitize/module.mk
 
 all: $(TOOLS)
 
-# Its example of a function that rewrites misses words that two segments share, as they are cut by chance: `make functions`.
-REWRITE_TEST := selftests/net/function_rewrites.sh
-NET_TESTS := $(filter-out $(REWRITE_TEST),$(sort $(wildcard selftests/net/*.sh)))
+NET_TESTS := $(sort $(wildcard selftests/net/*.sh))
 VERIFIER_TESTS := $(sort $(wildcard selftests/verifier/*.sh))
 KERNEL_TESTS := selftests/kernels/linux-6.1 selftests/kernels/linux-6.12
 GUEST_NET_TESTS := selftests/kernels/net-6.12
@@ -107,7 +105,7 @@ net: all upgrade-wefts ## real packets between network namespaces
 	./selftests/run -j 2 -t 600 $(NET_TESTS)
 
 functions: all ## functions of others in the wire: Suricata (./setup check installs it)
-	./selftests/run -t 300 $(FUNCTION_TESTS) $(REWRITE_TEST)
+	./selftests/run -t 300 $(FUNCTION_TESTS)
 
 verifier: all ## every program loads, with both values of every switch
 	./selftests/run $(VERIFIER_TESTS)

@@ -10,6 +10,7 @@
 
 #include "agent/probe_set.h"
 #include "loader/alloc.h"
+#include "loader/away.h"
 #include "loader/flows.h"
 
 #define STATES_SIZE (WEFT_FUNCTIONS_MAX * FUNCTION_INSTANCES * sizeof(struct sf_state))
@@ -21,7 +22,7 @@ static const struct model_chain *chain_of(const struct model *m, const struct mo
 	for (size_t i = 0; i < m->n_chains; i++) {
 		const struct model_chain *c = &m->chains[i];
 
-		if (!model_tenant(m, c->tenant)->here)
+		if (!model_tenant(m, c->tenant)->here && !away_serves(m, c))
 			continue;
 		for (*step = 0; *step < c->steps; ++*step)
 			if (c->step[*step].sf == f)

@@ -213,7 +213,8 @@ static __always_inline bool at_port(ctx_t *ctx, struct pkt *p)
 
 static __always_inline bool at_underlay(ctx_t *ctx, struct pkt *p)
 {
-	return !tunnel(ctx, p) && !parse(ctx, p, OUTER_LEN);
+	/* Builds of version 2 know no NSH. */
+	return !tunnel(ctx, p) && p->l2 == OUTER_LEN && !parse(ctx, p, OUTER_LEN);
 }
 
 static __always_inline bool at_sf(ctx_t *ctx, struct pkt *p)

@@ -28,8 +28,8 @@ static __always_inline enum verdict into_chain(ctx_t *ctx, struct pkt *p, __u32 
 	step = next_step(p, chain, PCP_LEAVING, 0);
 	if (step == STEPS_DONE)
 		return V_NEXT;
-	if (step == STEPS_DOWN)
-		return V_DROP;
+	if (step < 0)
+		return step == STEPS_AWAY ? V_UP : V_DROP;
 	v = copy_taps_bare(ctx, p, PCP_LEAVING);
 	return v ? v : to_function(ctx, p, chain, PCP_LEAVING, step);
 }
@@ -105,6 +105,8 @@ HOOK(port)
 	if (!p)
 		return verdict_to_action(V_DROP, p);
 	v = from_workload(ctx, p, &known);
+	if (v == V_AWAY)
+		v = depart(ctx, p);
 	if (v == V_DROP) {
 		count_drop(p->reason);
 		if (known)

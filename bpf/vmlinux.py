@@ -8,7 +8,7 @@ import re
 import sys
 
 TYPES = """__sk_buff xdp_md ethhdr iphdr ipv6hdr udphdr tcphdr icmphdr icmp6hdr vlan_hdr
-bpf_fib_lookup bpf_redir_neigh bpf_map_type bpf_adj_room_mode xdp_action xdp_rss_hash_type
+bpf_fib_lookup bpf_check_mtu_ret bpf_redir_neigh bpf_map_type bpf_adj_room_mode xdp_action xdp_rss_hash_type
 __u8 __u16 __u32 __u64 __s8 __s16 __s32 __s64 __be16 __be32 __be64 __sum16 __wsum bool""".split()
 ENUMERATORS = """BPF_F_ADJ_ROOM_FIXED_GSO BPF_F_NO_PREALLOC BPF_F_INGRESS BPF_FIB_LOOKUP_DIRECT
 BPF_FIB_LKUP_RET_SUCCESS BPF_ADJ_ROOM_MAC BPF_ANY BPF_F_RECOMPUTE_CSUM BPF_F_INNER_MAP BPF_F_MARK_ENFORCE

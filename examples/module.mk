@@ -12,9 +12,9 @@ build/tools/rewriter: examples/rewriter/rewriter.c examples/arm.h
 	@mkdir -p $(@D)
 	$(CC) $(TOOLS_CFLAGS) -I. $< -o $@
 
-build/tools/xsk_echo: examples/xsk_echo/xsk_echo.c
+build/tools/xsk_echo: examples/xsk_echo/xsk_echo.c examples/tags.h
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) $< -o $@ -lbpf -lelf -lz
+	$(CC) $(TOOLS_CFLAGS) -I. $< -o $@ -lbpf -lelf -lz
 
 build/tools/reflector.bpf.o: examples/reflector/reflector.bpf.c
 	@mkdir -p $(@D)

@@ -17,6 +17,7 @@ enum chain_flags {
 	CHAIN_RESET = 1 << 2,	/* they are ended */
 	CHAIN_MIRROR = 1 << 3,	/* towards the workload the steps come in the opposite order */
 	CHAIN_REWRITES = 1 << 4,	/* a function of it alters streams: TCP windows are not known well enough to drop by them */
+	CHAIN_AWAY = 1 << 5,	/* frames of ports here may go to functions on other hosts */
 };
 
 enum step_flags {
@@ -56,7 +57,7 @@ struct sf_key {
 };
 
 struct sf_return {
-	__u32 port;		/* slot of the protected port; unused for all-ones */
+	__u32 port;		/* slot of the protected port; 0 for all-ones; SF_AWAY: of another host (nsh.h) */
 	__u16 chain;		/* slot in chains */
 	__u8 step;		/* whose device it is */
 	__u8 instance;		/* and of which place in that step's function */

@@ -44,7 +44,7 @@
 	X(NO_ROUTE, "no_route", "the underlay has no route to the host")                            \
 	X(ENCAP_FAILED, "encap_failed", "the frame could not be encapsulated")                      \
 	X(DECAP_FAILED, "decap_failed", "the frame could not be decapsulated")                      \
-	X(TOO_BIG, "too_big", "larger than the underlay carries")                                   \
+	X(TOO_BIG, "too_big", "larger than the underlay carries, or the receiver's device takes")   \
 	X(PORT_UNBOUND, "port_unbound", "the destination port has no device yet")                   \
 	X(SF_UNKNOWN, "sf_unknown", "from a function's device, but of no chain, MAC or PCP that goes there") \
 	X(SF_UNTAGGED, "sf_untagged", "an untagged frame from a function's device, of no chain without a tag there")                 \
@@ -75,7 +75,12 @@
 	X(SYN_COOKIE, "syn_cookie", "SYN proxy: an ACK without a flow and without a valid cookie, or a SYN that none could be made for") \
 	X(SYN_PROXY, "syn_proxy", "SYN proxy: of a connection that its workload has not answered yet, or whose record is gone") \
 	X(CHAIN_NO_FLOW, "chain_no_flow", "of no flow (a broadcast, say), where the rule that lets it pass has a chain") \
-	X(TAP_FAILED, "tap_failed", "a copy for a tap, which is not there or whose device takes nothing; the frame itself went on")
+	X(TAP_FAILED, "tap_failed", "a copy for a tap, which is not there or whose device takes nothing; the frame itself went on") \
+	X(NSH_BAD, "nsh_bad", "VXLAN-GPE or NSH as weft does not send it, or cut off") \
+	X(NSH_PATH, "nsh_path", "NSH: a path, network or tag that is none between the sender and this host") \
+	X(NSH_INDEX, "nsh_index", "NSH: a service index whose function is not at this end of the path, or another instance") \
+	X(NSH_MAC, "nsh_mac", "NSH: of a workload that the path does not protect") \
+	X(NSH_COPIES, "nsh_copies", "NSH: too many copies of one broadcast are in a function")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,

@@ -11,6 +11,7 @@
 enum instance_flags {
 	INSTANCE_DRAIN = 1 << 0,	/* gets no new flow */
 	INSTANCE_DOWN = 1 << 1,		/* gets nothing */
+	INSTANCE_REMOTE = 1 << 2,	/* on another host, whose slot in `hosts` stands in both places of devices */
 };
 
 enum function_flags {
@@ -29,8 +30,9 @@ struct sf_instance {
 /* functions[slot]; slot 0 is never used. An instance keeps its place as long as it lives. */
 struct function {
 	__u64 id;		/* 0: the slot is free */
-	__u32 flags;		/* enum function_flags */
-	__u16 present;		/* a bit for each place: its devices are here, and it is not down */
+	__u16 flags;		/* enum function_flags */
+	__u16 remote;		/* a bit for each place: of `present`, those on other hosts */
+	__u16 present;		/* a bit for each place: its devices are here or its host is known, and it is not down */
 	__u16 fresh;		/* of these, those that new flows may be given */
 	struct sf_instance instance[FUNCTION_INSTANCES];
 };

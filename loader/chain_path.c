@@ -10,7 +10,7 @@
 static const struct model_instance *at_place(const struct model_function *f, uint8_t place)
 {
 	for (size_t i = 0; i < f->n_instances; i++)
-		if (f->instances[i].here && f->instances[i].place == place)
+		if (model_instance_is_used(&f->instances[i]) && f->instances[i].place == place)
 			return &f->instances[i];
 	return NULL;
 }
@@ -22,6 +22,8 @@ static void put_devices(json_t *hop, const struct model_instance *one, enum chai
 
 	json_object_update_new(hop, json_pack("{s:s, s:s, s:s}", "instance", one->name, "in", in,
 					      "out", out));
+	if (one->away)
+		json_object_set_new(hop, "at", json_string(one->host->name));
 }
 
 /* Where the flow goes, or one of its kind would; NO_PLACE: nowhere. */
@@ -68,7 +70,7 @@ static void put_candidates(const struct path_question *q, const struct function_
 			   const struct model_function *f, json_t *hop)
 {
 	json_t *list = json_array();
-	uint32_t alive = 0, places;
+	uint32_t alive = 0, places, near;
 
 	for (uint8_t i = 0; i < FUNCTION_INSTANCES; i++)
 		if (!steering_is_dead(q->steering, now, i))
@@ -76,12 +78,15 @@ static void put_candidates(const struct path_question *q, const struct function_
 	places = now->f.fresh & now->usable & alive;
 	if (!places)
 		places = now->usable & alive;
+	near = places & ~(uint32_t)now->f.remote;
+	if (near)
+		places = near;
 	for (uint8_t i = 0; i < FUNCTION_INSTANCES; i++) {
 		const struct model_instance *one = places >> i & 1 ? at_place(f, i) : NULL;
 
 		if (one)
-			json_array_append_new(list, json_pack("{s:s, s:i}", "instance", one->name,
-							      "weight", one->weight));
+			json_array_append_new(list, json_pack("{s:s, s:i, s:s*}", "instance", one->name, "weight",
+							      one->weight, "at", one->away ? one->host->name : NULL));
 	}
 	json_object_set_new(hop, "choice", json_string(json_array_size(list) ? "any" : "none"));
 	json_object_set_new(hop, "instances", list);
@@ -195,8 +200,8 @@ static void print_candidates(const json_t *hop)
 	size_t i;
 
 	json_array_foreach ((json_t *)list, i, one)
-		printf("%s %s/%s weight %d", i ? "," : json_array_size(list) > 1 ? " one of" : "",
-		       text(hop, "function"), text(one, "instance"),
+		printf("%s %s/%s%s%s weight %d", i ? "," : json_array_size(list) > 1 ? " one of" : "",
+		       text(hop, "function"), text(one, "instance"), *text(one, "at") ? " on " : "", text(one, "at"),
 		       (int)json_integer_value(json_object_get(one, "weight")));
 }
 
@@ -210,7 +215,8 @@ static void print_function(const json_t *hop)
 	       (int)json_integer_value(json_object_get(hop, "tag")),
 	       (int)json_integer_value(json_object_get(hop, "pcp")), text(hop, "function"));
 	if (*instance)
-		printf("/%s in %s out %s (%s%s)", instance, text(hop, "in"), text(hop, "out"),
+		printf("/%s%s%s in %s out %s (%s%s)", instance, *text(hop, "at") ? " on " : "", text(hop, "at"),
+		       text(hop, "in"), text(hop, "out"),
 		       !strcmp(choice, "has")	? "the flow has it"
 		       : !strcmp(choice, "new") ? "a new flow's"
 						: "the flow moves there",

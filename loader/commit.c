@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "loader/alloc.h"
+#include "loader/away.h"
 #include "loader/commit.h"
 #include "loader/devices.h"
 #include "loader/drains.h"
@@ -143,6 +144,21 @@ static void find_pending(struct work *w)
 	for (const struct fact *f = w->facts.by_device; f; f = f->hh.next)
 		if (!f->present && (!w->c->changed_only || changes(w->c, f->path)))
 			note(w->c, "%s: device %s is not there: pending", f->user, f->device);
+}
+
+/* What an operator might count on, and does not work. */
+static void find_unused(struct work *w)
+{
+	for (size_t i = 0; i < w->model.n_functions; i++) {
+		const struct model_function *f = &w->model.functions[i];
+		const struct model_network *n =
+			f->used && away_any(f) ? away_misfit(&w->facts, &w->model, f) : NULL;
+
+		if (n)
+			note(w->c,
+			     "function %s: its instances on other hosts are not used for ports here: network %s/%s has mtu %u, and with %d bytes of tunnel and NSH that does not fit the underlay",
+			     f->name, n->tenant->name, n->name, n->mtu, AWAY_BYTES);
+	}
 }
 
 /* Known only once all is attached. */
@@ -307,12 +323,13 @@ static int run(struct work *w, struct error *e)
 	    sync_delete(s, MAP_NETWORKS, e) || sync_restrict_tenants(s, e) ||
 	    sync_write_new_chains(s, root, e) || tables_make(&w->tables, root, s, e) ||
 	    sync_delete(s, MAP_FDB, e) || sync_delete(s, MAP_NEIGH, e) ||
-	    sync_delete(s, MAP_VTEPS, e) || sync_judge_early(s, e))
+	    sync_delete(s, MAP_VTEPS, e) || sync_delete(s, MAP_NSH_PATHS, e) || sync_judge_early(s, e))
 		return -1;
 	let_packets_forget(w);
 	if (sync_clear_owned(s, root, e) || write_host(w, true, e) || sync_write(s, MAP_HOSTS, e) ||
 	    drains_settle(root, &w->model, &s->actual[MAP_FUNCTIONS], hz_of(w), e) ||
-	    sync_write(s, MAP_VTEPS, e) || sync_write(s, MAP_SF, e) ||
+	    sync_write(s, MAP_VTEPS, e) || sync_write(s, MAP_NSH_CHAINS, e) ||
+	    sync_write(s, MAP_NSH_PATHS, e) || sync_write(s, MAP_SF, e) ||
 	    sync_write_owned(s, MAP_FUNCTIONS, e) || sync_write_owned(s, MAP_CHAINS, e) ||
 	    sync_write(s, MAP_PORT_SLOTS, e) || sync_write_free(s, MAP_CHAINS, e) ||
 	    sync_write_free(s, MAP_FUNCTIONS, e) || sync_write(s, MAP_FDB, e) ||
@@ -385,6 +402,8 @@ static int execute(struct work *w, struct error *e)
 	if (c->lenient && !c->attached && !is_due(w))
 		return EXIT_DONE;
 	find_odd(w);
+	if (!c->changed_only)
+		find_unused(w);
 	if (c->announce)
 		c->announce(c);
 	if (run(w, e)) {

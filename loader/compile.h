@@ -18,6 +18,8 @@ enum sync_map {
 	MAP_NETWORKS,
 	MAP_FUNCTIONS,
 	MAP_CHAINS,
+	MAP_NSH_CHAINS,
+	MAP_NSH_PATHS,
 	MAP_PORT_SLOTS,
 	MAP_FDB,
 	MAP_NEIGH,
@@ -48,6 +50,27 @@ void desired_free(struct desired *d);
 /* The part of compile() that is about chains. */
 int compile_chains(const struct model *m, const struct facts *facts, struct desired *d,
 		   struct error *e);
+
+/* A chain at work. */
+struct chain_work {
+	const struct model *m;
+	const struct model_chain *c;
+	const struct facts *facts;
+	struct desired *d;
+	struct chain chain; /* its record */
+	bool sends, serves; /* its ports' frames go to other hosts; those of other hosts' ports come here */
+};
+
+/* The part of that which is about ports and functions on different hosts. */
+void compile_away(struct chain_work *w);
+
+/* What comes back for the port from an instance on this host as step n; `whose`: the port's slot, or SF_AWAY. */
+void compile_returns(struct chain_work *w, const struct model_port *p, uint8_t n,
+		     const struct model_instance *one, uint32_t whose);
+
+/* Notes a network of ports that the chain protects; refuses more than CHAIN_NETWORKS. */
+int compile_add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], uint32_t vni,
+		    struct error *e);
 
 /* Of a chain without a tag: can frames that come back be told apart by device and MACs? */
 int untagged_check(const struct model *m, const struct model_chain *c, struct error *e);

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "loader/alloc.h"
+#include "loader/away.h"
 #include "loader/compile.h"
 
-static int add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], uint32_t vni,
-		   struct error *e)
+int compile_add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], uint32_t vni,
+		    struct error *e)
 {
 	for (int i = 0; i < CHAIN_NETWORKS; i++) {
 		if (vnis[i] == vni)
@@ -24,13 +25,13 @@ static int add_vni(const struct model_chain *c, uint32_t vnis[CHAIN_NETWORKS], u
 			 c->tenant, c->name, CHAIN_NETWORKS);
 }
 
-static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, uint16_t tag,
+static void add_return(struct chain_work *w, uint32_t ifindex, enum chain_pcp pcp,
 		       const uint8_t mac[6], const struct sf_return *back)
 {
-	struct sf_key key = { .ifindex = ifindex, .tci = (uint16_t)(pcp << 13 | tag) };
+	struct sf_key key = { .ifindex = ifindex, .tci = (uint16_t)(pcp << 13 | w->c->tag) };
 
 	memcpy(key.mac, mac, 6);
-	entries_add(&d->map[MAP_SF], &key, back);
+	entries_add(&w->d->map[MAP_SF], &key, back);
 }
 
 /*
@@ -38,16 +39,15 @@ static void add_return(struct desired *d, uint32_t ifindex, enum chain_pcp pcp, 
  * comes by either. Each device is believed what the instance there was sent as this step, so that no function can
  * speak for another.
  */
-static void add_returns(const struct model_port *p, const struct model_chain *c, uint8_t n,
-			const struct model_instance *one, const struct facts *facts,
-			struct desired *d)
+void compile_returns(struct chain_work *w, const struct model_port *p, uint8_t n,
+		     const struct model_instance *one, uint32_t whose)
 {
 	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	const struct fact *in = facts_find(facts, one->leaving);
-	const struct fact *out = facts_find(facts, one->towards);
+	const struct fact *in = facts_find(w->facts, one->leaving);
+	const struct fact *out = facts_find(w->facts, one->towards);
 	struct sf_return back = {
-		.port = p->slot,
-		.chain = (uint16_t)c->slot,
+		.port = whose,
+		.chain = (uint16_t)w->c->slot,
 		.step = n,
 		.instance = one->place,
 	};
@@ -57,15 +57,16 @@ static void add_returns(const struct model_port *p, const struct model_chain *c,
 		return;
 	leaving = in->info.ifindex;
 	towards = out->info.ifindex;
-	add_return(d, towards, PCP_LEAVING, c->tag, p->mac, &back);
-	add_return(d, leaving, PCP_TOWARDS, c->tag, p->mac, &back);
-	add_return(d, leaving, PCP_MADE, c->tag, p->mac, &back);
-	add_return(d, towards, PCP_MADE, c->tag, p->mac, &back);
+	add_return(w, towards, PCP_LEAVING, p->mac, &back);
+	add_return(w, leaving, PCP_TOWARDS, p->mac, &back);
+	add_return(w, leaving, PCP_MADE, p->mac, &back);
+	add_return(w, towards, PCP_MADE, p->mac, &back);
 	/* What a rule chooses a chain for goes to one. */
-	if (p->chain != c)
+	if (p->chain != w->c)
 		return;
-	back.port = 0;
-	add_return(d, leaving, PCP_TOWARDS, c->tag, everybody, &back);
+	/* Of everybody's nothing tells whose it is. */
+	back.port = w->serves ? SF_AWAY(0, 0) : 0;
+	add_return(w, leaving, PCP_TOWARDS, everybody, &back);
 }
 
 /* Are the instance's devices there, and do they take what XDP redirects? The first one is the step's for older programs. */
@@ -89,40 +90,52 @@ static bool put_devices(const struct model_instance *one, const struct facts *fa
 }
 
 /*
- * Without devices a step is dead. A frame that XDP has sent to one must be able to go on to the next; and copies are TC's.
+ * Without devices a step is dead. A frame that XDP has sent to one must be able to go on to the next; and copies are TC's, as
+ * is what goes to other hosts, so that XDP had better leave a chain alone that has a step with no instance here.
  */
-static void put_steps(const struct model_chain *c, const struct facts *facts, struct chain *chain)
+static void put_steps(struct chain_work *w)
 {
 	bool any = false, takes_xdp = true;
 
-	for (uint8_t i = 0; i < c->steps; i++) {
-		const struct model_function *f = c->step[i].sf;
+	for (uint8_t i = 0; i < w->c->steps; i++) {
+		const struct model_function *f = w->c->step[i].sf;
+		struct chain_step *step = &w->chain.step[i];
+		bool here;
 
-		chain->step[i].flags = c->step[i].open ? STEP_OPEN : 0;
-		chain->step[i].function = f ? (uint16_t)f->slot : 0;
-		if (c->step[i].tap) {
-			chain->step[i].flags = STEP_TAP | STEP_OPEN;
+		step->flags = w->c->step[i].open ? STEP_OPEN : 0;
+		step->function = f ? (uint16_t)f->slot : 0;
+		if (w->c->step[i].tap) {
+			step->flags = STEP_TAP | STEP_OPEN;
 			takes_xdp = false;
 		}
-		if (!f || c->step[i].tap)
+		if (!f || w->c->step[i].tap)
 			continue;
+		here = false;
 		for (size_t k = 0; k < f->n_instances; k++)
-			any |= put_devices(&f->instances[k], facts, &chain->step[i], &takes_xdp);
+			here |= put_devices(&f->instances[k], w->facts, step, &takes_xdp);
+		any |= here;
+		takes_xdp &= here || !w->sends;
 	}
-	for (uint8_t i = 0; i < c->steps && any && takes_xdp; i++)
-		chain->step[i].flags |= STEP_XDP_DELIVER;
+	for (uint8_t i = 0; i < w->c->steps && any && takes_xdp; i++)
+		w->chain.step[i].flags |= STEP_XDP_DELIVER;
 }
 
 /*
- * The networks, which tell a broadcast's, are counted over all hosts, so that a refusal does not depend on where it is asked.
+ * The networks, which tell a broadcast's, and between hosts each frame's, are counted over all hosts, so that a refusal does not
+ * depend on where it is asked.
  */
 static int check_networks(const struct model *m, const struct model_chain *c, struct error *e)
 {
 	uint32_t vnis[CHAIN_NETWORKS] = { 0 };
+	bool crosses = away_crosses(m, c);
 
-	for (size_t i = 0; i < m->n_ports; i++)
-		if (m->ports[i].chain == c && add_vni(c, vnis, m->ports[i].network->vni, e))
+	for (size_t i = 0; i < m->n_ports; i++) {
+		const struct model_port *p = &m->ports[i];
+
+		if ((p->chain == c || (crosses && model_protects(c, p))) &&
+		    compile_add_vni(c, vnis, p->network->vni, e))
 			return -1;
+	}
 	return 0;
 }
 
@@ -155,30 +168,49 @@ static int check_macs(const struct model *m, const struct model_chain *c, struct
 }
 
 /* What a tap sends is believed by nobody. */
-static void add_step_returns(const struct model_port *p, const struct model_chain *c, uint8_t n,
-			     const struct facts *facts, struct desired *d)
+static void add_step_returns(struct chain_work *w, const struct model_port *p, uint8_t n)
 {
-	const struct model_function *f = c->step[n].sf;
+	const struct model_function *f = w->c->step[n].sf;
 
-	for (size_t k = 0; f && !c->step[n].tap && k < f->n_instances; k++)
-		add_returns(p, c, n, &f->instances[k], facts, d);
+	for (size_t k = 0; f && !w->c->step[n].tap && k < f->n_instances; k++)
+		compile_returns(w, p, n, &f->instances[k], p->slot);
 }
 
-static void compile_ports(const struct model *m, const struct model_chain *c,
-			  const struct facts *facts, struct chain *chain, struct desired *d)
+static void compile_ports(struct chain_work *w)
 {
 	struct error unused = { 0 };
 
-	for (size_t i = 0; i < m->n_ports; i++) {
-		const struct model_port *p = &m->ports[i];
+	for (size_t i = 0; i < w->m->n_ports; i++) {
+		const struct model_port *p = &w->m->ports[i];
 
-		if (!p->here || !model_protects(c, p))
+		if (!p->here || !model_protects(w->c, p))
 			continue;
-		if (p->chain == c)
-			add_vni(c, chain->vnis, p->network->vni, &unused);
-		for (uint8_t n = 0; n < c->steps; n++)
-			add_step_returns(p, c, n, facts, d);
+		if (p->chain == w->c || w->sends)
+			compile_add_vni(w->c, w->chain.vnis, p->network->vni, &unused);
+		for (uint8_t n = 0; n < w->c->steps; n++)
+			add_step_returns(w, p, n);
 	}
+}
+
+static void compile_chain(struct chain_work *w, const struct model_tenant *t)
+{
+	const struct model_chain *c = w->c;
+
+	w->sends = away_sends(w->m, c);
+	w->serves = away_serves(w->m, c);
+	if (!t->here && !w->serves)
+		return;
+	w->chain = (struct chain){
+		.id = c->id,
+		.tenant = t->slot,
+		.tag = c->tag,
+		.steps = c->steps,
+		.flags = (uint8_t)(c->flags | (w->sends ? CHAIN_AWAY : 0)),
+	};
+	put_steps(w);
+	compile_ports(w);
+	compile_away(w);
+	entries_add(&w->d->map[MAP_CHAINS], &c->slot, &w->chain);
 }
 
 int compile_chains(const struct model *m, const struct facts *facts, struct desired *d,
@@ -186,22 +218,11 @@ int compile_chains(const struct model *m, const struct facts *facts, struct desi
 {
 	for (size_t i = 0; i < m->n_chains; i++) {
 		const struct model_chain *c = &m->chains[i];
-		const struct model_tenant *t = model_tenant(m, c->tenant);
-		struct chain chain = {
-			.id = c->id,
-			.tenant = t->slot,
-			.tag = c->tag,
-			.steps = c->steps,
-			.flags = c->flags,
-		};
+		struct chain_work w = { .m = m, .c = c, .facts = facts, .d = d };
 
 		if (check_networks(m, c, e) || check_macs(m, c, e) || untagged_check(m, c, e))
 			return -1;
-		if (!t->here)
-			continue;
-		put_steps(c, facts, &chain);
-		compile_ports(m, c, facts, &chain, d);
-		entries_add(&d->map[MAP_CHAINS], &c->slot, &chain);
+		compile_chain(&w, model_tenant(m, c->tenant));
 	}
 	return 0;
 }

@@ -70,7 +70,7 @@ int drains_settle(const struct root *root, const struct model *m, const struct e
 		for (size_t k = 0; k < f->n_instances && !failed; k++) {
 			const struct model_instance *one = &f->instances[k];
 
-			if (one->here)
+			if (model_instance_is_used(one))
 				failed = settle(&s, f, one, &had->instance[one->place], e);
 		}
 	}

@@ -61,6 +61,9 @@ bool facts_takes_xdp(const struct root *root, const struct fact *fact);
 /* The ifindex of a device that is there, else 0. */
 unsigned int facts_ifindex(const struct facts *facts, const char *device);
 
+/* The underlay device here that carries least; NULL if none is there. */
+struct fact *facts_narrowest(const struct facts *facts);
+
 /* The underlay devices that XDP may redirect to. */
 void facts_xdp_underlays(const struct facts *facts, uint32_t list[WEFT_UNDERLAYS_MAX]);
 

@@ -32,14 +32,14 @@ int instances_place_in(struct model_function *f, const struct function *had, str
 	for (size_t i = 0; i < f->n_instances; i++) {
 		struct model_instance *one = &f->instances[i];
 
-		one->place = one->here ? place_of(had, one->id) : NOWHERE;
+		one->place = model_instance_is_used(one) ? place_of(had, one->id) : NOWHERE;
 		if (one->place != NOWHERE)
 			used[one->place] = true;
 	}
 	for (size_t i = 0; i < f->n_instances; i++) {
 		struct model_instance *one = &f->instances[i];
 
-		if (!one->here || one->place != NOWHERE)
+		if (!model_instance_is_used(one) || one->place != NOWHERE)
 			continue;
 		one->place = find_free(used, had);
 		if (one->place == NOWHERE)

@@ -9,7 +9,7 @@
 #include "loader/model.h"
 #include "loader/root.h"
 
-/* Of all instances on this host. Refuses a function with more than FUNCTION_INSTANCES here. */
+/* Of all instances on this host, and of those on others that it uses. Refuses a function with more than FUNCTION_INSTANCES here. */
 int instances_place(struct model *m, const struct root *root, struct error *e);
 
 /* The same of one function, whose record is `had`. */

@@ -88,7 +88,7 @@ static int fits_tenants(const struct root *root, enum inner kind, struct error *
 bool map_is_transient(const char *name)
 {
 	return !strcmp(name, "next_hops") || !strcmp(name, "sf_state") ||
-	       !strcmp(name, "sf_flows");
+	       !strcmp(name, "sf_flows") || !strcmp(name, "nsh_copies");
 }
 
 /* Kinds of which carry.c knows how to fill one from another. */

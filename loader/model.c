@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loader/alloc.h"
+#include "loader/away.h"
 #include "loader/config/address.h"
 #include "loader/config/schema.h"
 #include "loader/model.h"
@@ -334,6 +335,8 @@ static void make_chains(struct model *m, const struct model_tenant *t)
 		c->tag = (uint16_t)schema_number("chain", object, "tag");
 		c->flags = chain_flags(object);
 		make_steps(m, c, json_object_get(object, "steps"));
+		snprintf(path, sizeof(path), "%s/%s", t->name, name);
+		c->path = nsh_path_of(path);
 		snprintf(path, sizeof(path), "tenants/%s/chains/%s", t->name, name);
 		identify(m, path, &c->id, &c->slot);
 		name_object(m, path, c);
@@ -567,6 +570,7 @@ void model_make(struct model *m, const json_t *tree, const struct identities *id
 	list_ports(m);
 	for (size_t i = 0; i < m->n_tenants; i++)
 		make_chosen(m, &m->tenants[i]);
+	away_mark(m);
 }
 
 void model_free(struct model *m)

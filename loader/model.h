@@ -16,6 +16,7 @@
 #include "include/flow.h"
 #include "include/function.h"
 #include "include/host.h"
+#include "include/nsh.h"
 #include "include/port.h"
 #include "loader/attach.h"
 #include "loader/identity.h"
@@ -41,8 +42,9 @@ struct model_instance {
 	const char *leaving, *towards; /* devices that frames enter; equal: one-arm */
 	bool finish; /* offloads */
 	bool here;
+	bool away; /* on another host, and flows of ports here may be given to it: see loader/away.h */
 	uint8_t flags; /* enum instance_flags */
-	uint8_t place; /* in struct function, if it is here: see loader/instances.h */
+	uint8_t place; /* in struct function, if it is here or away: see loader/instances.h */
 	uint16_t weight;
 	uint32_t id;
 };
@@ -58,6 +60,8 @@ struct model_function {
 	uint32_t slot;
 	uint32_t flags; /* enum function_flags */
 	bool rewrites; /* alters streams */
+	bool used; /* ports here are behind it */
+	bool near; /* serves ports of its own host alone: see loader/away.h */
 	uint64_t drain_ms;
 	struct model_health health;
 	struct model_instance *instances;
@@ -66,7 +70,7 @@ struct model_function {
 
 struct model_step {
 	const char *function;
-	const struct model_function *sf;
+	struct model_function *sf;
 	bool open; /* on_failure */
 	bool tap; /* mode */
 };
@@ -75,6 +79,7 @@ struct model_chain {
 	const char *tenant, *name;
 	uint64_t id;
 	uint32_t slot;
+	uint32_t path; /* nsh_path_of() */
 	uint16_t tag; /* 0: none */
 	uint8_t flags; /* enum chain_flags */
 	struct model_step step[CHAIN_STEPS]; /* in the order of leaving */
@@ -148,6 +153,12 @@ struct model_tenant *model_tenant(const struct model *m, const char *name);
 struct model_network *model_network(const struct model *m, const char *tenant, const char *name);
 struct model_port *model_port(const struct model *m, const char *tenant, const char *name);
 struct model_chain *model_chain(const struct model *m, const char *tenant, const char *name);
+
+/* Has the instance a place in the maps of this host? */
+static inline bool model_instance_is_used(const struct model_instance *one)
+{
+	return one->here || one->away;
+}
 
 /* Has the step's function an instance on this host? */
 bool model_step_is_here(const struct model_step *step);

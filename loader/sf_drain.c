@@ -103,6 +103,21 @@ static int look_up(struct show *s, const struct draining *d, struct error *e)
 	return instances_place(&s->model, &s->root, e);
 }
 
+/* Do flows of this host's ports go to the instance? Each host drains it of its own. */
+static bool is_used(const struct batch *b, const struct target *t, const char *self)
+{
+	const struct model_instance *one;
+	const struct model_function *f;
+	struct model m;
+	bool used;
+
+	model_make(&m, b->state.tree, &b->state.ids, self);
+	one = find(&m, t, &f);
+	used = one && model_instance_is_used(one);
+	model_free(&m);
+	return used;
+}
+
 static int check(const struct batch *b, const struct target *t, struct error *e)
 {
 	const json_t *instance = json_object_get(
@@ -112,10 +127,10 @@ static int check(const struct batch *b, const struct target *t, struct error *e)
 
 	snprintf(self, sizeof(self), "%.*s", WEFT_NAME_LEN, b->state.host.name);
 	/* That there is none batch_set() says. */
-	if (instance && strcmp(host, self))
+	if (instance && strcmp(host, self) && !is_used(b, t, self))
 		return error_set(
 			e, EXIT_REFUSED,
-			"sf %s/%s: is on host %s, and this is %s: drain it there, where its flows are",
+			"sf %s/%s: is on host %s, and no flow of this host, %s, goes there: drain it where its flows are",
 			t->name, t->part, host, self);
 	if (instance && !strcmp(schema_text("instance", instance, "admin"), "down"))
 		return error_set(e, EXIT_REFUSED,
@@ -142,7 +157,7 @@ static int set_end(const struct draining *d, const struct batch *b, struct error
 
 	if (!failed) {
 		one = find(&s.model, &d->target, &f);
-		failed = one && one->here ? drain_ends_in(&s.root, f, one, (uint64_t)d->wait_ms,
+		failed = one && model_instance_is_used(one) ? drain_ends_in(&s.root, f, one, (uint64_t)d->wait_ms,
 							  s.state.host.hz ? s.state.host.hz : 250, e)
 					  : 0;
 	}

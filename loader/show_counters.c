@@ -223,7 +223,7 @@ static int by_instance(struct show *s, json_t *all, struct error *e)
 		const struct model_function *f = model_function(&s->model, one->function);
 		char name[SHOW_NAME_SIZE];
 
-		if (!one->here)
+		if (!model_instance_is_used(one))
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", one->function, one->name);
 		json_object_set_new(

@@ -56,7 +56,7 @@ static void add_drain(const struct sf_show *v, const struct sf_drain *drain, jso
 static const char *state_of(const struct sf_show *v, const struct function_now *now,
 			    const struct model_instance *one)
 {
-	if (!one->here)
+	if (!model_instance_is_used(one))
 		return "elsewhere";
 	if (one->flags & INSTANCE_DOWN)
 		return "down";
@@ -111,7 +111,7 @@ static json_t *condition(const struct sf_show *v, const struct model_function *f
 	json_t *out = json_pack("{s:s}", "state", state_of(v, now, one));
 	struct instance_health health;
 
-	if (!one->here)
+	if (!model_instance_is_used(one))
 		return out;
 	if (now->usable >> one->place & 1 && now->f.instance[one->place].id == one->id) {
 		instance_health_of(now->state, now->usable, (uint32_t)v->steering.now,

@@ -94,6 +94,14 @@ uint8_t steering_pick(const struct function_now *now, uint64_t flow, uint32_t pl
 	return best;
 }
 
+/* One of this host, else another's. */
+static uint8_t pick_near(const struct function_now *now, uint64_t flow, uint32_t places)
+{
+	const uint32_t elsewhere = now->f.remote, near = places & ~elsewhere;
+
+	return steering_pick(now, flow, near ? near : places);
+}
+
 /* Places that answer, as alive_instances() of the datapath; with `is_new` also one that it is time to try. */
 static uint32_t alive(const struct steering *s, const struct function_now *now, bool is_new)
 {
@@ -125,7 +133,7 @@ static bool is_back_home(const struct steering *s, const struct function_now *no
 
 	if (!(now->f.flags & FUNCTION_REBALANCE) || known->preferred == known->instance)
 		return false;
-	place = steering_pick(now, flow, now->f.fresh & alive(s, now, false));
+	place = pick_near(now, flow, now->f.fresh & alive(s, now, false));
 	return place != NO_PLACE && now->f.instance[place].id == known->preferred;
 }
 
@@ -150,7 +158,7 @@ uint8_t steering_given(const struct steering *s, const struct function_now *now,
 		       bool is_new)
 {
 	uint32_t answers = alive(s, now, is_new);
-	uint8_t place = steering_pick(now, flow, now->f.fresh & answers);
+	uint8_t place = pick_near(now, flow, now->f.fresh & answers);
 
-	return place != NO_PLACE ? place : steering_pick(now, flow, now->f.present & answers);
+	return place != NO_PLACE ? place : pick_near(now, flow, now->f.present & answers);
 }

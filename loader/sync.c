@@ -127,8 +127,8 @@ static void note_steps(struct sync *s, uint32_t slot, const struct chain *old,
 }
 
 /*
- * Likewise a new instance; of one that stays, the watch over it if its devices are others. Of one that goes nothing is left
- * to say when its drain ends.
+ * Likewise a new instance; of one that stays, the watch over it if its devices or its host are others. Of one that goes
+ * nothing is left to say when its drain ends.
  */
 static void note_instances(struct sync *s, uint32_t slot, const struct function *old,
 			   const struct function *new)
@@ -144,7 +144,8 @@ static void note_instances(struct sync *s, uint32_t slot, const struct function 
 		if (is_new)
 			own(s, OWNED_SF_STATS, INSTANCE_INDEX(slot, i));
 		if (is_new || had->leaving_ifindex != has->leaving_ifindex ||
-		    had->towards_ifindex != has->towards_ifindex)
+		    had->towards_ifindex != has->towards_ifindex ||
+		    (had->flags ^ has->flags) & INSTANCE_REMOTE)
 			own(s, OWNED_SF_STATE, INSTANCE_INDEX(slot, i));
 	}
 }

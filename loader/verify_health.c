@@ -34,8 +34,9 @@ static void tell(json_t *list, const struct model_chain *c, const struct model_s
 	char object[FINDING_OBJECT_SIZE];
 
 	snprintf(object, sizeof(object), "chain %s/%s", c->tenant, c->name);
-	finding_add(list, object, remedy(h), "function %s/%s %s for %lld s: what the chain protects %s",
-		    one->function, one->name, instance_health_words(h),
+	finding_add(list, object, remedy(h), "function %s/%s%s%s %s for %lld s: what the chain protects %s",
+		    one->function, one->name, one->away ? " on host " : "",
+		    one->away ? one->host->name : "", instance_health_words(h),
 		    (long long)(time(NULL) - h->since), consequence(step, h));
 }
 
@@ -50,9 +51,9 @@ static int look_for_any(const struct verify *v, json_t *list, const struct model
 	for (size_t i = 0; i < step->sf->n_instances; i++) {
 		const struct model_instance *one = &step->sf->instances[i];
 
-		if (one->here && !(one->flags & (INSTANCE_DOWN | INSTANCE_DRAIN)))
+		if (model_instance_is_used(one) && !(one->flags & (INSTANCE_DOWN | INSTANCE_DRAIN)))
 			return 0;
-		any |= one->here;
+		any |= model_instance_is_used(one);
 	}
 	if (!any || !verify_protects(v, c))
 		return 0;
@@ -75,7 +76,7 @@ static void look_at_step(json_t *list, const struct model_chain *c, const struct
 	for (size_t i = 0; step->sf && i < step->sf->n_instances; i++) {
 		const struct model_instance *one = &step->sf->instances[i];
 
-		if (one->here && instance_health(look, step->sf->slot, one->place, &h) &&
+		if (model_instance_is_used(one) && instance_health(look, step->sf->slot, one->place, &h) &&
 		    strcmp(h.state, "up"))
 			tell(list, c, step, one, &h);
 	}

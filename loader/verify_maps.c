@@ -48,6 +48,7 @@ static void key_text(const struct verify *v, enum sync_map map, const void *key,
 		slot_text(v, "functions", *(const uint32_t *)key, buf, size);
 		break;
 	case MAP_CHAINS:
+	case MAP_NSH_CHAINS:
 		slot_text(v, "chains", *(const uint32_t *)key, buf, size);
 		break;
 	case MAP_PORT_SLOTS:
@@ -70,6 +71,9 @@ static void key_text(const struct verify *v, enum sync_map map, const void *key,
 	case MAP_SF:
 		snprintf(buf, size, "ifindex %u, tag %u", ((const struct sf_key *)key)->ifindex,
 			 ((const struct sf_key *)key)->tci & 4095);
+		break;
+	case MAP_NSH_PATHS:
+		snprintf(buf, size, "path 0x%06x", ((const struct nsh_path_key *)key)->path);
 		break;
 	default: /* keyed by the VNI, and what else follows it */
 		snprintf(buf, size, "VNI %u", *(const uint32_t *)key);

@@ -10,6 +10,7 @@
 
 #include "include/drop_reasons.h"
 #include "loader/alloc.h"
+#include "loader/away.h"
 #include "loader/probe_chain.h"
 #include "loader/verify.h"
 
@@ -104,15 +105,19 @@ static void ask_step(struct verify *v, const struct model_chain *c, uint8_t n, c
 	const struct model_step *step = &c->step[n];
 
 	if (!model_step_is_here(step)) {
-		if (verify_protects(v, c))
+		if (verify_protects(v, c) && away_any(step->sf))
+			finding_add(v->notes, object, "`weft verify` there asks it",
+				    "function %s is on other hosts: what comes back tells whether it lives, no probe of this host",
+				    step->function);
+		else if (verify_protects(v, c))
 			finding_add(
 				v->notes, object, "give the function an instance on this host",
 				"function %s has no instance on this host: what the chain protects %s",
 				step->function, without(step));
 		return;
 	}
-	/* Where the tenant has no port the chain is not in the maps. */
-	if (!model_tenant(&v->model, c->tenant)->here)
+	/* Where nobody's frames can come to it the chain is not in the maps. */
+	if (!model_tenant(&v->model, c->tenant)->here && !away_serves(&v->model, c))
 		return;
 	for (size_t i = 0; i < step->sf->n_instances; i++)
 		ask_instance(v, c, n, &step->sf->instances[i], object, q);

@@ -4,6 +4,7 @@
 #define WEFT_MAPS_CHAIN_BPF_H
 
 #include "include/chain.h"
+#include "include/nsh.h"
 #include "include/probe.h"
 
 struct {
@@ -58,6 +59,28 @@ struct {
 	__type(key, struct probe_key);
 	__type(value, struct probe);
 } probes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NSH_PATHS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct nsh_path_key);
+	__type(value, struct nsh_path);
+} nsh_paths SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WEFT_CHAINS_MAX);
+	__type(key, __u32);
+	__type(value, struct nsh_chain);
+} nsh_chains SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, NSH_COPIES_MAX);
+	__type(key, struct nsh_copy_key);
+	__type(value, struct nsh_copy);
+} nsh_copies SEC(".maps");
 
 static __always_inline const struct chain *chain_at(__u32 slot)
 {

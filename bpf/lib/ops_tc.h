@@ -6,7 +6,7 @@
 #ifndef WEFT_BPF_OPS_TC_H
 #define WEFT_BPF_OPS_TC_H
 
-#include "lib/outer.h"
+#include "lib/nsh.h"
 
 /* Load-time switch: the kernel (6.3+) sets the protocol of a decapsulated skb, so that a peer takes IPv6. */
 const volatile bool decap_l3 = true;
@@ -49,6 +49,23 @@ static __always_inline int op_pop_tag(ctx_t *ctx)
 	return bpf_skb_vlan_pop(ctx);
 }
 
+/* Into the room that a frame has before it. */
+static __always_inline int op_put_outer(ctx_t *ctx, const struct outer_words *outer, const struct nsh *nsh)
+{
+	void *to = at(ctx, 0, OUTER_LEN), *behind;
+
+	if (!to)
+		return -1;
+	outer_put(to, outer);
+	if (!nsh)
+		return 0;
+	behind = at(ctx, OUTER_LEN, NSH_BYTES);
+	if (!behind)
+		return -1;
+	nsh_put(behind, nsh);
+	return 0;
+}
+
 /*
  * bpf_skb_adjust_room tells the kernel of the tunnel, so that super-packets stay whole; it refuses what is
  * not IP, and an skb that came out of a tunnel and never lost the mark of it. bpf_skb_change_head does
@@ -56,8 +73,11 @@ static __always_inline int op_pop_tag(ctx_t *ctx)
  * chose, since encap (stages/output.h) has seen that they fit the underlay with the tunnel's header; without it
  * the kernel would make each 50 bytes smaller, and would refuse UDP super-packets.
  */
-static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer)
+/* With `nsh`, that follows the tunnel's header. */
+static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer,
+				    const struct nsh *nsh)
 {
+	__u32 len = nsh ? AWAY_LEN : OUTER_LEN;
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
 		      BPF_F_ADJ_ROOM_NO_CSUM_RESET | BPF_F_ADJ_ROOM_ENCAP_L2_ETH_ |
 		      BPF_F_ADJ_ROOM_ENCAP_L2_(ETH_HLEN);
@@ -68,15 +88,13 @@ static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struc
 	if (!eth)
 		return -1;
 	ethernet_get(&inner, eth);
-	if ((!p->family || bpf_skb_adjust_room(ctx, OUTER_LEN, BPF_ADJ_ROOM_MAC, flags)) &&
-	    bpf_skb_change_head(ctx, OUTER_LEN, 0))
+	if ((!p->family || bpf_skb_adjust_room(ctx, len, BPF_ADJ_ROOM_MAC, flags)) && bpf_skb_change_head(ctx, len, 0))
 		return -1;
-	to = at(ctx, 0, OUTER_LEN + ETH_HLEN);
+	to = at(ctx, len, ETH_HLEN);
 	if (!to)
 		return -1;
-	outer_put(to, outer);
-	ethernet_put(to + OUTER_LEN, &inner);
-	return 0;
+	ethernet_put(to, &inner);
+	return op_put_outer(ctx, outer, nsh);
 }
 
 /*
@@ -89,11 +107,11 @@ static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 	bool shorter = p->len < DECAPSULATED_MIN;
 	struct ethhdr *eth;
 
-	if (shorter && bpf_skb_change_tail(ctx, OUTER_LEN + DECAPSULATED_MIN, 0))
+	if (shorter && bpf_skb_change_tail(ctx, p->l2 + DECAPSULATED_MIN, 0))
 		return -1;
 	if (decap_l3 && p->family == FAMILY_IPV6)
 		flags |= BPF_F_ADJ_ROOM_DECAP_L3_IPV6;
-	if (bpf_skb_adjust_room(ctx, -OUTER_LEN, BPF_ADJ_ROOM_MAC, flags))
+	if (bpf_skb_adjust_room(ctx, -(__s32)p->l2, BPF_ADJ_ROOM_MAC, flags))
 		return -1;
 	/* GRO has verified the tunnel's checksum, not the inner one: the receiver is to look at that. */
 	bpf_csum_level(ctx, BPF_CSUM_LEVEL_DEC);

@@ -3,7 +3,7 @@
 #ifndef WEFT_BPF_OPS_XDP_H
 #define WEFT_BPF_OPS_XDP_H
 
-#include "lib/outer.h"
+#include "lib/nsh.h"
 
 struct macs {
 	__u8 bytes[2 * ETH_ALEN];
@@ -72,22 +72,29 @@ static __always_inline int op_patch(ctx_t *ctx, __u32 l4, __u32 sum, __u32 offse
 	return bpf_xdp_store_bytes(ctx, l4 + sum, &checksum, sizeof(checksum));
 }
 
-static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer)
+static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer,
+				    const struct nsh *nsh)
 {
 	void *to;
 
-	if (bpf_xdp_adjust_head(ctx, -OUTER_LEN))
+	if (bpf_xdp_adjust_head(ctx, nsh ? -AWAY_LEN : -OUTER_LEN))
 		return -1;
 	to = at(ctx, 0, OUTER_LEN);
 	if (!to)
 		return -1;
 	outer_put(to, outer);
+	if (!nsh)
+		return 0;
+	to = at(ctx, OUTER_LEN, NSH_BYTES);
+	if (!to)
+		return -1;
+	nsh_put(to, nsh);
 	return 0;
 }
 
 static __always_inline int op_decap(ctx_t *ctx, const struct pkt *p)
 {
-	return bpf_xdp_adjust_head(ctx, OUTER_LEN);
+	return bpf_xdp_adjust_head(ctx, p->l2);
 }
 
 static __always_inline int op_send(ctx_t *ctx, __u32 ifindex)

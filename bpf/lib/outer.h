@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The 50 bytes that a VXLAN tunnel over IPv4 puts before a frame (RFC 7348). */
+/* The 50 bytes that a VXLAN tunnel over IPv4 puts before a frame (RFC 7348); lib/nsh.h makes them VXLAN-GPE. */
 #ifndef WEFT_BPF_OUTER_H
 #define WEFT_BPF_OUTER_H
 
@@ -45,7 +45,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fields are put into w
 #define OUTER_IP_LENGTH(v) ((__u64)(v))			/* word 2 */
 #define OUTER_IP_CHECKSUM(v) ((__u64)(v))		/* word 3 */
 #define OUTER_SOURCE_PORT(v) ((__u64)(v) << 16)		/* word 4 */
+#define OUTER_DESTINATION_PORT(v) ((__u64)(v) << 32)	/* word 4 */
 #define OUTER_UDP_LENGTH(v) ((__u64)(v) << 48)		/* word 4 */
+#define OUTER_GPE(flags, next) ((__u64)(flags) << 16 | (__u64)(next) << 40)	/* word 5 */
 #define OUTER_VNI(v) ((__u64)(v) << 48)			/* word 5 */
 
 static __always_inline __u16 ip_sum_fold(__u32 sum)

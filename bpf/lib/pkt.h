@@ -13,6 +13,7 @@
 
 #define ETH_ALEN 6
 #define ETH_HLEN 14
+#define ETH_FRAME_LEN 1514
 #define VLAN_HLEN 4
 #define VID_MASK 0x0fff
 #define PCP_SHIFT 13
@@ -149,6 +150,7 @@ struct pkt {
 	__u8 ttl;
 	__u8 behind;		/* hook, returned: enum behind */
 	__u8 by_rule;		/* insert: the chain that it is about was chosen by a rule */
+	__u8 keeps_pcp;		/* resume: a function made it (PKT_MADE), and further on in the chain it has PCP 0 as it came */
 	__u8 kept;		/* existing: a bit for each of `round` in which it is for the flow's age */
 	__u8 skipped[ROUNDS];	/* insert: of these chains, a bit for each step that is dead and open */
 	union {

@@ -2,14 +2,14 @@
 /*
  * Room that the 512 bytes of stack do not give: the packet at work, a new flow on its way into a table, a frame on its
  * way into `early` or out of it, a question to the rules, its answer, the search for one, a segment of the SYN proxy, the search
- * for an instance, and what was looked up a moment ago.
+ * for an instance, a header, copies of a broadcast, and what was looked up a moment ago.
  * One a CPU is enough: a hook runs to its end before another begins on that CPU (the guard, which copies
  * sent by a hook may meet while that hook still runs, uses none of it).
  */
 #ifndef WEFT_BPF_SCRATCH_H
 #define WEFT_BPF_SCRATCH_H
 
-#include "lib/weft.h"
+#include "lib/nsh.h"
 
 /* What the rules answered. */
 struct answer {
@@ -76,6 +76,27 @@ struct steering {
 	__u32 usable;			/* usable_instances() */
 };
 
+#define FLOOD_CHAINS 4		/* chains that one flooded frame passes on one host */
+
+/* A frame on its way to everybody (stages/flood.h). */
+struct flooding {
+	__u32 chains[FLOOD_CHAINS];	/* have been asked already */
+	__u32 round;		/* a bit for each of these that had no function to take it: each port gets its own */
+	__u32 away;		/* a bit for each whose function is on another host, which gets its copy in the end */
+	__u8 step[FLOOD_CHAINS];	/* of these */
+	__u8 instance[FLOOD_CHAINS];
+	__u32 encapsulated;	/* bytes before the frame */
+};
+
+#define COPY_WORDS 10
+
+/* The beginning of a broadcast, by which it is known again (stages/copies.h). */
+struct copying {
+	__u64 words[COPY_WORDS];
+	struct nsh_copy_key key;
+	struct nsh_copy copy;
+};
+
 struct scratch {
 	struct pkt pkt;
 	struct recent recent;
@@ -87,6 +108,10 @@ struct scratch {
 	struct acl_walk acl;
 	struct segment segment;
 	struct steering steering;
+	struct nsh nsh;			/* of a frame that goes to another host because of a function, */
+	__u32 away;			/* and that host's slot */
+	struct flooding flooding;
+	struct copying copying;
 };
 
 struct {

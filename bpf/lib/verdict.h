@@ -14,8 +14,9 @@ enum verdict {
 	V_SENT,		/* on its way; pkt.action is what the kernel is to be told */
 	V_CONSUMED,	/* nothing is left to send: copies went out, or the frame was for us */
 	V_FLOOD,	/* the destination is not known: everybody in the network */
-	V_UP,		/* XDP only: TC is to do it. Given before any side effect. */
+	V_UP,		/* XDP only: TC is to do it. Given before any side effect, but that a flow and its instance are known. */
 	V_HELD,		/* TC only: kept, and comes again through this hook; nothing is counted until then */
+	V_AWAY,		/* to another host in NSH, whose header lies in scratch: the hook's last act (away.h), as the stack is short */
 	V_PASS,		/* not ours: the host's own stack gets it untouched */
 };
 

@@ -136,7 +136,7 @@ static __always_inline enum verdict answer_sender(ctx_t *ctx, struct pkt *p)
 	const struct port *port;
 
 	if (FLOW_TARGET_KIND(p->from) == TARGET_HOST)
-		return encap(ctx, p, FLOW_TARGET_INDEX(p->from));
+		return encap(ctx, p, FLOW_TARGET_INDEX(p->from), NULL);
 	port = port_at(FLOW_TARGET_INDEX(p->from));
 	if (!port || !port->ifindex || !is_of_network(port, p))
 		return drop(p, DROP_REJECTED);

@@ -16,14 +16,6 @@
 
 #include "stages/output.h"
 
-#define FLOOD_CHAINS 4		/* chains that one flooded frame passes on one host */
-
-struct flooding {
-	__u32 chains[FLOOD_CHAINS];	/* have been asked already */
-	__u32 round;		/* a bit for each of these that had no function to take it: each port gets its own */
-	__u32 encapsulated;
-};
-
 /* With the port's tag, if it has one; the frame is as before after it. */
 static __always_inline int copy_to_port(ctx_t *ctx, const struct port *port)
 {
@@ -33,10 +25,9 @@ static __always_inline int copy_to_port(ctx_t *ctx, const struct port *port)
 	return port->vid ? bpf_skb_vlan_pop(ctx) : 0;
 }
 
-/* V_SENT: a copy has gone into the chain; V_NEXT: there is nothing in it but taps, or no function takes it. The frame is as before after it. */
-static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, __u32 slot)
+/* The step that a copy goes to, as next_step(). */
+static __always_inline int copy_step(struct pkt *p, __u32 slot)
 {
-	const struct chain *chain = chain_at(slot);
 	int step = next_step(p, slot, PCP_TOWARDS, 0);
 
 	/* Of this copy, not of the frame. */
@@ -46,12 +37,16 @@ static __always_inline enum verdict copy_to_function(ctx_t *ctx, struct pkt *p, 
 		p->skipped[TO_WORKLOAD] = 0;
 		p->round[TO_WORKLOAD] = 0;
 	}
-	if (!chain || step == STEPS_DOWN)
-		return V_DROP;
-	if (copy_taps(ctx, p, PCP_TOWARDS))
-		return V_DROP;
-	if (step == STEPS_DONE)
-		return V_NEXT;
+	return step;
+}
+
+/* Into the instance, which is of this host. The frame is as before after it. */
+static __always_inline enum verdict copy_to_step(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 step)
+{
+	const struct chain *chain = chain_at(slot);
+
+	if (!chain)
+		return drop(p, DROP_INTERNAL);
 	if (tag_on(ctx, chain, PCP_TOWARDS))
 		return drop(p, DROP_FLOOD_FAILED);
 	count_sent(p, slot, step);
@@ -74,21 +69,39 @@ static __always_inline __u32 place_of_chain(struct flooding *state, __u32 chain,
 	return FLOOD_CHAINS;
 }
 
+/*
+ * V_SENT: a copy has gone into the chain, or will go once all of this host have theirs; V_NEXT: there is nothing in it but taps, or
+ * no function takes it.
+ */
+static __always_inline enum verdict flood_to_step(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 chain,
+						  __u32 place)
+{
+	int step = copy_step(p, chain);
+
+	if (step == STEPS_DOWN || copy_taps(ctx, p, PCP_TOWARDS))
+		return V_DROP;
+	if (step == STEPS_DONE) {
+		state->round |= 1 << place;
+		return V_NEXT;
+	}
+	if (!step_is_away(chain, step, p->instance))
+		return copy_to_step(ctx, p, chain, step);
+	place &= FLOOD_CHAINS - 1;
+	state->away |= 1 << place;
+	state->step[place] = step;
+	state->instance[place] = p->instance;
+	return V_SENT;
+}
+
 /* One copy a chain, whatever the number of its ports: what it returns goes to all of them. V_NEXT: past the chain. */
 static __always_inline enum verdict flood_to_chain(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 chain)
 {
 	bool first = false;
 	__u32 place = place_of_chain(state, chain, &first);
-	enum verdict v = V_SENT;
 
-	if (first) {
-		v = copy_to_function(ctx, p, chain);
-		if (!v)
-			state->round |= 1 << place;
-	} else if (state->round & 1 << place) {
-		v = V_NEXT;
-	}
-	return v;
+	if (first)
+		return flood_to_step(ctx, p, state, chain, place);
+	return state->round & 1 << place ? V_NEXT : V_SENT;
 }
 
 static __always_inline struct acl_query *new_query(void)
@@ -147,12 +160,28 @@ __noinline int flood_to_port(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 	return V_NEXT;
 }
 
-/* The frame is encapsulated for the first host; for the others only the outer addresses change. */
-__noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 slot)
+/* Makes room for the headers, or puts others in their place. Who gets NSH comes after who gets none. */
+static __always_inline enum verdict flood_encap(ctx_t *ctx, struct pkt *p, struct flooding *state,
+						const struct outer_words *outer, const struct nsh *nsh)
+{
+	__u32 had = state->encapsulated, wanted = nsh ? AWAY_LEN : OUTER_LEN;
+
+	/* Of a super-packet the kernel knows where the headers are. */
+	if (!had ? op_encap(ctx, p, outer, nsh) :
+		   had < wanted && (ctx->gso_size || bpf_skb_change_head(ctx, NSH_BYTES, 0)))
+		return drop(p, DROP_ENCAP_FAILED);
+	state->encapsulated = wanted;
+	return had && op_put_outer(ctx, outer, nsh) ? drop(p, DROP_FLOOD_FAILED) : V_NEXT;
+}
+
+/* To one host after the other; only the headers change. */
+__noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 slot, const struct nsh *nsh)
 {
 	struct next_hop *hop = next_hop_of(slot);
 	const struct host *to = host_at(slot);
+	__u32 more = nsh ? NSH_BYTES : 0;
 	struct outer_words outer;
+	enum verdict v;
 
 	if (!p || !state)
 		return V_DROP;
@@ -162,29 +191,64 @@ __noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 		/* A copy cannot wait for the neighbour: let the kernel find it for the next one. */
 		return drop(p, DROP_NO_ROUTE);
 	}
-	if (!state->encapsulated && outer_size(ctx, p) > hop->mtu)
+	if (outer_size(ctx, p) + more > hop->mtu)
 		return drop(p, DROP_TOO_BIG);
-	outer_fill(&outer, hop, p->vni, p->hash, p->len);
-	if (state->encapsulated) {
-		if (ctx_store(ctx, 0, &outer, OUTER_LEN))
-			return drop(p, DROP_FLOOD_FAILED);
-	} else if (op_encap(ctx, p, &outer)) {
-		return drop(p, DROP_ENCAP_FAILED);
-	}
-	state->encapsulated = 1;
+	outer_fill(&outer, hop, p->vni, p->hash, p->len + more);
+	if (nsh)
+		outer_nsh(&outer);
+	v = flood_encap(ctx, p, state, &outer, nsh);
+	if (v)
+		return v;
 	ctx->mark = 0;
 	return bpf_clone_redirect(ctx, hop->ifindex, 0) ? drop(p, DROP_FLOOD_FAILED) : V_NEXT;
+}
+
+/* To the function of another host that is to have one of the chains' copy. */
+__noinline int flood_away(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 place)
+{
+	struct scratch *room = scratch_here();
+	enum verdict v;
+
+	if (!p || !state)
+		return V_DROP;
+	place &= FLOOD_CHAINS - 1;
+	p->instance = state->instance[place];
+	v = to_away(p, state->chains[place], PCP_TOWARDS, state->step[place]);
+	if (v != V_AWAY || !room)
+		return V_DROP;
+	count_sent(p, state->chains[place], state->step[place]);
+	return flood_to_host(ctx, p, state, room->away, &room->nsh);
+}
+
+static __always_inline void flood_done(struct pkt *p, enum verdict v)
+{
+	if (v)
+		count_drop(p->reason);
+	/* Of a copy, not of the frame. */
+	p->reason = DROP_NONE;
+}
+
+static __always_inline struct flooding *new_flooding(void)
+{
+	struct scratch *s = scratch_here();
+
+	if (!s)
+		return NULL;
+	__builtin_memset(&s->flooding, 0, sizeof(s->flooding));
+	return &s->flooding;
 }
 
 /* To everybody in the network; what came from another host stays on this one. */
 static __always_inline enum verdict flood_all(ctx_t *ctx, struct pkt *p)
 {
 	const struct network *network = network_of(p->vni);
-	struct flooding state = {};
+	struct flooding *state = new_flooding();
 	__u32 targets;
 
 	if (!network)
 		return drop(p, DROP_NETWORK_UNKNOWN);
+	if (!state)
+		return drop(p, DROP_INTERNAL);
 	targets = network->flood;
 	p->hash = flow_mix(*(__u32 *)p->source_mac);
 	for (__u32 n = 0; n < FLOOD_MAX; n++) {
@@ -198,14 +262,14 @@ static __always_inline enum verdict flood_all(ctx_t *ctx, struct pkt *p)
 		if (!target)
 			continue;
 		if (target->kind == TARGET_PORT)
-			v = flood_to_port(ctx, p, &state, target->index);
+			v = flood_to_port(ctx, p, state, target->index);
 		else if (FLOW_TARGET_KIND(p->from) != TARGET_HOST)
-			v = flood_to_host(ctx, p, &state, target->index);
-		if (v)
-			count_drop(p->reason);
-		/* Of a copy, not of the frame. */
-		p->reason = DROP_NONE;
+			v = flood_to_host(ctx, p, state, target->index, NULL);
+		flood_done(p, v);
 	}
+	for (__u32 place = 0; place < FLOOD_CHAINS; place++)
+		if (state->away & 1 << place)
+			flood_done(p, flood_away(ctx, p, state, place));
 	return V_CONSUMED;
 }
 

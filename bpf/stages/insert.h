@@ -4,31 +4,15 @@
  * chain's tag and the PCP of the pass. Comes after all that judges the packet, and before the flow moves.
  * reads:  pkt, the chain
  * writes: the frame's tag; pkt.round, skipped, instance, taps
- * maps:   chains chain_stats, and those of steer
- * drops:  sf_down internal
+ * maps:   chains chain_stats, and those of steer and away
+ * drops:  sf_down internal, and those of away
  */
 #ifndef WEFT_STAGE_INSERT_H
 #define WEFT_STAGE_INSERT_H
 
 #include "lib/ops.h"
+#include "stages/away.h"
 #include "stages/steer.h"
-
-/* Which step stands at a place of the pass, counted from 0; likewise at which place a step stands. */
-static __always_inline __u32 step_at(const struct chain *chain, __u32 pcp, __u32 place)
-{
-	return chain->flags & CHAIN_MIRROR && pcp == PCP_TOWARDS ? chain->steps - 1 - place : place;
-}
-
-/* The verifier wants to see the bound where it is used. */
-static __always_inline const struct chain_step *chain_step(const struct chain *chain, __u32 step)
-{
-	__u64 n;
-
-	asm volatile("" : "+r"(step));
-	n = step & (CHAIN_STEPS - 1);
-	asm volatile("" : "+r"(n));
-	return &chain->step[n];
-}
 
 /* ---- who went round what ---- */
 
@@ -75,8 +59,10 @@ static __always_inline void count_rounds(const struct pkt *p, enum verdict v)
 }
 
 /* The last act of a hook whose drops are no port's. */
-static __always_inline int conclude(const struct pkt *p, enum verdict v)
+static __always_inline int conclude(ctx_t *ctx, struct pkt *p, enum verdict v)
 {
+	if (v == V_AWAY)
+		v = depart(ctx, p);
 	if (v == V_DROP)
 		count_drop(p->reason);
 	else
@@ -85,14 +71,6 @@ static __always_inline int conclude(const struct pkt *p, enum verdict v)
 }
 
 /* ---- what came back ---- */
-
-/* A step of which no function is known is that of a configuration older than functions with several instances. */
-static __always_inline __u32 function_of(__u32 slot, __u32 step)
-{
-	const struct chain *chain = chain_at(slot);
-
-	return chain ? chain_step(chain, step)->function : 0;
-}
 
 __noinline int function_answered(__u32 slot, __u32 step, __u32 instance, __u32 pcp)
 {
@@ -113,15 +91,23 @@ __noinline int function_answered(__u32 slot, __u32 step, __u32 instance, __u32 p
 
 /* ---- the way in ---- */
 
-/* Where frames of a pass enter the instance at `place` of the step's function; 0: it is not there. */
+/* Where frames of a pass enter the instance at `place` of the step's function; 0: it is not there, or on another host. */
 static __always_inline __u32 entrance(const struct chain_step *step, __u32 place, __u32 pcp)
 {
-	const struct function *f;
+	const struct sf_instance *one;
 
 	if (!step->function)
 		return pcp == PCP_LEAVING ? step->leaving_ifindex : step->towards_ifindex;
-	f = function_at(step->function);
-	return f ? instance_entrance(instance_at(f, place), pcp) : 0;
+	one = step_instance(step, place);
+	return one && !is_away(one) ? instance_entrance(one, pcp) : 0;
+}
+
+static __always_inline bool step_is_away(__u32 slot, __u32 step, __u32 place)
+{
+	const struct chain *chain = chain_at(slot);
+	const struct sf_instance *one = chain ? step_instance(chain_step(chain, step), place) : NULL;
+
+	return one && is_away(one);
 }
 
 /* Which of the step's instances the frame goes to, or NO_INSTANCE. */
@@ -137,6 +123,7 @@ static __always_inline int instance_of_step(struct pkt *p, __u32 slot, __u32 n, 
 
 #define STEPS_DONE CHAIN_STEPS	/* no step is left: the frame goes on its way */
 #define STEPS_DOWN (-1)		/* a step is dead, and closed */
+#define STEPS_AWAY (-2)		/* XDP alone: the frame goes to another host, so TC is to do it; nothing is noted of it */
 
 static __always_inline int step_is_down(struct pkt *p)
 {
@@ -176,6 +163,8 @@ __noinline int next_step(struct pkt *p, __u32 slot, __u32 pcp, __u32 place)
 			p->instance = instance;
 			return n;
 		}
+		if (WEFT_XDP && instance == INSTANCE_AWAY)
+			return STEPS_AWAY;
 		if (!(step->flags & STEP_OPEN))
 			return step_is_down(p);
 		p->round[round] = slot;
@@ -225,7 +214,7 @@ static __always_inline int tag_off(ctx_t *ctx, const struct chain *chain)
 	return chain->tag ? op_pop_tag(ctx) : 0;
 }
 
-/* The frame has the chain's tag, with the PCP. */
+/* The frame has the chain's tag, with the PCP, and the instance is of this host. */
 static __always_inline enum verdict to_step(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 pcp, __u32 step)
 {
 	const struct chain *chain = chain_at(slot);
@@ -244,7 +233,13 @@ __noinline int to_function(ctx_t *ctx, struct pkt *p, __u32 slot, __u32 pcp, __u
 
 	if (!p)
 		return V_DROP;
-	if (!chain || tag_on(ctx, chain, pcp))
+#if !WEFT_XDP
+	if (step_is_away(slot, step, p->instance)) {
+		count_sent(p, slot, step);
+		return to_away(p, slot, pcp, step);
+	}
+#endif
+	if (!chain || tag_on(ctx, chain, tag_pcp(p, pcp)))
 		return drop(p, DROP_INTERNAL);
 	return to_step(ctx, p, slot, pcp, step);
 }

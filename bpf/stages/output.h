@@ -4,14 +4,14 @@
  * that port's wire, if there are such, or through the tunnel to another host. Here the flow moves.
  * reads:  pkt.to, chosen, behind, the flow
  * writes: the frame; the flow's counters and state
- * maps:   port_slots hosts next_hops, and those of insert, tap and flow
- * drops:  port_unbound host_unknown no_route too_big encap_failed decap_failed ct_full sf_down
- *         chain_reset syn_proxy
+ * maps:   port_slots, and those of encap, insert, tap and flow
+ * drops:  port_unbound decap_failed ct_full sf_down chain_reset syn_proxy, and those of encap and away
  */
 #ifndef WEFT_STAGE_OUTPUT_H
 #define WEFT_STAGE_OUTPUT_H
 
 #include "stages/admit.h"
+#include "stages/encap.h"
 #include "stages/insert.h"
 #include "stages/tap.h"
 
@@ -83,8 +83,8 @@ __noinline int into_chosen(ctx_t *ctx, struct pkt *p, __u32 direction)
 	p->by_rule = 1;
 	step = next_step(p, chain, pcp, 0);
 	p->by_rule = 0;
-	if (step == STEPS_DOWN)
-		return V_DROP;
+	if (step < 0)
+		return step == STEPS_AWAY ? V_UP : V_DROP;
 	/* Taps behind the last function towards a workload wait until it really gets the frame, or the chain on its wire does. */
 	if (step == STEPS_DONE)
 		return p->taps && direction == FROM_WORKLOAD ? copy_taps_bare(ctx, p, pcp) : V_NEXT;
@@ -92,16 +92,15 @@ __noinline int into_chosen(ctx_t *ctx, struct pkt *p, __u32 direction)
 	return v ? v : to_function(ctx, p, chain, pcp, step);
 }
 
-/* Bytes of the largest IP packet that the outer frame will be cut into. */
-static __always_inline __u32 outer_size(const ctx_t *ctx, const struct pkt *p)
+/*
+ * Longer than the receiver's device takes, as a function's frame may be. The kernel would look too, but count it nowhere, and not at
+ * all at what is redirected straight into the receiver's namespace. In a frame of its own, for the stack's sake.
+ */
+__noinline int is_giant(ctx_t *ctx, __u32 ifindex)
 {
-	__u32 inner = p->len;
+	__u32 unused = 0;
 
-#if !WEFT_XDP
-	if (ctx->gso_size)
-		inner = p->l4 - p->l2 + p->l4_len + ctx->gso_size;
-#endif
-	return inner + OUTER_LEN - ETH_HLEN;
+	return bpf_check_mtu(ctx, ifindex, &unused, 0, 0) == BPF_MTU_CHK_RET_FRAG_NEEDED;
 }
 
 /* `f` is NULL for a packet without a flow; here and in to_host. */
@@ -134,8 +133,8 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f)
 	}
 	if (chain)
 		step = next_step(p, chain, PCP_TOWARDS, 0);
-	if (step == STEPS_DOWN)
-		return V_DROP;
+	if (step < 0)
+		return step == STEPS_AWAY ? V_UP : V_DROP;
 	v = unwrap_wrapped(ctx, p);
 	if (v)
 		return v;
@@ -143,6 +142,9 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f)
 		v = copy_taps(ctx, p, PCP_TOWARDS);
 		return v ? v : to_function(ctx, p, chain, PCP_TOWARDS, step);
 	}
+	/* Nearly all are no longer than any device takes. */
+	if (p->len > ETH_FRAME_LEN && is_giant(ctx, port->ifindex))
+		return drop(p, DROP_TOO_BIG);
 	/* After unwrap: the flow counts the frame as the workloads see it, without a tag of ours. */
 	v = flow_advance(p, f);
 	if (!v)
@@ -151,29 +153,6 @@ __noinline int to_port(ctx_t *ctx, struct pkt *p, struct flow *f)
 		return v;
 	count_to(p, slot);
 	p->action = op_deliver(ctx, p, port);
-	return V_SENT;
-}
-
-__noinline int encap(ctx_t *ctx, struct pkt *p, __u32 slot)
-{
-	struct next_hop *hop = next_hop_of(slot);
-	const struct host *to = host_at(slot);
-	struct outer_words outer;
-	int answer;
-
-	if (!p)
-		return V_DROP;
-	if (!to || !hop || !*(const __u32 *)to->vtep4)
-		return drop(p, DROP_HOST_UNKNOWN);
-	answer = next_hop_ready(ctx, hop, to, slot);
-	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
-		return drop(p, DROP_NO_ROUTE);
-	if (outer_size(ctx, p) > hop->mtu)
-		return drop(p, DROP_TOO_BIG);
-	outer_fill(&outer, hop, p->vni, p->hash, p->len);
-	if (op_encap(ctx, p, &outer))
-		return drop(p, DROP_ENCAP_FAILED);
-	p->action = op_send_underlay(ctx, hop->ifindex, answer == BPF_FIB_LKUP_RET_NO_NEIGH);
 	return V_SENT;
 }
 
@@ -189,7 +168,7 @@ __noinline int to_host(ctx_t *ctx, struct pkt *p, struct flow *f)
 	v = flow_advance(p, f);
 	if (v)
 		return v;
-	return encap(ctx, p, FLOW_TARGET_INDEX(p->to));
+	return encap(ctx, p, FLOW_TARGET_INDEX(p->to), NULL);
 }
 
 static __always_inline enum verdict output(ctx_t *ctx, struct pkt *p, struct flow *f)

@@ -29,17 +29,24 @@ static __always_inline bool port_takes_xdp(__u32 slot)
 	return !port->chain || chain_takes_xdp(port->chain);
 }
 
+/* `outer`: bytes that come before the frame, without the tag that a function has given back with it. */
+static __always_inline bool host_takes_xdp(const struct pkt *p, __u32 slot, __u32 outer)
+{
+	const struct next_hop *hop = next_hop_of(slot);
+	__u32 tag = p->tag_in_data ? VLAN_HLEN : 0;
+
+	return hop && next_hop_fresh(hop, host_at(slot), 2) && p->len - tag + outer - ETH_HLEN <= hop->xdp_mtu;
+}
+
 static __always_inline bool can_send(const struct pkt *p, __u32 target)
 {
 	__u32 slot = FLOW_TARGET_INDEX(target);
-	const struct next_hop *hop;
 
 	if (!WEFT_XDP)
 		return true;
 	if (FLOW_TARGET_KIND(target) == TARGET_PORT)
 		return port_takes_xdp(slot);
-	hop = next_hop_of(slot);
-	return hop && next_hop_fresh(hop, host_at(slot), 2) && p->len + OUTER_LEN - ETH_HLEN <= hop->xdp_mtu;
+	return host_takes_xdp(p, slot, OUTER_LEN);
 }
 
 static __always_inline bool can_output(const struct pkt *p)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * returned: what comes from a function's device: which chain, which step of it, which pass, which workload. Told by
- * the device, the tag with its PCP if the chain has one, and the protected workload's MAC; by nothing that a workload can write. Of a chain that
- * a rule chose, the flow has to say so too (chosen.h).
+ * returned: what a function has given back: which chain, which step of it, which pass, which workload. Told by the device,
+ * the tag with its PCP if the chain has one, and the protected workload's MAC; of a function on another host by that (nsh.h); by
+ * nothing that a workload can write. Of a chain that a rule chose, the flow has to say so too (chosen.h).
  * reads:  struct pkt
  * writes: pkt.from, port, tenant, vni, zone, behind, back_chain, back_port
  * maps:   sf chains functions port_slots fdb flood tenants acl
@@ -13,6 +13,7 @@
 
 #include "stages/antispoof.h"
 #include "stages/chosen.h"
+#include "stages/copies.h"
 #include "stages/flood.h"
 #include "stages/insert.h"
 
@@ -21,6 +22,7 @@ struct returned {
 	__u32 pcp;
 	__u32 step;
 	__u32 instance;
+	__u32 away;		/* SF_AWAY: of a port of another host, which judges; 0: of this one */
 };
 
 static __always_inline const struct sf_return *sf_find(const struct pkt *p, __u32 tci, const __u8 mac[6])
@@ -60,8 +62,12 @@ static __always_inline void comes_back(struct pkt *p, const struct sf_return *fo
 /* Is the function in that wire, for all or for this flow? */
 static __always_inline bool is_in_wire(struct pkt *p, const struct sf_return *found, __u32 pcp)
 {
-	const struct port *port = port_at(found->port);
+	const struct port *port;
 
+	/* Whether it is in a wire of another host that knows. */
+	if (SF_IS_AWAY(found->port))
+		return true;
+	port = port_at(found->port);
 	if (!port)
 		return false;
 	comes_back(p, found, port, pcp);
@@ -137,7 +143,7 @@ static __always_inline const struct sf_return *find_untagged(struct pkt *p, stru
 	return found;
 }
 
-/* Broadcast towards the workloads: the network is the one in which the sender's MAC is known. */
+/* Broadcast towards the workloads: the network is the one in which the sender's MAC is known, or that NSH names. */
 static __always_inline enum verdict find_sender(struct pkt *p, const struct chain *chain)
 {
 	const struct network *network;
@@ -146,6 +152,8 @@ static __always_inline enum verdict find_sender(struct pkt *p, const struct chai
 	for (int i = 0; i < CHAIN_NETWORKS; i++) {
 		if (!chain->vnis[i])
 			break;
+		if (p->vni && p->vni != chain->vnis[i])
+			continue;
 		entry = fdb_find(chain->vnis[i], p->source_mac);
 		network = network_of(chain->vnis[i]);
 		if (!entry || !network)
@@ -204,22 +212,11 @@ __noinline int step_ends_here(const struct pkt *p, __u32 slot, __u32 n, __u32 in
 	return p->ifindex == (pcp == PCP_LEAVING ? towards : leaving);
 }
 
-static __always_inline enum verdict returned(struct pkt *p, struct returned *back)
+/* Of a port of this host. */
+static __always_inline enum verdict returned_for(struct pkt *p, const struct sf_return *found, struct returned *back)
 {
-	const struct sf_return *found;
 	const struct port *port;
 
-	/* XDP does not see a tag that is kept beside the frame: TC does. */
-	if (WEFT_XDP && !p->tags)
-		return V_UP;
-	found = p->tags ? find_tagged(p, back) : find_untagged(p, back);
-	if (!found)
-		return drop(p, p->tags ? DROP_SF_UNKNOWN : DROP_SF_UNTAGGED);
-	/* ARP and ND end at the port; none ever went to a function. */
-	if (p->tags > 1 || p->service_tag || p->ethertype == ETH_P_ARP || is_nd(p))
-		return drop(p, DROP_SF_UNKNOWN);
-	if (!step_ends_here(p, found->chain, found->step, found->instance, back->pcp))
-		return drop(p, DROP_SF_UNKNOWN);
 	back->chain = found->chain;
 	back->step = found->step;
 	back->instance = found->instance;
@@ -236,6 +233,55 @@ static __always_inline enum verdict returned(struct pkt *p, struct returned *bac
 		return drop(p, DROP_SF_NO_FLOW);
 	/* A function speaks for the workload whose wire it is in, and for no other. */
 	return antispoof(p, port);
+}
+
+/* ARP and ND end at the port; none ever went to a function. */
+static __always_inline bool never_went(const struct pkt *p)
+{
+	return p->ethertype == ETH_P_ARP || is_nd(p);
+}
+
+/* Of what is for everybody, a copy of this host's own may be in the function as well. */
+static __always_inline __u32 away_of(ctx_t *ctx, const struct pkt *p, const struct sf_return *found, __u32 pcp)
+{
+	if (!SF_IS_AWAY(found->port))
+		return 0;
+#if !WEFT_XDP
+	if (p->flags & PKT_MULTICAST && pcp != PCP_LEAVING)
+		return copy_take(ctx, p, COPY_AT(found->chain, found->step, found->instance));
+#endif
+	return found->port;
+}
+
+/* From a function's device. */
+__noinline int returned(ctx_t *ctx, struct pkt *p, struct returned *back)
+{
+	const struct sf_return *found;
+
+	if (!p || !back)
+		return V_DROP;
+	/* XDP does not use it; then clang would pass anything, and the verifier refuse that. */
+	asm volatile("" : : "r"(ctx));
+	/* XDP does not see a tag that is kept beside the frame: TC does. */
+	if (WEFT_XDP && !p->tags)
+		return V_UP;
+	found = p->tags ? find_tagged(p, back) : find_untagged(p, back);
+	if (!found)
+		return drop(p, p->tags ? DROP_SF_UNKNOWN : DROP_SF_UNTAGGED);
+	if (p->tags > 1 || p->service_tag || never_went(p))
+		return drop(p, DROP_SF_UNKNOWN);
+	if (!step_ends_here(p, found->chain, found->step, found->instance, back->pcp))
+		return drop(p, DROP_SF_UNKNOWN);
+	if (WEFT_XDP && p->flags & PKT_MULTICAST && SF_IS_AWAY(found->port))
+		return V_UP;
+	back->away = away_of(ctx, p, found, back->pcp);
+	if (back->away) {
+		back->chain = found->chain;
+		back->step = found->step;
+		back->instance = found->instance;
+		return V_NEXT;
+	}
+	return returned_for(p, found, back);
 }
 
 #if !WEFT_XDP

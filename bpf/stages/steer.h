@@ -2,7 +2,7 @@
 /*
  * steer: which instance of a function a frame goes to. A new flow's is chosen by weighted rendezvous hashing (Thaler,
  * Ravishankar, 1998; include/steer.h): both directions alike, and when an instance comes, goes or dies, only flows that
- * it had or gets are concerned. What was chosen is remembered, so that a flow stays.
+ * it had or gets are concerned; one of this host rather than another's. What was chosen is remembered, so that a flow stays.
  * reads:  pkt, the function, sf_drains
  * writes: pkt.steer, instance; sf_flows, sf_state
  * maps:   functions sf_drains sf_flows sf_state sf_stats chain_stats tenants
@@ -12,11 +12,13 @@
 #define WEFT_STAGE_STEER_H
 
 #include "include/steer.h"
+#include "lib/chain_step.h"
 #include "lib/count.h"
 #include "lib/scratch.h"
 #include "stages/watch.h"
 
 #define NO_INSTANCE (-1)
+#define INSTANCE_AWAY (-2)	/* XDP alone: it is on another host, and TC sends there */
 
 static __always_inline struct chain_traffic *chain_counters(__u32 slot, __u32 step)
 {
@@ -158,17 +160,16 @@ __noinline int pick_instance(__u32 slot, __u64 flow, __u32 mask)
 	return found->best < FUNCTION_INSTANCES ? (int)found->best : NO_INSTANCE;
 }
 
-/* ---- and it stays ---- */
-
-static __always_inline const struct sf_instance *instance_at(const struct function *f, __u32 place)
+/* One of this host, else another's. Apart for the stack's sake. */
+__noinline int pick_near(__u32 slot, __u64 flow, __u32 mask)
 {
-	__u64 n;
+	const struct function *f = function_at(slot);
+	__u32 near = f ? mask & ~f->remote : 0;
 
-	asm volatile("" : "+r"(place));
-	n = place & (FUNCTION_INSTANCES - 1);
-	asm volatile("" : "+r"(n));
-	return &f->instance[n];
+	return pick_instance(slot, flow, near ? near : mask);
 }
+
+/* ---- and it stays ---- */
 
 /* In scratch, whose memory may be a map's key on older kernels too. */
 static __always_inline void steer_key(struct steering *s, __u32 slot, __u64 flow, __u32 tenant)
@@ -185,7 +186,7 @@ static __always_inline bool is_back_home(const struct function *f, __u32 slot, _
 
 	if (!(f->flags & FUNCTION_REBALANCE) || known->preferred == known->instance)
 		return false;
-	place = pick_instance(slot, flow, f->fresh & alive_instances(slot, usable));
+	place = pick_near(slot, flow, f->fresh & alive_instances(slot, usable));
 	return place >= 0 && instance_at(f, place)->id == known->preferred;
 }
 
@@ -226,8 +227,8 @@ static __always_inline int pick_alive(const struct function *f, __u32 slot, __u6
 
 	if (is_new && places_are_several(usable))
 		answers |= answers >> 16;
-	place = pick_instance(slot, flow, f->fresh & answers);
-	return place >= 0 ? place : pick_instance(slot, flow, f->present & answers);
+	place = pick_near(slot, flow, f->fresh & answers);
+	return place >= 0 ? place : pick_near(slot, flow, f->present & answers);
 }
 
 __noinline int give_instance(__u32 slot, __u64 flow, __u32 tenant)
@@ -243,7 +244,7 @@ __noinline int give_instance(__u32 slot, __u64 flow, __u32 tenant)
 	steer_key(&s->steering, slot, flow, tenant);
 	is_new = !bpf_map_lookup_elem(&sf_flows, &s->steering.key);
 	place = pick_alive(f, slot, flow, is_new);
-	preferred = pick_instance(slot, flow, f->present);
+	preferred = pick_near(slot, flow, f->present);
 	if (place < 0 || preferred < 0)
 		return NO_INSTANCE;
 	s->steering.given.instance = instance_at(f, place)->id;
@@ -271,6 +272,13 @@ static __always_inline bool is_tried(const struct sf_state *state, __u32 now, __
 	return skipped % OPEN_TRIES == OPEN_TRIES - 1 && now - state->last_try >= hz && !instance_is_down(state, now, hz);
 }
 
+static __always_inline bool place_is_away(__u32 slot, __u32 place)
+{
+	const struct function *f = function_at(slot);
+
+	return f && f->remote >> (place & (FUNCTION_INSTANCES - 1)) & 1;
+}
+
 /* All are dead. */
 __noinline int try_instance(__u32 slot, __u64 flow, bool open, __u64 skipped)
 {
@@ -284,6 +292,8 @@ __noinline int try_instance(__u32 slot, __u64 flow, bool open, __u64 skipped)
 	place = pick_instance(slot, flow, usable_instances(slot));
 	if (place < 0)
 		return NO_INSTANCE;
+	if (WEFT_XDP && place_is_away(slot, place))
+		return INSTANCE_AWAY;
 	state = state_of(slot, place);
 	if (!state || !is_tried(state, now, us->hz, open, skipped))
 		return NO_INSTANCE;
@@ -308,7 +318,9 @@ __noinline int choose_instance(struct pkt *p, __u32 slot, bool open, __u64 skipp
 	if (place < 0)
 		place = try_instance(slot, p->steer, open, skipped);
 	if (place < 0)
-		return NO_INSTANCE;
+		return place;
+	if (WEFT_XDP && place_is_away(slot, place))
+		return INSTANCE_AWAY;
 	state = state_of(slot, place);
 	if (!state)
 		return NO_INSTANCE;

@@ -240,24 +240,43 @@ static __always_inline void client_acks(struct pkt *p, struct flow *f, __u32 seq
 	p->dir ^= 1;
 }
 
+/* Off with the headers of a copy that went to another host: of what is IP no more stays than the kernel's mark. */
+static __always_inline enum verdict undo_away(ctx_t *ctx, struct pkt *p, enum verdict v)
+{
+	p->l2 = AWAY_LEN;
+	if (op_decap(ctx, p))
+		return drop(p, DROP_SYN_PROXY);
+	p->l2 = 0;
+	return v;
+}
+
 /*
  * On the workload's wire, through the functions that are in it: of the chain that its rule chose, or else of the one that
- * stands there. V_SENT: one has it. The frame is as before after it.
+ * stands there. V_SENT: one has it, or will. V_NEXT: it has gone to the workload. The frame is as before after it.
  */
-static __always_inline enum verdict copy_to_workload(ctx_t *ctx, struct pkt *p, const struct port *port, __u32 chosen)
+__noinline int copy_to_workload(ctx_t *ctx, struct pkt *p, __u32 chosen)
 {
-	__u32 chain = chain_on_wire(p, port, TO_WORKLOAD);
+	struct flooding *state = new_flooding();
+	const struct port *port;
 	enum verdict v = V_NEXT;
+	__u32 chain;
 
+	if (!p || !state)
+		return V_DROP;
+	port = port_at(FLOW_TARGET_INDEX(p->from));
+	if (!port)
+		return drop(p, DROP_INTERNAL);
+	chain = chain_on_wire(p, port, TO_WORKLOAD);
 	for (int i = 0; i < 2 && !v; i++) {
-		__u32 slot = i ? chain : chosen;
-
-		if (slot)
-			v = copy_to_function(ctx, p, slot);
+		state->chains[0] = i ? chain : chosen;
+		if (state->chains[0])
+			v = flood_to_step(ctx, p, state, state->chains[0], 0);
 	}
-	if (!v && copy_to_port(ctx, port))
-		return drop(p, DROP_SYN_PROXY);
-	return v;
+	if (!v)
+		return copy_to_port(ctx, port) ? drop(p, DROP_SYN_PROXY) : V_NEXT;
+	if (v == V_SENT && state->away)
+		v = flood_away(ctx, p, state, 0) ? V_DROP : V_SENT;
+	return state->encapsulated ? undo_away(ctx, p, v) : v;
 }
 
 /*
@@ -290,12 +309,12 @@ static __noinline int tell_client(ctx_t *ctx, struct pkt *p, struct flow *f, boo
 	return V_NEXT;
 }
 
-static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *f)
+/* What the answer leads to is three functions, one after the other, and not within each other: the stack is short. */
+static __noinline int answer_workload(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
 	const struct port *port = port_at(FLOW_TARGET_INDEX(p->from));
 	const struct tenant *t = tenant_at(p->tenant);
 	struct proxied *r = t ? proxied_find(p, t) : NULL;
-	enum verdict v;
 
 	if (!r || !port || FLOW_TARGET_KIND(p->from) != TARGET_PORT || !port->ifindex || unwrap(ctx, p) ||
 	    !is_plain_ip(p))
@@ -310,7 +329,16 @@ static __noinline int workload_answered(ctx_t *ctx, struct pkt *p, struct flow *
 	    segment_write(ctx, p, p->payload))
 		return drop(p, DROP_SYN_PROXY);
 	p->payload = 0;
-	v = copy_to_workload(ctx, p, port, chosen_by_sender(p, f));
+	return V_NEXT;
+}
+
+static __always_inline enum verdict workload_answered(ctx_t *ctx, struct pkt *p, struct flow *f)
+{
+	enum verdict v = answer_workload(ctx, p, f);
+
+	if (v)
+		return v;
+	v = copy_to_workload(ctx, p, chosen_by_sender(p, f));
 	return v == V_DROP ? V_DROP : tell_client(ctx, p, f, !v);
 }
 
@@ -334,6 +362,16 @@ static __always_inline int proxy_frame(ctx_t *ctx, struct pkt *p)
 	return -1;
 }
 
+/* May the receiver's functions be on other hosts? What XDP has rewritten it cannot pass up to TC any more. */
+static __always_inline bool may_go_away(const struct pkt *p)
+{
+	const struct port *port = FLOW_TARGET_KIND(p->to) == TARGET_PORT ? port_at(FLOW_TARGET_INDEX(p->to)) : NULL;
+	const struct chain *on_wire = port && port->chain ? chain_at(port->chain) : NULL;
+	const struct chain *chosen = p->chosen[TO_WORKLOAD] ? chain_at(p->chosen[TO_WORKLOAD]) : NULL;
+
+	return (on_wire && on_wire->flags & CHAIN_AWAY) || (chosen && chosen->flags & CHAIN_AWAY);
+}
+
 /* Of a packet that may pass, before it goes on. */
 __noinline int syn_proxy(ctx_t *ctx, struct pkt *p, struct flow *f)
 {
@@ -345,6 +383,9 @@ __noinline int syn_proxy(ctx_t *ctx, struct pkt *p, struct flow *f)
 #if !WEFT_XDP
 	if (p->proxy == PROXY_ANSWERED)
 		return workload_answered(ctx, p, f);
+#else
+	if (may_go_away(p))
+		return V_UP;
 #endif
 	if (proxy_frame(ctx, p))
 		return drop(p, DROP_SYN_PROXY);

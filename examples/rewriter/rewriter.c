@@ -7,23 +7,30 @@
  *
  * Prints what it has done on SIGUSR1 and at its end.
  *
- * A word is found where it lies in one segment and comes for the first time; what was replaced once is replaced again when it is
- * sent again. Of SYNs it takes SACK away, whose numbers it would have to translate too, and some of the segment size,
+ * A word is found wherever segments cut it: the end of a segment that may begin one is held back, and goes before what comes next.
+ * The receiver does not acknowledge it, so the sender keeps it as well, and no timer is needed here: if nothing comes next the
+ * sender repeats it, and after half a second of that it goes as it is. What was replaced once is replaced again when it is sent
+ * again, by the segment in which it begins. A segment behind one that is missing is dropped, for its words cannot be told yet.
+ * Of SYNs it takes SACK away, whose numbers it would have to translate too, and some of the segment size,
  * so that there is room to grow. A connection is told by its tag, its ends, and the workload in whose wire it is met: between
  * two workloads behind this function it comes by twice, and is altered twice. It needs whole checksums and no super-packets
  * (`offloads: finish`).
  */
 #include <arpa/inet.h>
+#include <time.h>
 
 #include "examples/arm.h"
 
 #define WORDS 8
 #define STREAMS 256 /* connections, the oldest of which is forgotten for a new one */
 #define EDITS 512 /* of one direction; what comes after stays as it is */
-#define GROWTH 64 /* bytes that a segment may become longer */
+#define WORD_MAX 24 /* bytes of a word, and of what takes its place */
+#define GROWTH 128 /* bytes that a segment may become longer: what was held back, and its words */
+#define HOLD_MS 500 /* of what the sender repeats: a segment that it repeats sooner may merely have been slow */
 #define NOP 1
 #define FIN 1
 #define SYN 2
+#define ACK 16
 
 struct word {
 	const char *from, *to;
@@ -38,9 +45,13 @@ struct edit {
 
 struct direction {
 	bool begun;
-	__u32 first, seen; /* the number of its SYN, or of what was met first; and that after the last byte met */
+	__u32 first; /* the number of its SYN, or of what was met first */
+	__u32 decided; /* of all before it is known whether it is a word */
+	__u8 held[WORD_MAX]; /* what has come from there on, and may begin one */
+	__u32 n_held;
+	__u64 held_since; /* ms */
 	int n;
-	struct edit edits[EDITS];
+	struct edit edits[EDITS]; /* in order */
 };
 
 struct key {
@@ -85,12 +96,23 @@ static __s32 growth(const struct word *w)
 	return (__s32)w->to_len - (__s32)w->from_len;
 }
 
-/* The receiver's number for the sender's: all that was replaced before it counts. */
+/* How far the second number is behind the first: they wrap. */
+static __s32 ahead(__u32 a, __u32 b)
+{
+	return (__s32)(a - b);
+}
+
+static __u32 held_end(const struct direction *d)
+{
+	return d->decided + d->n_held;
+}
+
+/* The receiver's number for the sender's: all that was replaced before it counts. In a replaced word it is as far from its end. */
 static __u32 forward(const struct direction *d, __u32 seq)
 {
 	__u32 shift = 0;
 
-	for (int i = 0; i < d->n && (__s32)(seq - d->edits[i].end) >= 0; i++)
+	for (int i = 0; i < d->n && ahead(seq, d->edits[i].begin) > 0; i++)
 		shift += (__u32)growth(d->edits[i].word);
 	return seq + shift;
 }
@@ -103,13 +125,31 @@ static __u32 backward(const struct direction *d, __u32 ack)
 	for (int i = 0; i < d->n; i++) {
 		const struct edit *e = &d->edits[i];
 
-		if ((__s32)(ack - (e->begin + shift)) <= 0)
-			break;
-		if ((__s32)(ack - (e->end + shift + (__u32)growth(e->word))) < 0)
+		if (ahead(ack, e->begin + shift + (__u32)e->word->to_len) >= 0)
+			shift += (__u32)growth(e->word);
+		else if (ahead(ack, e->begin + shift) > 0)
 			return e->begin;
-		shift += (__u32)growth(e->word);
+		else
+			break;
 	}
 	return ack - shift;
+}
+
+/* What the receiver has got past this function is nothing to wait for. */
+static void overtaken(struct direction *d, __u32 ack)
+{
+	if (!d->begun || ahead(ack, d->decided) <= 0)
+		return;
+	d->decided = ack;
+	d->n_held = 0;
+}
+
+static __u64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * 1000 + (__u64)now.tv_nsec / 1000000;
 }
 
 /* ---- connections ---- */
@@ -177,56 +217,122 @@ static void curb_options(__u8 *at, size_t len)
 	}
 }
 
-static const struct word *word_at(const __u8 *at, size_t len)
+/* ---- words ---- */
+
+/* The word at the text's beginning. `may_begin`: the text is too short to tell; NULL: there will be no more of it. */
+static const struct word *word_at(const __u8 *text, size_t len, bool *may_begin)
 {
-	for (int i = 0; i < n_words; i++)
-		if (len >= words[i].from_len && !memcmp(at, words[i].from, words[i].from_len))
-			return &words[i];
+	for (int i = 0; i < n_words; i++) {
+		const struct word *w = &words[i];
+
+		if (len >= w->from_len && !memcmp(text, w->from, w->from_len))
+			return w;
+		if (may_begin && len < w->from_len && !memcmp(text, w->from, len)) {
+			*may_begin = true;
+			return NULL;
+		}
+	}
 	return NULL;
 }
 
-/* The word that was replaced there; or, if there is room, one that is met for the first time, which then has been. */
-static const struct word *edit_at(struct direction *d, __u32 seq, const __u8 *at, size_t len, bool room)
+/* The replaced word in which the number is; NULL: none. */
+static const struct edit *edit_at(const struct direction *d, __u32 seq)
 {
-	const struct word *w;
-
 	for (int i = d->n; i-- > 0;)
-		if (d->edits[i].begin == seq)
-			return len >= d->edits[i].word->from_len ? d->edits[i].word : NULL;
-	w = room && (__s32)(seq - d->seen) >= 0 && d->n < EDITS ? word_at(at, len) : NULL;
+		if (ahead(seq, d->edits[i].begin) >= 0)
+			return ahead(seq, d->edits[i].end) < 0 ? &d->edits[i] : NULL;
+	return NULL;
+}
+
+static void hold(struct direction *d, const __u8 *from, size_t len)
+{
+	if (len > d->n_held)
+		d->held_since = now_ms();
+	memcpy(d->held, from, len);
+	d->n_held = (__u32)len;
+}
+
+/* What the sender has sent from one number on, as far as it is known. */
+struct text {
+	__u32 begin;
+	size_t len;
+	bool whole; /* nothing comes after it, or not soon */
+	__u8 bytes[WORD_MAX + MAX_FRAME];
+};
+
+/* Is there a word at that place, where nobody has looked yet? False: perhaps, and it is held back with all behind it. */
+static bool decide(struct direction *d, const struct text *t, size_t at, bool room)
+{
+	__u32 seq = t->begin + (__u32)at;
+	bool may_begin = false;
+	const struct word *w = NULL;
+
+	if (room && d->n < EDITS)
+		w = word_at(t->bytes + at, t->len - at, t->whole ? NULL : &may_begin);
+	if (may_begin) {
+		hold(d, t->bytes + at, t->len - at);
+		return false;
+	}
+	d->n_held = 0;
+	d->decided = seq + (w ? (__u32)w->from_len : 1);
 	if (w)
-		d->edits[d->n++] = (struct edit){ seq, seq + (__u32)w->from_len, w };
-	return w;
+		d->edits[d->n++] = (struct edit){ seq, d->decided, w };
+	return true;
 }
 
-/* Is the number inside of a replaced word, where a segment can neither begin nor end? */
-static bool is_inside(const struct direction *d, __u32 seq)
+/*
+ * As the receiver gets it; returns its length. A replaced word goes where it begins, also if the text ends in it: the sender has sent
+ * the rest of it.
+ */
+static size_t rewrite(struct direction *d, const struct text *t, __u8 *to)
 {
-	for (int i = 0; i < d->n; i++)
-		if ((__s32)(seq - d->edits[i].begin) > 0 && (__s32)(seq - d->edits[i].end) < 0)
-			return true;
-	return false;
-}
+	size_t i = 0, out = 0;
 
-/* Returns the payload's new length. */
-static size_t rewrite(struct direction *d, __u32 seq, const __u8 *from, size_t len, __u8 *to)
-{
-	size_t out = 0;
+	while (i < t->len) {
+		__u32 seq = t->begin + (__u32)i;
+		const struct edit *e;
 
-	for (size_t i = 0; i < len;) {
-		const struct word *w = edit_at(d, seq + (__u32)i, from + i, len - i, out < i + GROWTH / 2);
-
-		if (!w) {
-			to[out++] = from[i++];
+		if (seq == d->decided && !decide(d, t, i, out < i + GROWTH - 2 * WORD_MAX))
+			return out;
+		e = edit_at(d, seq);
+		if (!e) {
+			to[out++] = t->bytes[i++];
 			continue;
 		}
-		memcpy(to + out, w->to, w->to_len);
-		out += w->to_len;
-		i += w->from_len;
-		replaced++;
+		if (seq == e->begin) {
+			memcpy(to + out, e->word->to, e->word->to_len);
+			out += e->word->to_len;
+			replaced++;
+		}
+		i += e->end - seq;
 	}
 	return out;
 }
+
+/*
+ * The text of a segment: before it goes what was held back before it, behind it what was held back behind it, if it repeats but a part of
+ * that. False: something before it is missing.
+ */
+static bool gather(const struct direction *d, __u32 seq, const __u8 *payload, size_t len, bool fin, struct text *t)
+{
+	__u32 end = seq + (__u32)len, before = 0, behind = 0;
+
+	if (ahead(seq, held_end(d)) > 0)
+		return false;
+	if (ahead(seq, d->decided) > 0)
+		before = seq - d->decided;
+	if (ahead(end, d->decided) >= 0 && ahead(held_end(d), end) > 0 && len)
+		behind = held_end(d) - end;
+	t->begin = seq - before;
+	t->len = before + len + behind;
+	t->whole = fin || (d->n_held && len && ahead(end, held_end(d)) <= 0 && now_ms() - d->held_since >= HOLD_MS);
+	memcpy(t->bytes, d->held, before);
+	memcpy(t->bytes + before, payload, len);
+	memcpy(t->bytes + before + len, d->held + d->n_held - behind, behind);
+	return true;
+}
+
+/* ---- a frame ---- */
 
 static __u32 sum(const __u8 *at, size_t len, __u32 s)
 {
@@ -273,38 +379,64 @@ static bool cut_padding(struct frame *f, const struct tcp_place *t)
 	return true;
 }
 
+/* A SYN begins the direction, and so does what is met first. */
+static void begin(struct direction *d, struct direction *other, __u32 seq, bool syn)
+{
+	if (syn && d->begun && d->first != seq) {
+		d->n = other->n = 0;
+		d->begun = other->begun = false;
+	}
+	if (d->begun)
+		return;
+	d->begun = true;
+	d->first = seq;
+	d->decided = seq + syn;
+	d->n_held = 0;
+}
+
+/* The payload, and the number that goes with it. False: it cannot go on. */
+static bool alter_payload(struct direction *d, struct frame *f, const struct tcp_place *t)
+{
+	__u8 *l4 = f->bytes + t->l4, *payload = f->bytes + t->payload, flags = l4[13];
+	size_t len = f->len - t->payload;
+	__u32 seq = load32(l4 + 4);
+	static struct text text;
+
+	if (flags & SYN) {
+		curb_options(l4 + 20, t->payload - t->l4 - 20);
+		return true;
+	}
+	if (!len && !(flags & FIN)) {
+		/* Of what is held back the receiver has not heard. */
+		if (ahead(seq, d->decided) > 0 && ahead(seq, held_end(d)) <= 0)
+			seq = d->decided;
+		store32(l4 + 4, forward(d, seq));
+		return true;
+	}
+	if (!gather(d, seq, payload, len, flags & FIN, &text))
+		return false;
+	store32(l4 + 4, forward(d, text.begin));
+	f->len = t->payload + rewrite(d, &text, payload);
+	return true;
+}
+
 /* False: it cannot go on. */
 static bool alter(struct frame *f, const struct tcp_place *t)
 {
-	static __u8 payload[MAX_FRAME];
 	struct direction *other, *d = find(f, t, &other);
-	__u8 *l4 = f->bytes + t->l4, flags = l4[13];
-	__u32 seq = load32(l4 + 4), end;
-	size_t len;
+	__u8 *l4 = f->bytes + t->l4;
 
 	if (f->hdr.gso_type || f->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM || !cut_padding(f, t))
 		return false;
-	if (flags & SYN || !d->begun) {
-		if (flags & SYN && d->begun && d->first != seq)
-			d->n = other->n = other->begun = 0;
-		d->begun = true;
-		d->first = seq;
-		d->seen = d->n ? d->seen : seq + !!(flags & SYN);
+	begin(d, other, load32(l4 + 4), l4[13] & SYN);
+	if (l4[13] & ACK) {
+		__u32 ack = backward(other, load32(l4 + 8));
+
+		overtaken(other, ack);
+		store32(l4 + 8, ack);
 	}
-	if (flags & SYN)
-		curb_options(l4 + 20, t->payload - t->l4 - 20);
-	len = f->len - t->payload;
-	end = seq + (__u32)len;
-	if (is_inside(d, seq) || is_inside(d, end))
+	if (!alter_payload(d, f, t))
 		return false;
-	store32(l4 + 4, forward(d, seq));
-	if (flags & 16)
-		store32(l4 + 8, backward(other, load32(l4 + 8)));
-	len = rewrite(d, seq, f->bytes + t->payload, len, payload);
-	memcpy(f->bytes + t->payload, payload, len);
-	f->len = t->payload + len;
-	if ((__s32)(end - d->seen) > 0)
-		d->seen = end;
 	finish(f, t);
 	return true;
 }
@@ -326,7 +458,7 @@ static void parse(int argc, char **argv)
 	while ((c = getopt(argc, argv, "r:")) != -1) {
 		char *to = c == 'r' ? strchr(optarg, '=') : NULL;
 
-		if (!to || to == optarg || n_words == WORDS)
+		if (!to || to == optarg || n_words == WORDS || to - optarg > WORD_MAX || strlen(to + 1) > WORD_MAX)
 			break;
 		*to++ = '\0';
 		words[n_words++] = (struct word){ optarg, to, strlen(optarg), strlen(to) };

@@ -6,7 +6,9 @@
  *   xsk_echo DEVICE             one arm: every frame goes back out of the device it came in by
  *   xsk_echo DEVICE DEVICE2     two arms: what enters one leaves by the other
  *
- * Prints how many frames passed, on SIGUSR1 and at its end. The first receive queue is the only one that it reads.
+ * Prints a line for each VLAN ID and PCP that it has seen, and how many frames it lost, on SIGUSR1 and at its end. It needs tags in
+ * the frame, as on a wire; a veth keeps them beside it, unless the other end cannot, which `offloads: finish` sees to. The first
+ * receive queue is the only one that it reads.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -23,6 +25,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "examples/tags.h"
 
 #define ARMS 2
 #define FRAMES 2048 /* of one arm's memory, a power of two */
@@ -49,7 +53,7 @@ struct arm {
 };
 
 static volatile sig_atomic_t stop, report;
-static unsigned long frames, lost;
+static unsigned long lost;
 
 static void on_signal(int sig)
 {
@@ -67,7 +71,8 @@ static void die(const char *what)
 
 static void print_counters(void)
 {
-	printf("frames=%lu lost=%lu\n", frames, lost);
+	tags_print();
+	printf("lost=%lu\n", lost);
 	fflush(stdout);
 }
 
@@ -208,7 +213,6 @@ static void send_frame(struct arm *arm, const __u8 *bytes, __u32 len)
 	memcpy(arm->memory + at, bytes, len);
 	d = &((struct xdp_desc *)arm->sent.entries)[give(&arm->sent)];
 	*d = (struct xdp_desc){ .addr = at, .len = len };
-	frames++;
 }
 
 static void pass(struct arm *in, struct arm *out)
@@ -219,6 +223,7 @@ static void pass(struct arm *in, struct arm *out)
 	for (int i = 0; i < BURST && take(&in->received, &at); i++) {
 		const struct xdp_desc *d = &((struct xdp_desc *)in->received.entries)[at];
 
+		tag_count(in->memory + d->addr, d->len);
 		send_frame(out, in->memory + d->addr, d->len);
 		((__u64 *)in->fill.entries)[give(&in->fill)] = d->addr & ~(__u64)(FRAME_SIZE - 1);
 	}

@@ -32,6 +32,11 @@ const char *checker_claim(struct checker *c, const char *what, const char *path)
 	return owner;
 }
 
+const char *checker_owner(const struct checker *c, const char *what)
+{
+	return json_string_value(json_object_get(c->claims, what));
+}
+
 const json_t *checker_find(const struct checker *c, const char *path, const char *kind_name,
 			   const char *name)
 {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "include/nsh.h"
 #include "loader/config/checker.h"
 
 /* It would have to tell the two passes of one frame apart. */
@@ -26,6 +27,13 @@ static int check_steps(struct checker *c, const char *path, const json_t *steps)
 	return 0;
 }
 
+static bool is_tap(const json_t *step)
+{
+	const char *mode = json_string_value(json_object_get(step, "mode"));
+
+	return mode && !strcmp(mode, "tap");
+}
+
 static int check_chain(struct checker *c, const char *path, const json_t *chain)
 {
 	const json_t *tag = json_object_get(chain, "tag"), *step;
@@ -38,6 +46,11 @@ static int check_chain(struct checker *c, const char *path, const json_t *chain)
 		const char *function = json_string_value(json_object_get(step, "function"));
 		const char *owner;
 
+		/* Why, loader/away.h tells. */
+		if (!json_integer_value(tag) || is_tap(step)) {
+			snprintf(what, sizeof(what), "near %s", function);
+			checker_claim(c, what, path);
+		}
 		snprintf(what, sizeof(what), "tag %s %lld", function,
 			 (long long)json_integer_value(tag));
 		owner = checker_claim(c, what, path);
@@ -102,34 +115,73 @@ static const char *host_of(const json_t *instance)
 	return json_string_value(json_object_get(instance, "host"));
 }
 
-/* Every function of the chain must run where the port is. */
-static int check_same_host(struct checker *c, const char *path, const json_t *at, const char *port_name,
-			   const json_t *chain, const json_t *port, const char *or_else)
+/* The chain in which the function stands as a tap or without a tag, so that it serves its own host alone; NULL: none. */
+static const char *near_by(struct checker *c, const char *function)
 {
-	const char *host = json_string_value(json_object_get(port, "host"));
-	const json_t *step;
+	char what[CHECK_TEXT];
+
+	snprintf(what, sizeof(what), "near %s", function);
+	return checker_owner(c, what);
+}
+
+/* A chain whose frames go to other hosts is known there by a number that follows from its name. */
+static int check_path(struct checker *c, const char *path, const json_t *at, const char *tenant,
+		      const char *chain)
+{
+	char name[CHECK_TEXT], what[CHECK_TEXT];
+	const char *owner;
+
+	snprintf(name, sizeof(name), "%s/%s", tenant, chain);
+	snprintf(what, sizeof(what), "path %u", nsh_path_of(name));
+	owner = checker_claim(c, what, name);
+	if (!owner || !strcmp(owner, name))
+		return 0;
+	return checker_refuse(
+		c, path, at,
+		"chain %s and chain %s have functions on other hosts, and by their names the same service path number, 0x%06x: give one of them another name",
+		name, owner, nsh_path_of(name));
+}
+
+/* Where the function runs: on the host? On others, and on which? */
+static void find_hosts(const json_t *function, const char *host, bool *here, const char **elsewhere)
+{
+	const char *name;
+	json_t *instance;
+
+	*here = false;
+	*elsewhere = NULL;
+	json_object_foreach (json_object_get(function, "instances"), name, instance) {
+		if (!strcmp(host_of(instance), host))
+			*here = true;
+		else
+			*elsewhere = host_of(instance);
+	}
+}
+
+/* Where a function is not on the port's host its frames go to another one, if the function may have such. */
+static int check_ways(struct checker *c, const char *path, const json_t *at, const char *tenant, const char *chain,
+		      const char *port_name, const char *or_else)
+{
+	const json_t *object = checker_find(c, path, "chain", chain), *step;
+	const char *host = json_string_value(json_object_get(checker_find(c, path, "port", port_name), "host"));
+	bool crosses = false;
 	size_t i;
 
-	json_array_foreach (json_object_get(chain, "steps"), i, step) {
+	json_array_foreach (json_object_get(object, "steps"), i, step) {
 		const char *name = json_string_value(json_object_get(step, "function"));
-		const json_t *function = checker_find(c, path, "sf", name);
-		const char *instance_name, *elsewhere = "none";
-		json_t *instance;
-		int here = 0;
+		const char *elsewhere, *owner = near_by(c, name);
+		bool here;
 
-		json_object_foreach (json_object_get(function, "instances"), instance_name,
-				     instance) {
-			elsewhere = host_of(instance);
-			here |= !strcmp(elsewhere, host);
-		}
-		if (!here)
+		find_hosts(checker_find(c, path, "sf", name), host, &here, &elsewhere);
+		crosses |= elsewhere && !owner;
+		if (!here && owner)
 			return checker_refuse(
 				c, path, at,
-				"port:%s is on host %s and function %s on host %s, which is not "
-				"supported yet: run the function on %s%s",
-				port_name, host, name, elsewhere, host, or_else);
+				"port:%s is on host %s and function %s on host %s; in %s it is a tap or has no tag, and so "
+				"serves ports of its own host alone: run the function on %s%s",
+				port_name, host, name, elsewhere ? elsewhere : "none", owner, host, or_else);
 	}
-	return 0;
+	return crosses ? check_path(c, path, at, tenant, chain) : 0;
 }
 
 /* A chain tells its workloads apart by their MACs. */
@@ -157,7 +209,7 @@ int check_protected(struct checker *c, const char *path, const json_t *at, const
 
 	if (claim_mac(c, path, at, tenant, chain, port_name, port))
 		return -1;
-	return check_same_host(c, path, at, port_name, checker_find(c, path, "chain", chain), port, or_else);
+	return check_ways(c, path, at, tenant, chain, port_name, or_else);
 }
 
 /* One wire, one chain; an insert may name a port twice, by itself and by a group. */

@@ -103,47 +103,71 @@ int check_functions(struct checker *c)
 
 /* ---- who would be left without one ---- */
 
-static bool has_one_up(const json_t *tree, const char *function, const char *host)
+struct loss {
+	const json_t *stored, *wanted, *body; /* the body is a tenant's, as it would be */
+	const char *tenant, *chain; /* its name */
+	json_t *near_stored, *near_wanted; /* functions that serve their own host alone */
+	json_t *known; /* what has been looked at: many rules have one chain, and apply to the same */
+	struct error *err;
+};
+
+static bool is_tap(const json_t *step)
 {
+	const char *mode = text_at(step, "mode");
+
+	return mode && !strcmp(mode, "tap");
+}
+
+/* Functions that serve ports of their own host alone: why, loader/away.h tells. */
+static json_t *near_functions(const json_t *tree)
+{
+	const char *tenant, *name;
+	json_t *near = json_object(), *body, *chain, *step;
+	size_t i;
+
+	json_object_foreach (json_object_get(tree, "tenants"), tenant, body)
+		json_object_foreach (json_object_get(body, "chains"), name, chain)
+			json_array_foreach (json_object_get(chain, "steps"), i, step)
+				if (!json_integer_value(json_object_get(chain, "tag")) || is_tap(step))
+					json_object_set_new(near, text_at(step, "function"), json_true());
+	return near;
+}
+
+/* One that ports of that host can use. */
+static bool has_one_up(const json_t *tree, const json_t *near, const char *function, const char *host)
+{
+	bool anywhere = !json_object_get(near, function);
 	const json_t *instances = json_object_get(
 		json_object_get(json_object_get(tree, "service_functions"), function), "instances");
 	const char *name;
 	json_t *instance;
 
 	json_object_foreach ((json_t *)instances, name, instance)
-		if (!strcmp(text_at(instance, "host"), host) &&
+		if ((anywhere || !strcmp(text_at(instance, "host"), host)) &&
 		    !strcmp(schema_text("instance", instance, "admin"), "up"))
 			return true;
 	return false;
 }
 
-static int check_step_loss(const json_t *stored, const json_t *wanted, const char *chain,
-			   const json_t *step, const char *host, struct error *err)
+static int check_step_loss(const struct loss *l, const char *chain, const json_t *step, const char *host)
 {
 	const char *function = text_at(step, "function"), *policy = text_at(step, "on_failure");
-	const char *mode = text_at(step, "mode");
 	bool open = policy && !strcmp(policy, "open");
 
 	/* Nothing waits for a tap. */
-	if (mode && !strcmp(mode, "tap"))
+	if (is_tap(step))
 		return 0;
-	if (has_one_up(wanted, function, host) || !has_one_up(stored, function, host))
+	if (has_one_up(l->wanted, l->near_wanted, function, host) ||
+	    !has_one_up(l->stored, l->near_stored, function, host))
 		return 0;
 	return error_set(
-		err, EXIT_REFUSED,
+		l->err, EXIT_REFUSED,
 		"service_functions/%s: no instance on host %s would be up, and chain %s needs one there: without "
 		"any, what it protects %s (on_failure: %s): set another one up first, bypass the chain, or "
 		"repeat with --force if that is meant",
 		function, host, chain, open ? "is not inspected" : "is dropped",
 		open ? "open" : "closed");
 }
-
-struct loss {
-	const json_t *stored, *wanted, *body; /* the body is a tenant's, as it would be */
-	const char *tenant, *chain; /* its name */
-	json_t *known; /* what has been looked at: many rules have one chain, and apply to the same */
-	struct error *err;
-};
 
 static int check_port_loss(const struct loss *l, const char *port)
 {
@@ -156,7 +180,7 @@ static int check_port_loss(const struct loss *l, const char *port)
 		return 0;
 	snprintf(full, sizeof(full), "%s/%s", l->tenant, l->chain);
 	json_array_foreach (json_object_get(chain, "steps"), i, step)
-		if (check_step_loss(l->stored, l->wanted, full, step, host, l->err))
+		if (check_step_loss(l, full, step, host))
 			return -1;
 	return 0;
 }
@@ -228,7 +252,12 @@ static int check_losses_of(struct loss *l, const char *what)
 
 int config_check_instances(const json_t *stored, const json_t *wanted, struct error *err)
 {
-	struct loss l = { .stored = stored, .wanted = wanted, .err = err, .known = json_object() };
+	struct loss l = { .stored = stored,
+			  .wanted = wanted,
+			  .err = err,
+			  .known = json_object(),
+			  .near_stored = near_functions(stored),
+			  .near_wanted = near_functions(wanted) };
 	int failed = 0;
 	json_t *body;
 
@@ -238,5 +267,7 @@ int config_check_instances(const json_t *stored, const json_t *wanted, struct er
 			failed = check_losses_of(&l, "insert") || check_losses_of(&l, "acl");
 	}
 	json_decref(l.known);
+	json_decref(l.near_stored);
+	json_decref(l.near_wanted);
 	return failed ? -1 : 0;
 }

@@ -25,6 +25,9 @@ int checker_refuse(const struct checker *c, const char *path, const json_t *at, 
 /* Takes `what` for `path`; returns who has it already, or NULL. */
 const char *checker_claim(struct checker *c, const char *what, const char *path);
 
+/* Who has it; NULL: nobody yet. */
+const char *checker_owner(const struct checker *c, const char *what);
+
 /* The object of a kind by name, in the tenant of `path` or at the top. */
 const json_t *checker_find(const struct checker *c, const char *path, const char *kind,
 			   const char *name);
@@ -37,8 +40,8 @@ int check_ports(struct checker *c);
 int check_chains(struct checker *c);
 int check_inserts(struct checker *c);
 /*
- * May the chain lead frames of this port: can it tell its workload, and do its functions run there? `or_else` ends the remedy
- * of a refusal. (check_chain.c)
+ * May the chain lead frames of this port: can it tell its workload, and do its functions run where its frames can go? `or_else`
+ * ends the remedy of a refusal. (check_chain.c)
  */
 int check_protected(struct checker *c, const char *path, const json_t *at, const char *tenant,
 		    const char *chain, const char *port_name, const char *or_else);

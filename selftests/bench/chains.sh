@@ -21,6 +21,7 @@ failover_ms_max <= 20
 failover_lost <= 1000
 false_switches <= 0
 maglev_disruption <= 0.01
+nsh_stream_ratio >= 0.7
 suricata_stream_ratio >= 0.9
 '
 

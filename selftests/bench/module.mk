@@ -15,7 +15,9 @@ TOOLS += $(LIB_TOOLS) $(BENCH_OBJECTS) $(BENCH_TOOLS)
 
 $(LIB_TOOLS): build/tools/%: selftests/lib/%.c
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) $< -o $@
+	$(CC) $(TOOLS_CFLAGS) -I. $< -o $@
+
+build/tools/tap_echo: examples/tags.h
 
 $(BENCH_OBJECTS): build/tools/%.bpf.o: selftests/bench/%.bpf.c $(wildcard selftests/bench/*.h)
 	@mkdir -p $(@D)

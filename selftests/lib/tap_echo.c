@@ -5,7 +5,8 @@
  *   tap_echo [-v] DEVICE
  *
  * With -v it has what virtio has: a header before each frame (vnet_hdr), and takes and gives back unfinished checksums and
- * super-packets. Prints "ready", and how many frames passed at its end.
+ * super-packets. Prints "ready", and on SIGUSR1 and at its end a line for each VLAN ID and PCP that it has seen, and how many frames
+ * it lost.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,12 +20,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop;
+#include "examples/tags.h"
+
+#define VNET_HDR 10 /* bytes of struct virtio_net_hdr */
+
+static volatile sig_atomic_t stop, report;
 
 static void on_signal(int sig)
 {
-	(void)sig;
-	stop = 1;
+	if (sig == SIGUSR1)
+		report = 1;
+	else
+		stop = 1;
 }
 
 static void die(const char *what)
@@ -45,20 +52,29 @@ static void set_up(struct ifreq *request)
 	close(fd);
 }
 
+static void print_counters(unsigned long lost)
+{
+	report = 0;
+	tags_print();
+	printf("lost=%lu\n", lost);
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction act = { .sa_handler = on_signal };
-	static char frame[128 * 1024];
+	static unsigned char frame[128 * 1024];
 	int vnet_hdr = argc == 3 && !strcmp(argv[1], "-v");
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
-	unsigned long frames = 0, lost = 0;
-	ssize_t len;
+	unsigned long lost = 0;
+	ssize_t len, head = vnet_hdr ? VNET_HDR : 0;
 	int fd;
 
 	if (argc != 2 + vnet_hdr) {
 		fputs("usage: tap_echo [-v] DEVICE\n", stderr);
 		return 2;
 	}
+	sigaction(SIGUSR1, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
 	if (vnet_hdr)
@@ -74,13 +90,13 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (!stop) {
 		len = read(fd, frame, sizeof(frame));
-		if (len < 0)
-			continue;
-		if (write(fd, frame, (size_t)len) == len)
-			frames++;
-		else
+		if (len > head)
+			tag_count(frame + head, (size_t)(len - head));
+		if (len > 0 && write(fd, frame, (size_t)len) != len)
 			lost++;
+		if (report)
+			print_counters(lost);
 	}
-	printf("frames=%lu lost=%lu\n", frames, lost);
+	print_counters(lost);
 	return 0;
 }

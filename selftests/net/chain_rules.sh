@@ -270,18 +270,18 @@ $ALL"
 	expect_refused 'which this tenant does not have' weft_on h1 acl set red/a-out chain nowhere
 	expect_refused 'with action deny' weft_on h1 acl set red/a-out action deny
 	expect_refused 'stateless rule' weft_on h1 acl set red/a-out stateless true
-	expect_refused 'is on host h2' weft_on h1 acl set red/a-out apply_to port:a,port:b
-	expect_refused 'is on host h1' weft_on h1 acl add red/every direction in priority 9 action allow chain at-b
+	expect_refused 'which function fw/fw1 on this host needs for port b of host h2' weft_on h1 acl set red/a-out apply_to port:a,port:b
+	expect_refused 'which port a needs for function ips on other hosts' weft_on h1 acl add red/every direction in priority 9 action allow chain at-b
 	expect_ok weft_on h1 verify
 	# In a map of rules that is another tool's to write.
 	expect_ok "$TOOLS/owner" "$(root_of h1)/tenants/red/rules" inspect a-out at-b
-	expect_refused 'is on host h1' weft_on h1 acl commit red
+	expect_refused 'which port a needs for function ips on other hosts' weft_on h1 acl commit red
 	expect_ok "$TOOLS/owner" "$(root_of h1)/tenants/red/rules" inspect a-out nowhere
 	expect_refused 'nowhere' weft_on h1 acl commit red
 	expect_counter_moved h1 steps red/at-a/fw:sent tcp_ok h1.pa $B4 7
 	expect_ok "$TOOLS/owner" "$(root_of h1)/tenants/red/rules" inspect a-out at-a
 	expect_ok "$TOOLS/owner" "$(root_of h1)/tenants/red/rules" inspect all-in at-a
-	expect_refused 'is on host h2' weft_on h1 acl commit red
+	expect_refused 'which function fw/fw1 on this host needs for port b of host h2' weft_on h1 acl commit red
 	weft_on h1 acl del red/all-in 2>/dev/null
 	weft_on h1 apply "$STATE/saved.yaml" > /dev/null
 	expect_ok weft_on h1 verify
@@ -317,7 +317,7 @@ groups() {
 	expect_counter_still h1 steps red/at-a/fw:sent tcp_ok h1.pc $B4 7
 	expect_ok weft_on h1 group set red/inspected ports a,c
 	expect_counter_moved h1 steps red/at-a/fw:sent tcp_ok h1.pc $B4 7
-	expect_refused 'is on host h2' weft_on h1 group set red/inspected ports a,b
+	expect_refused 'which function fw/fw1 on this host needs for port b of host h2' weft_on h1 group set red/inspected ports a,b
 	expect_ok weft_on h1 group set red/inspected ports c
 	expect_counter_still h1 steps red/at-a/fw:sent tcp_ok h1.pa $B4 7
 	expect_ok weft_on h1 verify

@@ -205,6 +205,20 @@ def vxlan(vni, frame, flags=8):
     return struct.pack("!B3xI", flags, vni << 8) + frame
 
 
+def fnv(name):
+    h = 2166136261
+    for byte in name.encode():
+        h = (h ^ byte) * 16777619 & 0xffffffff
+    return h
+
+
+def nsh(vni, chain, towards, si, judge, instance, tci, frame, base=0x00060103, ttl=63, path=None):
+    """VXLAN-GPE and NSH; the chain and the instance by their names."""
+    path = (fnv(chain) >> 23 ^ fnv(chain)) & 0x7fffff if path is None else path
+    return struct.pack("!BxxBI", 0x0c, 4, vni << 8) + struct.pack(
+        "!II4sIII", base | ttl << 22, (path << 1 | towards) << 8 | si, a4(judge), fnv(instance), tci << 16, 0) + frame
+
+
 def fragments(frame, at=24, id=1):
     """An IPv4 frame without options in two fragments: `at` bytes of its payload, and the rest."""
     def part(payload, flags):

@@ -68,7 +68,7 @@ static const char *const released[] = {
 	"fragment_early", "fragment_table", "outer_fragment",
 	"reject_limited", "reject_silent",
 	"ct_tcp_window", "ct_sctp_state", "ct_sctp_tag", "syn_cookie", "syn_proxy", "chain_no_flow",
-	"tap_failed",
+	"tap_failed", "nsh_bad", "nsh_path", "nsh_index", "nsh_mac", "nsh_copies",
 };
 
 static const struct {

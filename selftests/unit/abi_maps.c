@@ -14,6 +14,7 @@
 #include "include/flow_versions.h"
 #include "include/fragment.h"
 #include "include/host.h"
+#include "include/nsh.h"
 #include "include/port.h"
 #include "include/probe.h"
 #include "include/syn_proxy.h"
@@ -43,6 +44,9 @@ static const struct map {
 	{ "sf_state", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct sf_state), WEFT_FUNCTIONS_MAX * FUNCTION_INSTANCES },
 	{ "sf_drains", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct sf_drain), WEFT_FUNCTIONS_MAX * FUNCTION_INSTANCES },
 	{ "sf_flows", BPF_MAP_TYPE_LRU_HASH, sizeof(struct sf_flow_key), sizeof(struct sf_flow), 131072 },
+	{ "nsh_paths", BPF_MAP_TYPE_HASH, sizeof(struct nsh_path_key), sizeof(struct nsh_path), NSH_PATHS_MAX },
+	{ "nsh_chains", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct nsh_chain), WEFT_CHAINS_MAX },
+	{ "nsh_copies", BPF_MAP_TYPE_LRU_HASH, sizeof(struct nsh_copy_key), sizeof(struct nsh_copy), NSH_COPIES_MAX },
 	{ "probes", BPF_MAP_TYPE_HASH, sizeof(struct probe_key), sizeof(struct probe), PROBES_MAX },
 	{ "tenant_slots", BPF_MAP_TYPE_ARRAY, U32, sizeof(struct tenant), WEFT_TENANTS_MAX },
 	{ "ct4", BPF_MAP_TYPE_ARRAY_OF_MAPS, U32, U32, WEFT_TENANTS_MAX },

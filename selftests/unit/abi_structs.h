@@ -16,6 +16,7 @@
 #include "include/flow_versions.h"
 #include "include/fragment.h"
 #include "include/host.h"
+#include "include/nsh.h"
 #include "include/port.h"
 #include "include/probe.h"
 #include "include/syn_proxy.h"
@@ -73,13 +74,18 @@ struct layout {
 #define FLOW_2(X) X(dir) X(first) X(first_code) X(stamp) X(pad) X(nat) X(born) X(spare)
 #define CHAIN_STEP(X) X(leaving_ifindex) X(towards_ifindex) X(flags) X(function)
 #define SF_INSTANCE(X) X(id) X(leaving_ifindex) X(towards_ifindex) X(weight) X(flags) X(pad)
-#define FUNCTION(X) X(id) X(flags) X(present) X(fresh) X(instance)
+#define FUNCTION(X) X(id) X(flags) X(remote) X(present) X(fresh) X(instance)
 #define SF_FLOW_KEY(X) X(flow) X(function) X(tenant)
 #define SF_FLOW(X) X(instance) X(preferred) X(seen) X(place) X(pad)
 #define SF_STATE(X) X(waiting_since) X(outstanding) X(flow) X(last_try) X(noticed) X(returned) X(answered) X(answers) X(looked) \
 	X(down) X(degraded) X(since) X(nonce) X(patience) X(spare)
 #define SF_DRAIN(X) X(since) X(until)
 #define SF_TRAFFIC(X) X(flows) X(moved) X(sent) X(returned)
+#define NSH_PATH_KEY(X) X(path) X(host)
+#define NSH_PATH(X) X(chain) X(vnis)
+#define NSH_CHAIN(X) X(id) X(path) X(pad)
+#define NSH_COPY_KEY(X) X(frame) X(chain) X(step) X(instance) X(n)
+#define NSH_COPY(X) X(since) X(away)
 #define CHAIN(X) X(id) X(tenant) X(tag) X(steps) X(flags) X(vnis) X(step)
 #define SF_KEY(X) X(ifindex) X(tci) X(mac)
 #define SF_RETURN(X) X(port) X(chain) X(step) X(instance)
@@ -144,6 +150,8 @@ struct layout {
 	S(sf_key, SF_KEY) S(sf_return, SF_RETURN) S(sf_instance, SF_INSTANCE) S(function, FUNCTION)             \
 	S(sf_flow_key, SF_FLOW_KEY) S(sf_flow, SF_FLOW) S(sf_state, SF_STATE) S(sf_drain, SF_DRAIN)           \
 	S(sf_traffic, SF_TRAFFIC)                                                                             \
+	S(nsh_path_key, NSH_PATH_KEY) S(nsh_path, NSH_PATH) S(nsh_chain, NSH_CHAIN) S(nsh_copy_key, NSH_COPY_KEY)   \
+	S(nsh_copy, NSH_COPY)                                                                                  \
 	S(chain_traffic, CHAIN_TRAFFIC) S(rule_key, RULE_KEY) S(port_range, PORT_RANGE) S(rule, RULE)         \
 	S(acl_header, ACL_HEADER) S(acl_entry, ACL_ENTRY) S(event, EVENT)                         \
 	S(rule_hits_key, RULE_HITS_KEY) S(rule_hits, RULE_HITS) S(tenant_limits, TENANT_LIMITS)   \

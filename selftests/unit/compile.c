@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* From the configuration to the contents of the maps, and who gets which id and slot. */
-#include "compile_world.h"
-
 #include <arpa/inet.h>
 #include <netinet/ip.h>
+
+#include "compile_world.h"
+#include "loader/sync.h"
 
 static const char lab[] =
 	"version: 1\n"

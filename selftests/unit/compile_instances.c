@@ -190,11 +190,13 @@ static int check_loss(const char *stored, const char *wanted, struct error *e)
 /* The last one that is up does not go by itself. */
 static void test_last_instance(void **state)
 {
-#define TWO(first, second)                                                                         \
-	SEVERAL("i1: {host: h1, device: s0" first "}, i2: {host: h1, device: p8" second "}, " FAR)
-	static const char up[] = TWO("", ""), one[] = TWO("", ", admin: down"),
-			  none[] = TWO(", admin: drain", ", admin: down"),
-			  away[] = SEVERAL("i2: {host: h1, device: p8, admin: down}, " FAR);
+#define HERE(first, second) "i1: {host: h1, device: s0" first "}, i2: {host: h1, device: p8" second "}"
+#define ELSEWHERE	    "far: {host: h2, device: p8, admin: down}"
+	static const char up[] = SEVERAL(HERE("", "") ", " ELSEWHERE),
+			  one[] = SEVERAL(HERE("", ", admin: down") ", " ELSEWHERE),
+			  none[] = SEVERAL(HERE(", admin: drain", ", admin: down") ", " ELSEWHERE),
+			  far[] = SEVERAL(HERE(", admin: drain", ", admin: down") ", " FAR),
+			  away[] = SEVERAL("i2: {host: h1, device: p8, admin: down}");
 	struct error e = { 0 };
 
 	(void)state;
@@ -205,6 +207,9 @@ static void test_last_instance(void **state)
 	assert_contains(e.text, "chain red/inspect needs one there");
 	assert_contains(e.text, "is dropped (on_failure: closed)");
 	assert_int_equal(check_loss(up, away, &e), -1);
+	/* That of another host does, and is the last one then. */
+	assert_int_equal(check_loss(up, far, &e), 0);
+	assert_int_equal(check_loss(far, none, &e), -1);
 	/* Who has been there already may change what he likes. */
 	assert_int_equal(check_loss(none, away, &e), 0);
 	assert_int_equal(check_loss(none, none, &e), 0);

@@ -6,6 +6,7 @@
 #include "config_helpers.h"
 
 #include "loader/compile.h"
+#include "loader/instances.h"
 #include "loader/sync.h"
 
 struct world {
@@ -39,6 +40,8 @@ static inline int make(struct world *w, const char *text, const char *self)
 	w->flat = config_flatten(w->tree);
 	assert_int_equal(identities_assign(&none, w->flat, &w->ids, &w->e), 0);
 	model_make(&w->m, w->tree, &w->ids, self);
+	for (size_t i = 0; i < w->m.n_functions; i++)
+		assert_int_equal(instances_place_in(&w->m.functions[i], &(struct function){ 0 }, &w->e), 0);
 	add_fact(&w->facts, "u0", ROLE_UNDERLAY, 2);
 	add_fact(&w->facts, "p0", ROLE_PORT, 10);
 	add_fact(&w->facts, "p9", ROLE_PORT, 0);

@@ -401,36 +401,53 @@ static void *send_every_other(void *arg)
 	return NULL;
 }
 
-/* Whatever meets whatever: each piece goes its way once, and none is lost. */
-static void two_cpus(void **state)
+/* Returns how often no CPU got at the table in time; fails for what was dropped else. */
+static unsigned int race(int again)
 {
 	uint64_t before[DROP_REASONS], after[DROP_REASONS];
 	atomic_uint met = 0;
-	int again = again_open(DEVICE_A);
 	struct hasty hasty[2] = { { .cpu = 0, .first = 0, .met = &met, .again = again },
 				  { .cpu = 1, .first = 1, .met = &met, .again = -1 } };
-	struct frame f;
 
-	(void)state;
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		skip();
-	acl_allow_all();
-	fragments_clear(512);
-	fcntl(again, F_SETFL, O_NONBLOCK);
-	/* Loads the program here, not in a thread. */
-	f = cut(A, B, 4, 0, DATAGRAMS + 1);
-	world_run(HOOK_PORT, IN_TC, DEVICE_A, &f);
 	drops_read(before);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&hasty[i].thread, NULL, send_every_other, &hasty[i]), 0);
 	for (int i = 0; i < 2; i++)
 		pthread_join(hasty[i].thread, NULL);
-	close(again);
 	drops_read(after);
-	world_case("two CPUs", IN_TC);
 	for (int reason = 0; reason < DROP_REASONS; reason++)
-		if (before[reason] != after[reason])
+		if (before[reason] != after[reason] && after[DROP_FRAGMENT_TABLE] == before[DROP_FRAGMENT_TABLE])
 			fail_msg("dropped: reason %d, %d times", reason, (int)(after[reason] - before[reason]));
+	return (unsigned int)(after[DROP_FRAGMENT_TABLE] - before[DROP_FRAGMENT_TABLE]);
+}
+
+/*
+ * Whatever meets whatever: each piece goes its way once, and none is lost. Unlike a hook a test can be interrupted where it holds
+ * a set's lock, by another task or by others' packets, for longer than who waits for it waits: then the race is run again.
+ */
+static void two_cpus(void **state)
+{
+	int again = again_open(DEVICE_A);
+	unsigned int late = 1;
+	struct frame f;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
+	fcntl(again, F_SETFL, O_NONBLOCK);
+	for (int round = 0; round < 10 && late; round++) {
+		while (again_read(again, &f))
+			;
+		world_reset(state);
+		acl_allow_all();
+		fragments_clear(512);
+		/* Loads the program here, not in a thread. */
+		f = cut(A, B, 4, 0, DATAGRAMS + 1);
+		world_run(HOOK_PORT, IN_TC, DEVICE_A, &f);
+		late = race(again);
+	}
+	close(again);
+	world_case("two CPUs", IN_TC);
+	case_assert(!late);
 	case_assert(!waiting());
 	assert_int_equal(port_traffic(B).to_packets, DATAGRAMS * (LEN / CUT) + 1);
 	fragments_clear(FRAGMENT_SETS);

@@ -243,6 +243,8 @@ static void no_way(void **state)
 		{ "the host has another address", MOVED_HOST, { UDP_4 }, DROPPED, DROP_NO_ROUTE, true },
 		{ "no route to the host", NO_HOP, { UDP_4 }, DROPPED, DROP_NO_ROUTE, true },
 		{ "the route is old, and gone", OLD_HOP, { UDP_4 }, DROPPED, DROP_NO_ROUTE, true },
+		{ "as long as the receiver's device takes", NOTHING, { A, B, 4, UDP, 1, 2, .payload = 1472 }, SENT, DROP_NONE },
+		{ "longer than it takes", NOTHING, { A, B, 4, UDP, 1, 2, .payload = 1473 }, DROPPED, DROP_TOO_BIG },
 		{ "larger than the underlay carries",
 		  NOTHING,
 		  { UDP_4, .payload = 1473 },

@@ -289,25 +289,29 @@ static void both_ends(void **state)
 }
 
 /* Leaving for another host: the tag goes, the tunnel's header comes. */
+/* Also if it is as long as the tunnel takes without the tag. */
 static void leaving_for_another_host(void **state)
 {
+	static const int sizes[] = { 5, 1452 };
+
 	(void)state;
 	chain_protect(A, false);
-	for_each_flavour(flavour)
-	{
-		struct frame plain =
-			packet_frame((struct packet){ A, R, 6, UDP, 1000, 53, .payload = 5 });
-		struct frame back = packet_frame(
-			(struct packet){ A, R, 6, UDP, 1000, 53, .payload = 5, .tag = LEAVING });
-		struct result r;
+	for (int i = 0; i < 2; i++)
+		for_each_flavour(flavour)
+		{
+			struct packet packet = { A, R, 6, UDP, 1000, 53, .payload = sizes[i] };
+			struct frame plain = packet_frame(packet), back;
+			struct result r;
 
-		flows_clear();
-		world_case("leaving for another host", flavour);
-		r = expect(HOOK_SF, flavour, DEVICE_S, &back, SENT, DROP_NONE);
-		case_assert(r.out.len == 50 + plain.len &&
-			    !memcmp(r.out.data + 50, plain.data, plain.len));
-		case_assert((r.out.data[16] << 8 | r.out.data[17]) == (int)r.out.len - 14);
-	}
+			packet.tag = LEAVING;
+			back = packet_frame(packet);
+			flows_clear();
+			world_case(i ? "leaving for another host, full" : "leaving for another host", flavour);
+			r = expect(HOOK_SF, flavour, DEVICE_S, &back, SENT, DROP_NONE);
+			case_assert(r.out.len == 50 + plain.len &&
+				    !memcmp(r.out.data + 50, plain.data, plain.len));
+			case_assert((r.out.data[16] << 8 | r.out.data[17]) == (int)r.out.len - 14);
+		}
 }
 
 /* A port that has lost its chain: what is still in the function is of no chain any more, but of a flow whose rule chose it. */

@@ -86,7 +86,7 @@ static const struct tunnel_case cases[] = {
 	{ "IPv6 of the underlay", { UDP_4 }, { .edit = "12=86dd" }, PASSED },
 	{ "a tagged frame of the underlay", { UDP_4 }, { .edit = "12=8100" }, PASSED },
 	{ "TCP to port 4789", { UDP_4 }, { .edit = "23=06" }, PASSED },
-	{ "UDP to another port", { UDP_4 }, { .edit = "36=12b6" }, PASSED },
+	{ "UDP to another port", { UDP_4 }, { .edit = "36=12b7" }, PASSED },
 	{ "to another address of this host", { UDP_4 }, { .destination = "192.168.50.9" }, PASSED },
 	{ "broadcast of the underlay", { UDP_4 }, { .destination = "192.168.50.255" }, PASSED },
 	{ "IPv4 options outside", { UDP_4 }, { .edit = "14=46" }, PASSED },

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "include/nsh.h"
 #include "include/syn_proxy.h"
 #include "internal.h"
 
@@ -449,7 +450,7 @@ static void proxied_clear(void)
 
 int world_reset(void **state)
 {
-	uint32_t tenant = TENANT;
+	uint32_t tenant = TENANT, slot = CHAIN;
 
 	(void)state;
 	world_gives(true);
@@ -467,6 +468,9 @@ int world_reset(void **state)
 	clear_hash(map_fd("sf"), sizeof(struct sf_key));
 	steering_forget();
 	clear_hash(map_fd("fdb"), sizeof(struct fdb_key));
+	clear_hash(map_fd("nsh_paths"), sizeof(struct nsh_path_key));
+	clear_hash(map_fd("nsh_copies"), sizeof(struct nsh_copy_key));
+	map_put("nsh_chains", &slot, &(struct nsh_chain){ 0 });
 	put_tenant();
 	put_hosts();
 	put_port(A, DEVICE_A, 0);

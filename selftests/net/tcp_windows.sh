@@ -38,10 +38,12 @@ spaces() { echo "/run/netns/$(netns_of h2.pb) /run/netns/$(netns_of h1.pa)"; }
 
 # talk TEXT ADDRESS TALK [NAME=VALUE]...
 talk() {
-	local answer
+	local answer before
+	before=$(dropped)
 	# shellcheck disable=SC2046
 	answer=$("$TOP/selftests/net/streams.py" $(spaces) "${@:2}" 2>&1)
 	expect_eq ok "$answer" "$1"
+	[ "$before" = "$(dropped)" ] || note "$1: from $before to $(dropped)"
 }
 
 # What was dropped for its numbers or flags, on both hosts, by reason.
@@ -51,6 +53,9 @@ dropped() {
 		printf '%s:%s ' $host "$(weft_on $host -j counters | jq -c '.drops | {ct_tcp_window, ct_tcp_state, ct_invalid}')"
 	done
 }
+
+# And how many.
+dropped_all() { dropped | grep -oE '[0-9]+[,}]' | tr -d ',}' | awk '{ n += $1 } END { print n }'; }
 
 talks() {
 	talk "$1: both ways at once, then one way closed" $B4 both size=$2
@@ -92,7 +97,7 @@ run() {
 	lab_apply <<-YAML
 	options: {default: {in: allow, out: allow}}
 	YAML
-	before=$(dropped)
+	before=$(dropped_all)
 	talks "as it is" 10000000
 	losing 100 talks "one frame in 100 lost, at each of three places" 1500000
 	talk "a reader that lets the window close" $B4 slow
@@ -106,7 +111,10 @@ run() {
 		talks "cut on the wire" 5000000
 		losing 200 talks "cut, with one in 200 lost" 1500000
 	fi
-	expect_eq "$before" "$(dropped)" "nothing of all that was outside its window, or of no flow"
+	# Of tens of thousands. What a late copy of a segment, or a segment of the port's connection before, meets is not its window any
+	# more; a defect loses runs of them.
+	before=$(($(dropped_all) - before))
+	expect_ok -t "next to nothing of all that was outside its window, or of no flow ($before)" test "$before" -le 2
 	hold blind
 	lab_apply <<-YAML
 	options: {default: {in: allow, out: allow}, conntrack: {liberal: true}}

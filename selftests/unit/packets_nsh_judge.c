@@ -411,6 +411,41 @@ static void broadcast(void **state)
 	expect(HOOK_UNDERLAY, IN_XDP, DEVICE_U, &home, UP, DROP_NONE);
 }
 
+/* One frame for ports behind more chains than it can pass on one host: those behind the others get none, and that counts. */
+static void broadcast_of_many(void **state)
+{
+	struct frame all = packet_frame((struct packet){ B, ALL, 4, UDP, 1, 2 });
+	uint32_t vni = VNI, s = device(DEVICE_S);
+	struct network network;
+
+	protected(state);
+	instance_put(0, 0, FAR_INSTANCE, s, s);
+	map_get("networks", &vni, &network);
+	network.flood = 5;
+	map_put("networks", &vni, &network);
+	for (uint32_t i = 0; i < 5; i++) {
+		struct flood_key key = { .vni = VNI, .n = i };
+		struct flood_target target = { TARGET_PORT, 20 + i };
+		struct chain chain = chain_now();
+		struct port port = port_get(A);
+		uint32_t slot = 40 + i;
+
+		port.chain = (uint16_t)slot;
+		port.mac[5] = (uint8_t)(0x60 + i);
+		map_put("chains", &slot, &chain);
+		map_put("port_slots", &target.index, &port);
+		map_put("flood", &key, &target);
+	}
+	world_case("five chains", IN_TC);
+	expect(HOOK_PORT, IN_TC, DEVICE_B, &all, DROPPED, DROP_FLOOD_FAILED);
+	case_assert(instance_traffic(0, 0).sent == 4);
+	for (uint32_t i = 0; i < 5; i++) {
+		uint32_t slot = 20 + i;
+
+		map_put("port_slots", &slot, &(struct port){ 0 });
+	}
+}
+
 /* One of this host is preferred, as long as it answers; a flow stays where it is. */
 static void rather_local(void **state)
 {
@@ -480,6 +515,36 @@ static void xdp_near(void **state)
 	case_assert(outstanding(0, 0) == 3 && instance_traffic(0, 0).sent == 3 && instance_traffic(0, 0).moved == 2);
 }
 
+/* What is of no flow is judged again by TC: XDP leaves it before a rule has counted it. */
+static void xdp_stateless(void **state)
+{
+	struct frame f = packet_frame((struct packet){ B, A, 4, UDP, 1, 2, .edit = "12=9000" });
+	uint32_t s = device(DEVICE_S);
+	struct chain chain;
+
+	protected(state);
+	hits_clear();
+	instance_put(0, 1, 55, s, s);
+	put_returns(A, s, s, 0, 1);
+	chain = chain_now();
+	chain.flags |= CHAIN_AWAY;
+	chain.step[0].flags = STEP_XDP_DELIVER;
+	chain_put(&chain);
+	watch_put(0, 1,
+		  &(struct sf_state){ .waiting_since = jiffies_now() - 2 * HZ,
+				      .outstanding = 100,
+				      .last_try = jiffies_now() });
+	world_case("of no flow, in XDP", IN_XDP);
+	expect(HOOK_PORT, IN_XDP, DEVICE_B, &f, UP, DROP_NONE);
+	case_assert(!rule_counted(77).packets);
+	world_case("and TC sends it", IN_TC);
+	expect(HOOK_PORT, IN_TC, DEVICE_B, &f, SENT, DROP_NONE);
+	case_assert(rule_counted(77).packets == 1);
+	world_case("dropped, in XDP", IN_XDP);
+	acl_put(NULL, 0);
+	expect(HOOK_PORT, IN_XDP, DEVICE_B, &f, DROPPED, DROP_ACL_IN);
+}
+
 /* The remote one drains, is dead, or down. */
 static void remote_fails(void **state)
 {
@@ -507,7 +572,7 @@ static void remote_fails(void **state)
 
 	protected(state);
 	function.instance[0].flags |= INSTANCE_DOWN;
-	function.present = function.remote = 0;
+	function.remote = 0;
 	function_put(0, &function);
 	world_case("the only one is down", IN_TC);
 	expect(HOOK_PORT, IN_TC, DEVICE_A, &f, DROPPED, DROP_SF_DOWN);
@@ -599,8 +664,10 @@ int main(void)
 		cmocka_unit_test_setup(changed, world_reset),
 		cmocka_unit_test_setup(too_big, world_reset),
 		cmocka_unit_test_setup(broadcast, world_reset),
+		cmocka_unit_test_setup(broadcast_of_many, world_reset),
 		cmocka_unit_test_setup(rather_local, world_reset),
 		cmocka_unit_test_setup(xdp_near, world_reset),
+		cmocka_unit_test_setup(xdp_stateless, world_reset),
 		cmocka_unit_test_setup(remote_fails, world_reset),
 		cmocka_unit_test_setup(made, world_reset),
 	};

@@ -31,11 +31,17 @@ struct sf_instance {
 struct function {
 	__u64 id;		/* 0: the slot is free */
 	__u16 flags;		/* enum function_flags */
-	__u16 remote;		/* a bit for each place: of `present`, those on other hosts */
-	__u16 present;		/* a bit for each place: its devices are here or its host is known, and it is not down */
-	__u16 fresh;		/* of these, those that new flows may be given */
+	__u16 remote;		/* a bit for each place: it is on another host, and not down */
+	__u16 present;		/* likewise: its devices are here, and it is not down; programs that know no other hosts use no other */
+	__u16 fresh;		/* of both, those that new flows may be given */
 	struct sf_instance instance[FUNCTION_INSTANCES];
 };
+
+/* Places that have an instance which may be sent anything, here or on another host. */
+static inline __attribute__((always_inline)) __u32 function_places(const struct function *f)
+{
+	return f->present | f->remote;
+}
 
 /* Where sf_state and sf_stats have an instance. */
 #define INSTANCE_INDEX(function, instance) ((function) * FUNCTION_INSTANCES + (instance))

@@ -40,7 +40,6 @@ static void put_away(const struct model_instance *one, bool fits, struct functio
 	if (one->flags & INSTANCE_DOWN)
 		return;
 	f->remote |= bit;
-	f->present |= bit;
 	if (!(one->flags & INSTANCE_DRAIN))
 		f->fresh |= bit;
 }

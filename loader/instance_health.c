@@ -112,7 +112,7 @@ bool instance_health(const struct instance_look *look, uint32_t slot, uint8_t pl
 	if (place >= FUNCTION_INSTANCES || bpf_map_lookup_elem(look->functions, &slot, &f) ||
 	    !f.instance[place].id || !read_states(look, slot, states))
 		return false;
-	instance_health_of(states, f.present, look->now, look->hz, place, h);
+	instance_health_of(states, function_places(&f), look->now, look->hz, place, h);
 	return true;
 }
 

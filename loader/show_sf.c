@@ -60,7 +60,7 @@ static const char *state_of(const struct sf_show *v, const struct function_now *
 		return "elsewhere";
 	if (one->flags & INSTANCE_DOWN)
 		return "down";
-	if (now->f.instance[one->place].id != one->id || !(now->f.present >> one->place & 1))
+	if (now->f.instance[one->place].id != one->id || !(function_places(&now->f) >> one->place & 1))
 		return "pending";
 	if (!(one->flags & INSTANCE_DRAIN))
 		return "up";

@@ -65,7 +65,7 @@ int steering_read(const struct steering *s, const struct model_function *f, stru
 		if (read_one(s, STEER_STATE, index, &now->state[i], e) ||
 		    read_one(s, STEER_DRAINS, index, &now->drain[i], e))
 			return -1;
-		if (now->f.present >> i & 1 && !(now->f.instance[i].flags & INSTANCE_DRAIN &&
+		if (function_places(&now->f) >> i & 1 && !(now->f.instance[i].flags & INSTANCE_DRAIN &&
 						 drain_is_over(&now->drain[i], s->now)))
 			now->usable |= 1u << i;
 	}
@@ -160,5 +160,5 @@ uint8_t steering_given(const struct steering *s, const struct function_now *now,
 	uint32_t answers = alive(s, now, is_new);
 	uint8_t place = pick_near(now, flow, now->f.fresh & answers);
 
-	return place != NO_PLACE ? place : pick_near(now, flow, now->f.present & answers);
+	return place != NO_PLACE ? place : pick_near(now, flow, function_places(&now->f) & answers);
 }

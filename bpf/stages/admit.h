@@ -52,6 +52,9 @@ __noinline int judge_ends(struct pkt *p, struct acl_query *q, __u32 sender, __u3
 	if (WEFT_XDP && (v == V_REJECT || !xdp_takes_chosen(room->chosen[FROM_WORKLOAD], again) ||
 			 !xdp_takes_chosen(room->chosen[TO_WORKLOAD], again)))
 		return V_UP;
+	/* Of no flow: if XDP passed it up from the wire, TC would judge it again, and the rules count it twice. */
+	if (WEFT_XDP && !v && p->flags & PKT_STATELESS && p->behind != BEHIND_ALL && wire_goes_away(receiver))
+		return V_UP;
 	if (in)
 		account(p, q, again);
 	if (out) {

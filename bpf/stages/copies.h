@@ -18,6 +18,15 @@
 #define COPY_AT(chain, step, instance) ((chain) << 16 | (step) << 8 | (instance))
 #define COPY_BYTES (8 * (COPY_WORDS - 2)) /* a power of two */
 
+/* A checksum may come unfinished, and is finished on the way through the function. Who broadcasts with one speaks UDP. */
+static __always_inline void copy_without_sum(const struct pkt *p, struct copying *c)
+{
+	__u32 at = p->l4 - p->l3 + 6;
+
+	if (p->family && p->protocol == IPPROTO_UDP && p->fragment != FRAGMENT_LATER && at < COPY_BYTES)
+		*(__u16 *)((__u8 *)c->words + (at & (COPY_BYTES - 2))) = 0;
+}
+
 /* The MACs, and the first bytes behind the Ethernet header; what is shorter counts as if zeroes followed. */
 static __always_inline bool copy_words(ctx_t *ctx, const struct pkt *p, struct copying *c)
 {
@@ -31,6 +40,7 @@ static __always_inline bool copy_words(ctx_t *ctx, const struct pkt *p, struct c
 	asm volatile("" : "+r"(rest));
 	if (len && bpf_skb_load_bytes(ctx, p->l3, c->words, (rest & (COPY_BYTES - 1)) + 1))
 		return false;
+	copy_without_sum(p, c);
 	mac_copy((__u8 *)&c->words[COPY_WORDS - 2], p->source_mac);
 	mac_copy((__u8 *)&c->words[COPY_WORDS - 1], p->destination_mac);
 	return true;

@@ -93,7 +93,10 @@ static __always_inline enum verdict flood_to_step(ctx_t *ctx, struct pkt *p, str
 	return V_SENT;
 }
 
-/* One copy a chain, whatever the number of its ports: what it returns goes to all of them. V_NEXT: past the chain. */
+/*
+ * One copy a chain, whatever the number of its ports: what it returns goes to all of them. V_NEXT: past the chain. For more chains
+ * than there is room for it is lost.
+ */
 static __always_inline enum verdict flood_to_chain(ctx_t *ctx, struct pkt *p, struct flooding *state, __u32 chain)
 {
 	bool first = false;
@@ -101,6 +104,8 @@ static __always_inline enum verdict flood_to_chain(ctx_t *ctx, struct pkt *p, st
 
 	if (first)
 		return flood_to_step(ctx, p, state, chain, place);
+	if (place == FLOOD_CHAINS)
+		return drop(p, DROP_FLOOD_FAILED);
 	return state->round & 1 << place ? V_NEXT : V_SENT;
 }
 

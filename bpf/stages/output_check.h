@@ -20,6 +20,15 @@ static __always_inline bool chain_takes_xdp(__u32 slot)
 	return chain && (chain->flags & CHAIN_BYPASS || chain->step[0].flags & STEP_XDP_DELIVER);
 }
 
+/* May the chain that stands on the receiver's wire lead to another host? XDP finds out only when the flow has its instance. */
+static __always_inline bool wire_goes_away(__u32 target)
+{
+	const struct port *port = FLOW_TARGET_KIND(target) == TARGET_PORT ? port_at(FLOW_TARGET_INDEX(target)) : NULL;
+	const struct chain *chain = port && port->chain ? chain_at(port->chain) : NULL;
+
+	return chain && chain->flags & CHAIN_AWAY;
+}
+
 static __always_inline bool port_takes_xdp(__u32 slot)
 {
 	const struct port *port = port_at(slot);

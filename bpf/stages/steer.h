@@ -82,15 +82,15 @@ __noinline __u32 usable_instances(__u32 slot)
 
 	if (!f || !s)
 		return 0;
-	if (f->present == f->fresh)
-		return f->present;
+	if (function_places(f) == f->fresh)
+		return f->fresh;
 	usable = &s->steering.usable;
-	*usable = f->present;
+	*usable = function_places(f);
 	for (__u32 i = 0; i < FUNCTION_INSTANCES; i++) {
 		__u32 index = INSTANCE_INDEX(slot, i);
 		const struct sf_drain *drain;
 
-		if (!(f->present & ~f->fresh & 1 << i))
+		if (!(function_places(f) & ~f->fresh & 1 << i))
 			continue;
 		drain = bpf_map_lookup_elem(&sf_drains, &index);
 		if (drain && drain_is_over(drain, now))
@@ -228,7 +228,7 @@ static __always_inline int pick_alive(const struct function *f, __u32 slot, __u6
 	if (is_new && places_are_several(usable))
 		answers |= answers >> 16;
 	place = pick_near(slot, flow, f->fresh & answers);
-	return place >= 0 ? place : pick_near(slot, flow, f->present & answers);
+	return place >= 0 ? place : pick_near(slot, flow, function_places(f) & answers);
 }
 
 __noinline int give_instance(__u32 slot, __u64 flow, __u32 tenant)
@@ -244,7 +244,7 @@ __noinline int give_instance(__u32 slot, __u64 flow, __u32 tenant)
 	steer_key(&s->steering, slot, flow, tenant);
 	is_new = !bpf_map_lookup_elem(&sf_flows, &s->steering.key);
 	place = pick_alive(f, slot, flow, is_new);
-	preferred = pick_near(slot, flow, f->present);
+	preferred = pick_near(slot, flow, function_places(f));
 	if (place < 0 || preferred < 0)
 		return NO_INSTANCE;
 	s->steering.given.instance = instance_at(f, place)->id;

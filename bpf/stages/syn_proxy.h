@@ -365,11 +365,9 @@ static __always_inline int proxy_frame(ctx_t *ctx, struct pkt *p)
 /* May the receiver's functions be on other hosts? What XDP has rewritten it cannot pass up to TC any more. */
 static __always_inline bool may_go_away(const struct pkt *p)
 {
-	const struct port *port = FLOW_TARGET_KIND(p->to) == TARGET_PORT ? port_at(FLOW_TARGET_INDEX(p->to)) : NULL;
-	const struct chain *on_wire = port && port->chain ? chain_at(port->chain) : NULL;
 	const struct chain *chosen = p->chosen[TO_WORKLOAD] ? chain_at(p->chosen[TO_WORKLOAD]) : NULL;
 
-	return (on_wire && on_wire->flags & CHAIN_AWAY) || (chosen && chosen->flags & CHAIN_AWAY);
+	return wire_goes_away(p->to) || (chosen && chosen->flags & CHAIN_AWAY);
 }
 
 /* Of a packet that may pass, before it goes on. */

@@ -60,14 +60,15 @@ static void test_judge(void **state)
 	assert_int_equal(make(&w, lab, "h1"), 0);
 	f = function(&w, "far");
 	assert_int_equal(f->remote, 1);
-	assert_int_equal(f->present, 1);
+	/* What programs that know no other hosts would send to: in its place stand no devices. */
+	assert_int_equal(f->present, 0);
 	assert_int_equal(f->fresh, 1);
 	assert_int_equal(f->instance[0].id, instance_id("far/f1"));
 	assert_int_equal(f->instance[0].flags, INSTANCE_REMOTE);
 	assert_int_equal(f->instance[0].leaving_ifindex, slot(&w, "h3"));
 	/* One here, and one that drains elsewhere. */
 	f = function(&w, "near");
-	assert_int_equal(f->present, 3);
+	assert_int_equal(f->present, 1);
 	assert_int_equal(f->fresh, 1);
 	assert_int_equal(f->remote, 2);
 	assert_int_equal(f->instance[0].weight, 5);

@@ -4,16 +4,17 @@
  * from a function of this host: from that host alone, at that place of that path, and no further believed.
  */
 #include "selftests/unit/lib/nsh.h"
+#include "selftests/unit/rule_chains.h"
 
-#define LEAVING (PCP_LEAVING << 13 | CHAIN_TAG)
-#define TOWARDS (PCP_TOWARDS << 13 | CHAIN_TAG)
+#define OUTWARD (PCP_LEAVING << 13 | CHAIN_TAG)
+#define INWARD (PCP_TOWARDS << 13 | CHAIN_TAG)
 
 static const struct service to_far = { .destination = FARS, .si = 255, .ttl = 63 };
 static const struct service to_far_towards = {
-	.destination = FARS, .si = 255, .ttl = 63, .spi = PATH << 1 | 1, .tci = TOWARDS
+	.destination = FARS, .si = 255, .ttl = 63, .spi = PATH << 1 | 1, .tci = INWARD
 };
 static const struct service back = { 0 };
-static const struct service back_towards = { .spi = PATH << 1 | 1, .tci = TOWARDS };
+static const struct service back_towards = { .spi = PATH << 1 | 1, .tci = INWARD };
 
 static void protected(void **state)
 {
@@ -135,7 +136,7 @@ static void several_steps(void **state)
 	nsh_expect(&r, &plain, &to_far);
 	nsh_wrap(&in, &back);
 	r = expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &in, SENT, DROP_NONE);
-	tagged = packet_frame((struct packet){ A, B, 4, UDP, 1000, 53, .payload = 20, .tag = LEAVING });
+	tagged = packet_frame((struct packet){ A, B, 4, UDP, 1000, 53, .payload = 20, .tag = OUTWARD });
 	case_assert(step_traffic(1).sent == 1 && step_traffic(0).returned == 1);
 	expect_frame(&r.out, &plain); /* the tag is beside it */
 	r = expect(HOOK_SF, IN_TC, DEVICE_T, &tagged, SENT, DROP_NONE);
@@ -161,9 +162,9 @@ static void several_steps(void **state)
 				      .si = 255,
 				      .ttl = 63,
 				      .spi = PATH << 1 | 1,
-				      .tci = TOWARDS,
+				      .tci = INWARD,
 				      .instance = 0x7009 });
-	nsh_wrap(&in, &(struct service){ .spi = PATH << 1 | 1, .tci = TOWARDS, .instance = 0x7009 });
+	nsh_wrap(&in, &(struct service){ .spi = PATH << 1 | 1, .tci = INWARD, .instance = 0x7009 });
 	expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &in, SENT, DROP_NONE);
 	case_assert(step_traffic(1).sent == 1 && step_traffic(2).returned == 1);
 
@@ -205,11 +206,11 @@ static const struct attack attacks[] = {
 	  { OUT },
 	  { .judge = FARS, .si = 255 },
 	  DROP_NSH_PATH },
-	{ "another tag", { OUT }, { .tci = LEAVING + 1 }, DROP_NSH_PATH },
-	{ "the other pass's tag", { OUT }, { .tci = TOWARDS }, DROP_NSH_PATH },
+	{ "another tag", { OUT }, { .tci = OUTWARD + 1 }, DROP_NSH_PATH },
+	{ "the other pass's tag", { OUT }, { .tci = INWARD }, DROP_NSH_PATH },
 	{ "the other pass's path", { OUT }, { .spi = PATH << 1 | 1 }, DROP_NSH_PATH },
 	{ "PCP 7", { OUT }, { .tci = 7 << 13 | CHAIN_TAG }, DROP_NSH_PATH },
-	{ "DEI", { OUT }, { .tci = LEAVING | 1 << 12 }, DROP_NSH_PATH },
+	{ "DEI", { OUT }, { .tci = OUTWARD | 1 << 12 }, DROP_NSH_PATH },
 
 	{ "the index that it went with", { OUT }, { .si = 255 }, DROP_NSH_INDEX },
 	{ "an index further", { OUT }, { .si = 253 }, DROP_NSH_INDEX },
@@ -241,7 +242,7 @@ static const struct attack attacks[] = {
 	{ "cut within VXLAN-GPE", { OUT }, { .edit = "len=49" }, DROP_NSH_BAD },
 	{ "nothing inside", { OUT }, { .edit = "len=74" }, DROP_SHORT_FRAME },
 	{ "a first fragment of the underlay", { OUT }, { .edit = "20=2000" }, DROP_OUTER_FRAGMENT },
-	{ "a tag inside", { OUT, .tag = LEAVING }, {}, DROP_BAD_VLAN },
+	{ "a tag inside", { OUT, .tag = OUTWARD }, {}, DROP_BAD_VLAN },
 	{ "IPv4 cut off", { OUT, .edit = "len=30" }, {}, DROP_BAD_IPV4 },
 
 	{ "from a workload that the chain does not protect", { IN }, {}, DROP_SF_NO_FLOW },
@@ -261,23 +262,23 @@ static const struct attack attacks[] = {
 
 	{ "towards one that is not here",
 	  { B, R, 4, UDP, 1, 2 },
-	  { .spi = PATH << 1 | 1, .tci = TOWARDS },
+	  { .spi = PATH << 1 | 1, .tci = INWARD },
 	  DROP_NSH_MAC },
 	{ "towards one that the chain does not protect",
 	  { R, B, 4, UDP, 1, 2 },
-	  { .spi = PATH << 1 | 1, .tci = TOWARDS },
+	  { .spi = PATH << 1 | 1, .tci = INWARD },
 	  DROP_SF_NO_FLOW },
 	{ "towards, from nobody",
 	  { STRANGER, A, 4, UDP, 1, 2 },
-	  { .spi = PATH << 1 | 1, .tci = TOWARDS },
+	  { .spi = PATH << 1 | 1, .tci = INWARD },
 	  DROP_SF_UNKNOWN },
 	{ "a router advertisement towards",
 	  { B, ALL, 6, ICMP6, 134 << 8 },
-	  { .spi = PATH << 1 | 1, .tci = TOWARDS },
+	  { .spi = PATH << 1 | 1, .tci = INWARD },
 	  DROP_SF_UNKNOWN },
 	{ "a broadcast from nobody",
 	  { STRANGER, ALL, 4, UDP, 1, 2 },
-	  { .spi = PATH << 1 | 1, .tci = TOWARDS },
+	  { .spi = PATH << 1 | 1, .tci = INWARD },
 	  DROP_SF_UNKNOWN },
 };
 
@@ -411,6 +412,104 @@ static void broadcast(void **state)
 	expect(HOOK_UNDERLAY, IN_XDP, DEVICE_U, &home, UP, DROP_NONE);
 }
 
+/* A rule's chain, whose function is on another host. */
+static void chosen_far(void **state)
+{
+	static const enum device_name on_s = DEVICE_S;
+	struct chain chain;
+
+	world_reset(state);
+	chain_offer(CHAIN, A, 0, &on_s, 1);
+	chain = chain_now();
+	chain.flags |= CHAIN_AWAY;
+	chain.step[0].flags = 0;
+	chain.vnis[0] = VNI;
+	chain.id = 6;
+	chain_put(&chain);
+	nsh_far_host();
+	nsh_remote(0, 0, FAR_INSTANCE, FAR_HOST);
+	nsh_path(OUR_HOST);
+	put_rules(&(struct rules){ .in = CHAIN, .at = A });
+}
+
+static void fragments_of_chosen(void **state)
+{
+	static const uint32_t cuts[] = { 0, 48, 88, 108 };
+	struct frame whole = packet_frame((struct packet){ R, A, 4, UDP, 5353, 53, .payload = 100 });
+	struct frame answer = packet_frame((struct packet){ A, R, 4, UDP, 53, 5353, .payload = 100 });
+
+	chosen_far(state);
+	for (uint32_t i = 0; i + 1 < sizeof(cuts) / sizeof(*cuts); i++) {
+		struct frame piece = frame_fragment(&whole, cuts[i], cuts[i + 1], 77), in = piece, home = piece;
+		struct result r;
+
+		world_case("a fragment towards", IN_TC);
+		frame_wrap(&in, &(struct tunnelled){ 0 });
+		r = expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &in, SENT, DROP_NONE);
+		nsh_expect(&r, &piece, &to_far_towards);
+		nsh_wrap(&home, &back_towards);
+		r = expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &home, SENT, DROP_NONE);
+		expect_frame(&r.out, &piece);
+		case_assert(port_traffic(A).to_packets == i + 1);
+	}
+	for (uint32_t i = 0; i + 1 < sizeof(cuts) / sizeof(*cuts); i++) {
+		struct frame piece = frame_fragment(&answer, cuts[i], cuts[i + 1], 78), home = piece;
+		struct result r;
+
+		world_case("a fragment leaving", IN_TC);
+		r = expect(HOOK_PORT, IN_TC, DEVICE_A, &piece, SENT, DROP_NONE);
+		nsh_expect(&r, &piece, &to_far);
+		nsh_wrap(&home, &back);
+		r = expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &home, SENT, DROP_NONE);
+		case_assert(r.out.len == piece.len + 50 && !memcmp(r.out.data + 50, piece.data, piece.len));
+	}
+	case_assert(step_traffic(0).sent == 6 && step_traffic(0).returned == 6 && flow_count("ct4") == 1);
+	world_case("of a flow that does not name the chain", IN_TC);
+	{
+		struct frame other = packet_frame((struct packet){ R, A, 4, UDP, 5353, 2000 }), in = other;
+
+		frame_wrap(&in, &(struct tunnelled){ 0 });
+		expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &in, SENT, DROP_NONE);
+		nsh_wrap(&other, &back_towards);
+		expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &other, DROPPED, DROP_SF_NO_FLOW);
+	}
+}
+
+/* One frame for ports behind more chains than it can pass on one host: those behind the others get none, and that counts. */
+static void broadcast_of_many(void **state)
+{
+	struct frame all = packet_frame((struct packet){ B, ALL, 4, UDP, 1, 2 });
+	uint32_t vni = VNI, s = device(DEVICE_S);
+	struct network network;
+
+	protected(state);
+	instance_put(0, 0, FAR_INSTANCE, s, s);
+	map_get("networks", &vni, &network);
+	network.flood = 5;
+	map_put("networks", &vni, &network);
+	for (uint32_t i = 0; i < 5; i++) {
+		struct flood_key key = { .vni = VNI, .n = i };
+		struct flood_target target = { TARGET_PORT, 20 + i };
+		struct chain chain = chain_now();
+		struct port port = port_get(A);
+		uint32_t slot = 40 + i;
+
+		port.chain = (uint16_t)slot;
+		port.mac[5] = (uint8_t)(0x60 + i);
+		map_put("chains", &slot, &chain);
+		map_put("port_slots", &target.index, &port);
+		map_put("flood", &key, &target);
+	}
+	world_case("five chains", IN_TC);
+	expect(HOOK_PORT, IN_TC, DEVICE_B, &all, DROPPED, DROP_FLOOD_FAILED);
+	case_assert(instance_traffic(0, 0).sent == 4);
+	for (uint32_t i = 0; i < 5; i++) {
+		uint32_t slot = 20 + i;
+
+		map_put("port_slots", &slot, &(struct port){ 0 });
+	}
+}
+
 /* One of this host is preferred, as long as it answers; a flow stays where it is. */
 static void rather_local(void **state)
 {
@@ -480,6 +579,36 @@ static void xdp_near(void **state)
 	case_assert(outstanding(0, 0) == 3 && instance_traffic(0, 0).sent == 3 && instance_traffic(0, 0).moved == 2);
 }
 
+/* What is of no flow is judged again by TC: XDP leaves it before a rule has counted it. */
+static void xdp_stateless(void **state)
+{
+	struct frame f = packet_frame((struct packet){ B, A, 4, UDP, 1, 2, .edit = "12=9000" });
+	uint32_t s = device(DEVICE_S);
+	struct chain chain;
+
+	protected(state);
+	hits_clear();
+	instance_put(0, 1, 55, s, s);
+	put_returns(A, s, s, 0, 1);
+	chain = chain_now();
+	chain.flags |= CHAIN_AWAY;
+	chain.step[0].flags = STEP_XDP_DELIVER;
+	chain_put(&chain);
+	watch_put(0, 1,
+		  &(struct sf_state){ .waiting_since = jiffies_now() - 2 * HZ,
+				      .outstanding = 100,
+				      .last_try = jiffies_now() });
+	world_case("of no flow, in XDP", IN_XDP);
+	expect(HOOK_PORT, IN_XDP, DEVICE_B, &f, UP, DROP_NONE);
+	case_assert(!rule_counted(77).packets);
+	world_case("and TC sends it", IN_TC);
+	expect(HOOK_PORT, IN_TC, DEVICE_B, &f, SENT, DROP_NONE);
+	case_assert(rule_counted(77).packets == 1);
+	world_case("dropped, in XDP", IN_XDP);
+	acl_put(NULL, 0);
+	expect(HOOK_PORT, IN_XDP, DEVICE_B, &f, DROPPED, DROP_ACL_IN);
+}
+
 /* The remote one drains, is dead, or down. */
 static void remote_fails(void **state)
 {
@@ -507,7 +636,7 @@ static void remote_fails(void **state)
 
 	protected(state);
 	function.instance[0].flags |= INSTANCE_DOWN;
-	function.present = function.remote = 0;
+	function.remote = 0;
 	function_put(0, &function);
 	world_case("the only one is down", IN_TC);
 	expect(HOOK_PORT, IN_TC, DEVICE_A, &f, DROPPED, DROP_SF_DOWN);
@@ -599,8 +728,11 @@ int main(void)
 		cmocka_unit_test_setup(changed, world_reset),
 		cmocka_unit_test_setup(too_big, world_reset),
 		cmocka_unit_test_setup(broadcast, world_reset),
+		cmocka_unit_test_setup(fragments_of_chosen, world_reset),
+		cmocka_unit_test_setup(broadcast_of_many, world_reset),
 		cmocka_unit_test_setup(rather_local, world_reset),
 		cmocka_unit_test_setup(xdp_near, world_reset),
+		cmocka_unit_test_setup(xdp_stateless, world_reset),
 		cmocka_unit_test_setup(remote_fails, world_reset),
 		cmocka_unit_test_setup(made, world_reset),
 	};

@@ -5,12 +5,13 @@
  */
 #include <arpa/inet.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
 #include "include/flow_table.h"
 #include "include/syn_proxy.h"
-#include "selftests/unit/lib/world.h"
+#include "selftests/unit/lib/nsh.h"
 #include "selftests/unit/siphash.h"
 
 enum { ISN = 0x1000, SERVER = 0x70000000, SCALE = 3, SERVER_SCALE = 9 };
@@ -422,6 +423,77 @@ static void chain_resets(void **state)
 	case_assert(has_flags(&r.out, RST) && seq_of(&r.out) == cookie + 1);
 }
 
+/* ---- the workload's function is on another host ---- */
+
+/* The frame in NSH within `f`, whose lengths are those of what it carries. */
+static struct frame in_nsh(const struct frame *f)
+{
+	struct frame inner = { .len = f->len - NSH_HEADERS };
+
+	case_assert(f->len > NSH_HEADERS && f->data[37] == 0xb6);
+	case_assert((uint32_t)(f->data[16] << 8 | f->data[17]) == f->len - 14);
+	case_assert((uint32_t)(f->data[38] << 8 | f->data[39]) == f->len - 34);
+	memcpy(inner.data, f->data + NSH_HEADERS, inner.len);
+	return inner;
+}
+
+/* It comes back as it went. */
+static struct result back_from_far(struct frame f, uint8_t pcp)
+{
+	nsh_wrap(&f, &(struct service){ .spi = PATH << 1 | (pcp == PCP_TOWARDS), .tci = pcp << 13 | CHAIN_TAG });
+	return expect(HOOK_UNDERLAY, IN_TC, DEVICE_U, &f, SENT, DROP_NONE);
+}
+
+static void through_far(void **state)
+{
+	for (int family = 4; family <= 6; family += 2) {
+		int wire = copies_open(DEVICE_U);
+		struct packet answer = to_a(family, SYN | ACK, SERVER, ISN + 1, 0), data;
+		struct frame f, copy;
+		struct result r;
+		uint32_t cookie;
+
+		world_reset(state);
+		proxy(TENANT_SYN_ALWAYS);
+		nsh_protect(B, 0, NULL, 0);
+		world_case("a function on another host: the SYN", IN_TC);
+		cookie = get_cookie(IN_TC, family);
+		r = send_from(IN_TC, to_b(family, ACK, ISN + 1, cookie + 1, 0), SENT, DROP_NONE);
+		f = in_nsh(&r.out);
+		case_assert(has_flags(&f, SYN) && seq_of(&f) == ISN);
+		r = back_from_far(f, PCP_TOWARDS);
+		case_assert(has_flags(&r.out, SYN) && r.out.len == f.len);
+
+		world_case("the answer", IN_TC);
+		answer.options = "020405b4";
+		answer.window = 8192;
+		r = send_from(IN_TC, answer, SENT, DROP_NONE);
+		f = in_nsh(&r.out);
+		case_assert(has_flags(&f, SYN | ACK));
+		r = back_from_far(f, PCP_LEAVING);
+		case_assert(has_flags(&r.out, ACK) && seq_of(&r.out) == cookie + 1 && ack_of(&r.out) == ISN + 1);
+		case_assert(!memcmp(r.out.data, people[A].mac, 6) && !memcmp(r.out.data + 6, people[B].mac, 6));
+		case_assert(r.out.len == 14 + (family == 4 ? 20 : 40) + r.out.data[14 + (family == 4 ? 20 : 40) + 12] / 16 * 4u);
+
+		world_case("the workload's ACK", IN_TC);
+		case_assert(copies_read(wire, &copy) && !copies_read(wire, &f));
+		f = in_nsh(&copy);
+		case_assert(has_flags(&f, ACK) && seq_of(&f) == ISN + 1 && ack_of(&f) == SERVER + 1);
+		r = back_from_far(f, PCP_TOWARDS);
+		case_assert(has_flags(&r.out, ACK) && seq_of(&r.out) == ISN + 1);
+		case_assert(flow_count(family == 4 ? "ct4" : "ct6") == 1 && !half_flows(family));
+
+		world_case("data", IN_TC);
+		data = to_b(family, ACK, ISN + 1, cookie + 1, 100);
+		r = send_from(IN_TC, data, SENT, DROP_NONE);
+		f = in_nsh(&r.out);
+		case_assert(has_flags(&f, ACK) && ack_of(&f) == SERVER + 1);
+		r = back_from_far(f, PCP_TOWARDS);
+		case_assert(has_flags(&r.out, ACK) && ack_of(&r.out) == SERVER + 1);
+		close(wire);
+	}
+}
+
 /* Nobody listens: the client believes in a connection, and its RST has the number that it waits for. */
 static void refused(void **state)
 {
@@ -479,6 +551,7 @@ int main(void)
 		cmocka_unit_test(records),
 		cmocka_unit_test(half_closed),
 		cmocka_unit_test(chain_resets),
+		cmocka_unit_test(through_far),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(pressure),
 	};

@@ -98,7 +98,7 @@ void nsh_remote(uint8_t step, uint8_t place, uint32_t id, uint32_t host)
 						  .weight = 1,
 						  .flags = INSTANCE_REMOTE };
 	f.remote |= bit;
-	f.present |= bit;
+	f.present &= (uint16_t)~bit;
 	f.fresh |= bit;
 	function_put(step, &f);
 }

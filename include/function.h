@@ -43,6 +43,14 @@ static inline __attribute__((always_inline)) __u32 function_places(const struct 
 	return f->present | f->remote;
 }
 
+/* Of these places those that are on this host; if none is, all: instances here come before those elsewhere. */
+static inline __attribute__((always_inline)) __u32 function_near(const struct function *f, __u32 places)
+{
+	__u32 here = places & ~(__u32)f->remote;
+
+	return here ? here : places;
+}
+
 /* Where sf_state and sf_stats have an instance. */
 #define INSTANCE_INDEX(function, instance) ((function) * FUNCTION_INSTANCES + (instance))
 

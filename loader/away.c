@@ -102,16 +102,22 @@ bool away_sends(const struct model *m, const struct model_chain *c)
 	return away && has_ports_here(m, c);
 }
 
-bool away_serves_host(const struct model_chain *c, const struct model_host *judge)
+/* May frames of ports on that host go to an instance on another one? `here`: on this one. */
+static bool leads_away(const struct model_chain *c, const struct model_host *judge, bool here)
 {
 	for (uint8_t n = 0; n < c->steps; n++) {
 		const struct model_function *f = c->step[n].sf;
 
 		for (size_t k = 0; f && k < f->n_instances; k++)
-			if (f->instances[k].here && away_uses(f, &f->instances[k], judge))
+			if ((!here || f->instances[k].here) && away_uses(f, &f->instances[k], judge))
 				return true;
 	}
 	return false;
+}
+
+bool away_serves_host(const struct model_chain *c, const struct model_host *judge)
+{
+	return leads_away(c, judge, true);
 }
 
 bool away_serves(const struct model *m, const struct model_chain *c)
@@ -123,22 +129,10 @@ bool away_serves(const struct model *m, const struct model_chain *c)
 	return false;
 }
 
-static bool leaves(const struct model_chain *c, const struct model_host *judge)
-{
-	for (uint8_t n = 0; n < c->steps; n++) {
-		const struct model_function *f = c->step[n].sf;
-
-		for (size_t k = 0; f && k < f->n_instances; k++)
-			if (away_uses(f, &f->instances[k], judge))
-				return true;
-	}
-	return false;
-}
-
 bool away_crosses(const struct model *m, const struct model_chain *c)
 {
 	for (size_t i = 0; i < m->n_ports; i++)
-		if (model_protects(c, &m->ports[i]) && leaves(c, m->ports[i].host))
+		if (model_protects(c, &m->ports[i]) && leads_away(c, m->ports[i].host, false))
 			return true;
 	return false;
 }

@@ -70,7 +70,7 @@ static void put_candidates(const struct path_question *q, const struct function_
 			   const struct model_function *f, json_t *hop)
 {
 	json_t *list = json_array();
-	uint32_t alive = 0, places, near;
+	uint32_t alive = 0, places;
 
 	for (uint8_t i = 0; i < FUNCTION_INSTANCES; i++)
 		if (!steering_is_dead(q->steering, now, i))
@@ -78,9 +78,7 @@ static void put_candidates(const struct path_question *q, const struct function_
 	places = now->f.fresh & now->usable & alive;
 	if (!places)
 		places = now->usable & alive;
-	near = places & ~(uint32_t)now->f.remote;
-	if (near)
-		places = near;
+	places = function_near(&now->f, places);
 	for (uint8_t i = 0; i < FUNCTION_INSTANCES; i++) {
 		const struct model_instance *one = places >> i & 1 ? at_place(f, i) : NULL;
 

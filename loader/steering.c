@@ -97,9 +97,7 @@ uint8_t steering_pick(const struct function_now *now, uint64_t flow, uint32_t pl
 /* One of this host, else another's. */
 static uint8_t pick_near(const struct function_now *now, uint64_t flow, uint32_t places)
 {
-	const uint32_t elsewhere = now->f.remote, near = places & ~elsewhere;
-
-	return steering_pick(now, flow, near ? near : places);
+	return steering_pick(now, flow, function_near(&now->f, places));
 }
 
 /* Places that answer, as alive_instances() of the datapath; with `is_new` also one that it is time to try. */

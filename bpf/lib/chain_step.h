@@ -11,15 +11,20 @@ static __always_inline __u32 step_at(const struct chain *chain, __u32 pcp, __u32
 	return chain->flags & CHAIN_MIRROR && pcp == PCP_TOWARDS ? chain->steps - 1 - place : place;
 }
 
-/* The verifier wants to see the bound where it is used. */
+/* An index into an array of `size`, a power of two: the verifier wants to see the bound where it is used. */
+static __always_inline __u64 index_below(__u32 n, __u32 size)
+{
+	__u64 bounded;
+
+	asm volatile("" : "+r"(n));
+	bounded = n & (size - 1);
+	asm volatile("" : "+r"(bounded));
+	return bounded;
+}
+
 static __always_inline const struct chain_step *chain_step(const struct chain *chain, __u32 step)
 {
-	__u64 n;
-
-	asm volatile("" : "+r"(step));
-	n = step & (CHAIN_STEPS - 1);
-	asm volatile("" : "+r"(n));
-	return &chain->step[n];
+	return &chain->step[index_below(step, CHAIN_STEPS)];
 }
 
 /* A step of which no function is known is that of a configuration older than functions with several instances. */
@@ -32,12 +37,7 @@ static __always_inline __u32 function_of(__u32 slot, __u32 step)
 
 static __always_inline const struct sf_instance *instance_at(const struct function *f, __u32 place)
 {
-	__u64 n;
-
-	asm volatile("" : "+r"(place));
-	n = place & (FUNCTION_INSTANCES - 1);
-	asm volatile("" : "+r"(n));
-	return &f->instance[n];
+	return &f->instance[index_below(place, FUNCTION_INSTANCES)];
 }
 
 /* The instance at a place of a step's function; NULL where no function is known. */
@@ -53,6 +53,7 @@ static __always_inline bool is_away(const struct sf_instance *instance)
 	return instance->flags & INSTANCE_REMOTE;
 }
 
+/* The PCP that a frame has at the function of a pass. */
 static __always_inline __u32 tag_pcp(const struct pkt *p, __u32 pcp)
 {
 	return p->keeps_pcp ? PCP_MADE : pcp;

@@ -38,6 +38,14 @@ static __always_inline void nsh_fill(struct nsh *to, __u32 ttl, __u32 spi, __u32
 	to->unused = 0;
 }
 
+/* Whose frame it is, and of which instance: the contexts. */
+static __always_inline void nsh_tell(struct nsh *to, const __u8 judge[4], __u32 instance, __u32 tci)
+{
+	__builtin_memcpy(to->judge, judge, 4);
+	to->instance = bpf_htonl(instance);
+	to->tag = bpf_htonl(tci << 16);
+}
+
 /* Makes a tunnel's header one of VXLAN-GPE with NSH behind it. */
 static __always_inline void outer_nsh(struct outer_words *o)
 {

@@ -70,10 +70,9 @@ static __always_inline int op_put_outer(ctx_t *ctx, const struct outer_words *ou
  * bpf_skb_adjust_room tells the kernel of the tunnel, so that super-packets stay whole; it refuses what is
  * not IP, and an skb that came out of a tunnel and never lost the mark of it. bpf_skb_change_head does
  * those; for GSO it relies on the device's own segmentation. FIXED_GSO: segments keep the size that the workload
- * chose, since encap (stages/output.h) has seen that they fit the underlay with the tunnel's header; without it
- * the kernel would make each 50 bytes smaller, and would refuse UDP super-packets.
+ * chose, since encap (stages/encap.h) has seen that they fit the underlay with the tunnel's header; without it
+ * the kernel would make each as much smaller, and would refuse UDP super-packets. With `nsh`, that follows the tunnel's header.
  */
-/* With `nsh`, that follows the tunnel's header. */
 static __always_inline int op_encap(ctx_t *ctx, const struct pkt *p, const struct outer_words *outer,
 				    const struct nsh *nsh)
 {

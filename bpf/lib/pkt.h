@@ -159,7 +159,7 @@ struct pkt {
 	};
 	__u16 back_chain;	/* returned: the chain that gave it back, if only a rule can have chosen that; 0: no such */
 	__u16 back_port;	/* returned: the slot of the port on whose wire it came back, if it did on one's */
-	__u16 giver;		/* sf: slot of the function that gave it back; 0: none did */
+	__u16 giver;		/* resume: slot of the function that gave it back; 0: none did */
 	__u16 chosen[2];	/* chosen: slots of the chains ahead that the rules chose for the flow, by enum weft_direction */
 	__u8 source_mac[6] __attribute__((aligned(8)));	/* compared as 4 + 2 bytes */
 	__u8 destination_mac[6] __attribute__((aligned(8)));
@@ -173,7 +173,7 @@ struct pkt {
 	__u8 fragment_more;	/* not the last */
 	__u8 instance;		/* insert: place of the instance that the frame goes to, in its step's function */
 	__u8 taps;		/* insert: a bit for each step that is to get a copy yet, of the chain in `tapped` */
-	__u8 rewritten;		/* hook: came back from a chain that alters streams */
+	__u8 rewritten;		/* resume: came back from a chain that alters streams */
 	__u8 on_wire;		/* returned: from the chain that stands on the wire of back_port by itself */
 	__u16 tapped;		/* insert: slot */
 

@@ -49,9 +49,7 @@ __noinline int to_away(struct pkt *p, __u32 slot, __u32 pcp, __u32 step)
 		return drop(p, DROP_INTERNAL);
 	if (!nsh_stands(&room->nsh, slot, chain, pcp, step, false))
 		return drop(p, DROP_NSH_PATH);
-	__builtin_memcpy(room->nsh.judge, us->vtep4, 4);
-	room->nsh.instance = bpf_htonl(one->id);
-	room->nsh.tag = bpf_htonl((tag_pcp(p, pcp) << PCP_SHIFT | chain->tag) << 16);
+	nsh_tell(&room->nsh, us->vtep4, one->id, tag_pcp(p, pcp) << PCP_SHIFT | chain->tag);
 	room->away = one->leaving_ifindex;
 	/* Before its flow has been looked up the flow's hash is not known; this one spreads as well. */
 	if (!p->hash)

@@ -24,12 +24,25 @@ static __always_inline __u32 outer_size(const ctx_t *ctx, const struct pkt *p)
 	return inner + OUTER_LEN - ETH_HLEN;
 }
 
+/* The headers of a frame that goes there. False: it does not fit the underlay with them. */
+static __always_inline bool outer_for(const ctx_t *ctx, const struct pkt *p, const struct next_hop *hop, const struct nsh *nsh,
+				      struct outer_words *outer)
+{
+	__u32 more = nsh ? NSH_BYTES : 0;
+
+	if (outer_size(ctx, p) + more > hop->mtu)
+		return false;
+	outer_fill(outer, hop, p->vni, p->hash, p->len + more);
+	if (nsh)
+		outer_nsh(outer);
+	return true;
+}
+
 /* The frame begins with its own Ethernet header and has no tag. With `nsh`, that comes before it. */
 __noinline int encap(ctx_t *ctx, struct pkt *p, __u32 slot, const struct nsh *nsh)
 {
 	struct next_hop *hop = next_hop_of(slot);
 	const struct host *to = host_at(slot);
-	__u32 more = nsh ? NSH_BYTES : 0;
 	struct outer_words outer;
 	int answer;
 
@@ -40,11 +53,8 @@ __noinline int encap(ctx_t *ctx, struct pkt *p, __u32 slot, const struct nsh *ns
 	answer = next_hop_ready(ctx, hop, to, slot);
 	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return drop(p, DROP_NO_ROUTE);
-	if (outer_size(ctx, p) + more > hop->mtu)
+	if (!outer_for(ctx, p, hop, nsh, &outer))
 		return drop(p, DROP_TOO_BIG);
-	outer_fill(&outer, hop, p->vni, p->hash, p->len + more);
-	if (nsh)
-		outer_nsh(&outer);
 	if (op_encap(ctx, p, &outer, nsh))
 		return drop(p, DROP_ENCAP_FAILED);
 	p->action = op_send_underlay(ctx, hop->ifindex, answer == BPF_FIB_LKUP_RET_NO_NEIGH);

@@ -184,7 +184,6 @@ __noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 {
 	struct next_hop *hop = next_hop_of(slot);
 	const struct host *to = host_at(slot);
-	__u32 more = nsh ? NSH_BYTES : 0;
 	struct outer_words outer;
 	enum verdict v;
 
@@ -196,11 +195,8 @@ __noinline int flood_to_host(ctx_t *ctx, struct pkt *p, struct flooding *state, 
 		/* A copy cannot wait for the neighbour: let the kernel find it for the next one. */
 		return drop(p, DROP_NO_ROUTE);
 	}
-	if (outer_size(ctx, p) + more > hop->mtu)
+	if (!outer_for(ctx, p, hop, nsh, &outer))
 		return drop(p, DROP_TOO_BIG);
-	outer_fill(&outer, hop, p->vni, p->hash, p->len + more);
-	if (nsh)
-		outer_nsh(&outer);
 	v = flood_encap(ctx, p, state, &outer, nsh);
 	if (v)
 		return v;

@@ -42,9 +42,7 @@ __noinline int home(ctx_t *ctx, struct pkt *p, const struct returned *back)
 		return v;
 	if (!nsh_stands(&room->nsh, back->chain, chain, back->pcp, back->step, true))
 		return drop(p, DROP_NSH_PATH);
-	__builtin_memcpy(room->nsh.judge, judge->vtep4, 4);
-	room->nsh.instance = bpf_htonl(one->id);
-	room->nsh.tag = bpf_htonl((__u32)p->tci << 16);
+	nsh_tell(&room->nsh, judge->vtep4, one->id, p->tci);
 	p->vni = chain->vnis[SF_AWAY_NETWORK(back->away)];
 	p->tenant = chain->tenant;
 	room->away = slot;

@@ -164,9 +164,8 @@ __noinline int pick_instance(__u32 slot, __u64 flow, __u32 mask)
 __noinline int pick_near(__u32 slot, __u64 flow, __u32 mask)
 {
 	const struct function *f = function_at(slot);
-	__u32 near = f ? mask & ~f->remote : 0;
 
-	return pick_instance(slot, flow, near ? near : mask);
+	return f ? pick_instance(slot, flow, function_near(f, mask)) : NO_INSTANCE;
 }
 
 /* ---- and it stays ---- */

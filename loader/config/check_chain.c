@@ -27,11 +27,16 @@ static int check_steps(struct checker *c, const char *path, const json_t *steps)
 	return 0;
 }
 
-static bool is_tap(const json_t *step)
+bool check_is_tap(const json_t *step)
 {
 	const char *mode = json_string_value(json_object_get(step, "mode"));
 
 	return mode && !strcmp(mode, "tap");
+}
+
+bool check_is_near(const json_t *chain, const json_t *step)
+{
+	return !json_integer_value(json_object_get(chain, "tag")) || check_is_tap(step);
 }
 
 static int check_chain(struct checker *c, const char *path, const json_t *chain)
@@ -46,8 +51,7 @@ static int check_chain(struct checker *c, const char *path, const json_t *chain)
 		const char *function = json_string_value(json_object_get(step, "function"));
 		const char *owner;
 
-		/* Why, loader/away.h tells. */
-		if (!json_integer_value(tag) || is_tap(step)) {
+		if (check_is_near(chain, step)) {
 			snprintf(what, sizeof(what), "near %s", function);
 			checker_claim(c, what, path);
 		}

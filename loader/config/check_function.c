@@ -111,14 +111,7 @@ struct loss {
 	struct error *err;
 };
 
-static bool is_tap(const json_t *step)
-{
-	const char *mode = text_at(step, "mode");
-
-	return mode && !strcmp(mode, "tap");
-}
-
-/* Functions that serve ports of their own host alone: why, loader/away.h tells. */
+/* Functions that serve ports of their own host alone. */
 static json_t *near_functions(const json_t *tree)
 {
 	const char *tenant, *name;
@@ -128,7 +121,7 @@ static json_t *near_functions(const json_t *tree)
 	json_object_foreach (json_object_get(tree, "tenants"), tenant, body)
 		json_object_foreach (json_object_get(body, "chains"), name, chain)
 			json_array_foreach (json_object_get(chain, "steps"), i, step)
-				if (!json_integer_value(json_object_get(chain, "tag")) || is_tap(step))
+				if (check_is_near(chain, step))
 					json_object_set_new(near, text_at(step, "function"), json_true());
 	return near;
 }
@@ -155,7 +148,7 @@ static int check_step_loss(const struct loss *l, const char *chain, const json_t
 	bool open = policy && !strcmp(policy, "open");
 
 	/* Nothing waits for a tap. */
-	if (is_tap(step))
+	if (check_is_tap(step))
 		return 0;
 	if (has_one_up(l->wanted, l->near_wanted, function, host) ||
 	    !has_one_up(l->stored, l->near_stored, function, host))

@@ -4,6 +4,7 @@
 #define WEFT_CONFIG_CHECKER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "loader/config/marks.h"
 #include "loader/error.h"
@@ -24,6 +25,10 @@ int checker_refuse(const struct checker *c, const char *path, const json_t *at, 
 
 /* Takes `what` for `path`; returns who has it already, or NULL. */
 const char *checker_claim(struct checker *c, const char *what, const char *path);
+
+/* Does a function that stands so serve ports of its own host alone? Why, loader/away.h tells. (check_chain.c) */
+bool check_is_near(const json_t *chain, const json_t *step);
+bool check_is_tap(const json_t *step);
 
 /* Who has it; NULL: nobody yet. */
 const char *checker_owner(const struct checker *c, const char *what);
